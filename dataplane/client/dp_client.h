@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dp_client.h - control's side of the packet path. One dp_client, used by one media thread (the only caller).
+//
+// Verbs never block and never fail for room: what does not fit the command ring waits in order inside the client and is
+// sent when the relay has read on. Objects are named by index and generation; a late reply to an old generation is
+// ignored. The records that the relay keeps (dataplane/dp_record.h) are the state; after a restart of control they tell
+// what is there (dp_client_walk()). After a restart of the relay nothing has to be sent again.
+#pragma once
+#include "base/clock.h"
+#include "base/inet.h"
+#include "dataplane/drops.h"
+#include "dataplane/srtp_suite.h"
+#include <stdbool.h>
+
+struct dp_client;
+
+struct dp_ref { // names a transport; generation 0 names nothing
+	uint32_t index;
+	uint32_t generation;
+};
+
+// What one local media port is. Immutable while published.
+enum dp_mode { DP_MODE_RTP = 1, DP_MODE_RTCP };     // RTP: RFC 7983 demultiplexing; RTCP: all but STUN and DTLS is RTCP
+enum dp_security { DP_PLAIN = 1, DP_SRTP };         // SRTP: nothing plain enters or leaves, keyed or not
+
+struct dp_transport_conf {
+	uint16_t network;           // index of dp_config.networks[]
+	uint16_t worker;            // all transports of a session name the same one
+	struct inet_endpoint local; // a media address of that network, and the port
+	enum dp_mode mode;
+	uint32_t session;           // for reading back: media session number
+	uint32_t owner_tag;         // free for the caller; read back by dp_client_walk()
+};
+
+// Where a transport sends, and from where it expects. remote.family none: nowhere yet.
+struct dp_path {
+	struct inet_endpoint remote;
+	uint16_t mtu; // IP packet size; 0 = the interface's
+	uint8_t dscp; // 0..63
+	bool learn;   // report other sources (DP_EVENT_SOURCE); what the media thread does about it is its affair
+	bool held;    // silence is expected: no DP_EVENT_SILENT
+};
+
+enum dp_direction { DP_RX, DP_TX };
+
+struct dp_keys {
+	enum dp_direction direction;
+	uint32_t epoch;            // grows with every new key of this transport and direction; same epoch again: no-op
+	struct srtp_master master; // wiped by the caller after the call
+	uint32_t roc;              // initial roll-over counter
+	uint64_t lifetime;         // packets; 0 = the suite's limit
+};
+
+#define DP_EDGES_MAX 8
+struct dp_edge { // RTP that enters a transport leaves by `to`
+	struct dp_ref to;
+	bool open; // gate: closed drops GATE, counted
+};
+
+enum dp_punt_kind { DP_PUNT_STUN = 1, DP_PUNT_DTLS, DP_PUNT_RTCP };
+
+struct dp_punt { // a datagram that is not the workers' business; payload valid during the callback
+	struct dp_ref transport;
+	enum dp_punt_kind kind;
+	bool proven; // its source is the path's remote
+	struct inet_endpoint source;
+	const uint8_t *payload;
+	size_t len;
+};
+
+enum dp_event_kind {
+	DP_EVENT_SOURCE = 1,  // a packet from a source that is not the path's remote: authenticated (SRTP) or learn (plain)
+	DP_EVENT_REMOVED,     // the grace period is over; the index may be used again
+	DP_EVENT_UNREACHABLE, // no route or neighbour for the path's remote; cause is a negative errno
+	DP_EVENT_RELAY_BACK,  // the relay was started anew and has taken up the records; gap since it was last alive
+};
+
+struct dp_event {
+	enum dp_event_kind kind;
+	struct dp_ref transport;
+	struct inet_endpoint source; // SOURCE
+	uint32_t ssrc;               // SOURCE
+	uint64_t srtp_index;         // SOURCE, authenticated: the newest so far
+	bool authenticated;          // SOURCE
+	int cause;                   // UNREACHABLE
+	mono_ns gap;                 // RELAY_BACK
+};
+
+struct dp_callbacks {
+	void (*punt)(void *ctx, const struct dp_punt *punt);
+	void (*event)(void *ctx, const struct dp_event *event);
+	void *ctx;
+};
+
+struct dp_stats { // of one transport; since it was published
+	uint64_t rx_packets, rx_octets; // accepted RTP (after the tag); octets of payload
+	uint64_t tx_packets, tx_octets; // sent RTP
+	uint64_t lost;                  // RFC 3550 A.3, over the transport's streams, never below 0
+	uint32_t jitter_us;             // RFC 3550 A.8 of the newest stream, with the clock rate assumed from its pace
+	uint32_t rx_ssrc, tx_ssrc;      // newest
+	mono_ns last_rx, last_tx;       // 0: never
+	uint64_t drops[RELAY_DROP_COUNT];
+};
+
+// fd numbers are inherited from the supervisor: the media region, the eventfd that wakes the relay, and ours.
+int dp_client_open(struct dp_client **dpp, int region_fd, int relay_eventfd, int our_eventfd,
+		   const struct dp_callbacks *callbacks);
+void dp_client_close(struct dp_client *dp);
+int dp_client_fd(const struct dp_client *dp);    // readable: call _dispatch()
+void dp_client_dispatch(struct dp_client *dp);   // callbacks from here only; bounded work a call, unproven punts last
+
+int dp_transport_alloc(struct dp_client *dp, struct dp_ref *ref); // a free index, new generation; -ENOSPC
+void dp_transport_publish(struct dp_client *dp, struct dp_ref ref, const struct dp_transport_conf *conf);
+void dp_transport_secure(struct dp_client *dp, struct dp_ref ref, enum dp_security security); // before any edge
+void dp_transport_path(struct dp_client *dp, struct dp_ref ref, const struct dp_path *path);
+void dp_transport_keys(struct dp_client *dp, struct dp_ref ref, const struct dp_keys *keys);
+void dp_transport_retire(struct dp_client *dp, struct dp_ref ref, enum dp_direction dir, uint32_t below_epoch);
+void dp_transport_edges(struct dp_client *dp, struct dp_ref ref, const struct dp_edge *edges, size_t n); // replaces all
+void dp_transport_remove(struct dp_client *dp, struct dp_ref ref); // keys wiped; DP_EVENT_REMOVED follows
+// Sends one datagram from the transport's local endpoint to `to` (DTLS flights, RTCP, STUN). May be lost.
+void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct inet_endpoint *to, const void *bytes,
+		       size_t len);
+int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats); // -ENOENT
+
+// Calls back for every published transport found in the records (after a restart of control).
+struct dp_found {
+	struct dp_ref transport;
+	struct dp_transport_conf conf;
+	enum dp_security security;
+	struct dp_path path;
+	uint32_t rx_epoch, tx_epoch; // newest; 0 none
+	struct dp_edge edges[DP_EDGES_MAX];
+	uint8_t n_edges;
+};
+void dp_client_walk(struct dp_client *dp, void (*found)(void *ctx, const struct dp_found *f), void *ctx);

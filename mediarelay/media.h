@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// media.h - the media side of calls as the sip thread sees it. Runs one media thread of its own (libevent).
+//
+// A session holds legs (one for each SIP dialog), a leg holds lines (one for each m-line that carries media), and joins say
+// which line is relayed to which. The sip thread says what should be, as a whole plan; the media thread makes it so by
+// comparing with what is. A newer plan replaces one that was not yet taken up, so a session never owes more than one
+// message and nothing about an existing session is ever lost. Offer and answer map to plans:
+//   prepare  a plan in which a line has a seat but `agreed` is false: its port is live, a DTLS handshake may run and is
+//            parked, nothing flows;
+//   commit   `agreed` is true and remote and keying are set;
+//   rollback the earlier plan once more.
+#pragma once
+#include "base/clock.h"
+#include "base/env.h"
+#include "dataplane/client/dp_client.h"
+#include "mediarelay/keying/keying.h"
+#include "mediarelay/media_config.h"
+#include <stdbool.h>
+
+struct media; // the thread and all it owns
+
+#define MEDIA_LEGS_MAX 8
+#define MEDIA_LINES_MAX 8
+#define MEDIA_CALL_ID_MAX 128
+
+// What SDP must say of one m-line of ours. Leased in advance, so no SDP waits; used by one line, then given back by the
+// end of the session, or unused by media_seat_return().
+struct media_seat {
+	uint32_t id; // 0: none
+	uint16_t realm;
+	struct inet_endpoint rtp, rtcp;    // as bound; rtcp port = rtp + 1, not used on the wire with rtcp-mux
+	struct inet_addr advertise;        // what SDP says
+	char tls_id[33];                   // RFC 8842: 20..255 token characters
+};
+
+struct media_line {
+	struct media_seat seat;
+	bool agreed;             // offer and answer are complete for this line
+	bool rtcp_mux;           // agreed (or offered, while not agreed: then both ports are live)
+	bool send, receive;      // our side of the line's direction: hold is receive without send, and so on
+	bool silent_allowed;     // media timeout does not count (hold)
+	uint16_t profile;        // index of sip_config.profiles; timeouts and policy
+	struct inet_endpoint remote, remote_rtcp; // as signalled; none before it is known
+	struct keying_choice keying;              // mechanism none/pending until chosen; keys of SDES; role and fingerprints of DTLS
+};
+
+struct media_leg {
+	uint32_t dialog; // the sip thread's number, for events and logs
+	uint8_t n_lines;
+	struct media_line lines[MEDIA_LINES_MAX];
+};
+
+struct media_join { // both directions; the lines' send and receive close the gates
+	uint8_t leg_a, line_a, leg_b, line_b;
+};
+
+struct media_plan {
+	uint32_t session; // as media_session_open() gave it
+	char call_id_a[MEDIA_CALL_ID_MAX], call_id_b[MEDIA_CALL_ID_MAX]; // for the log
+	uint8_t n_legs, n_joins;
+	struct media_leg legs[MEDIA_LEGS_MAX];
+	struct media_join joins[MEDIA_LEGS_MAX * MEDIA_LINES_MAX];
+};
+
+enum media_event_kind {
+	MEDIA_EVENT_SECURED = 1, // every agreed line of the leg has its keys (plain lines count as secured)
+	MEDIA_EVENT_FAILED,      // keying failed or timed out, or the remote is unreachable: the call should end
+	MEDIA_EVENT_SILENT,      // media timeout: the call should end
+};
+
+struct media_event {
+	enum media_event_kind kind;
+	uint32_t session, dialog;
+	char cause[96]; // a word and its details, fit for a Reason header's text and the log
+};
+
+// Called on the media thread; hands over to the sip thread's mailbox.
+typedef void media_event_fn(void *ctx, const struct media_event *event);
+
+struct media_start {
+	const struct media_config *config;
+	const struct media_profile *profiles;
+	size_t n_profiles;
+	const struct env *env;
+	int dp_region_fd, relay_eventfd, our_eventfd;
+	int call_region_fd; // control's own records (base/region.h), see mediarelay/call_record.h
+	media_event_fn *event;
+	void *ctx;
+};
+
+int media_open(struct media **mediap, const struct media_start *start); // starts the thread
+void media_close(struct media *media);                                  // ends it; sessions' transports stay in the relay
+
+// Everything below is for the sip thread, and none of it waits.
+const char *media_fingerprint(const struct media *media); // "sha-256 AB:CD..." of our certificate
+int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat); // -ENOSPC: no ports
+void media_seat_return(struct media *media, const struct media_seat *seat); // not used in any plan
+int media_session_open(struct media *media, uint32_t *session); // -ENOSPC: at the limit
+// Takes a copy of the plan.
+int media_session_apply(struct media *media, const struct media_plan *plan);
+void media_session_close(struct media *media, uint32_t session); // logs the summary; seats come back after their rest
+int media_session_adopt(struct media *media, uint32_t session);  // after a restart: what the records hold goes on
+unsigned media_session_count(const struct media *media);

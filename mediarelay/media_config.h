@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// media_config.h - media policy as configuration gives it. Immutable once handed over.
+#pragma once
+#include "base/clock.h"
+#include "base/inet.h"
+#include "mediarelay/keying/keying.h"
+#include <stdbool.h>
+
+enum media_mux { MEDIA_MUX_ACCEPT = 0, MEDIA_MUX_OFFER, MEDIA_MUX_NEVER }; // OFFER also accepts
+
+struct media_profile {
+	char name[32];
+	struct keying_policy keying;
+	enum media_mux rtcp_mux;
+	bool pass_unknown_attributes;
+	mono_ns keying_timeout; // after the answer; default 10 s
+	mono_ns media_timeout;  // no packet from a side that should send; 0: never; suspended on hold
+};
+
+struct media_realm { // index = realm number everywhere
+	char name[32];
+	uint8_t network; // of dp_config
+	uint8_t dscp;
+	struct { // bind address of dp_config.addresses[] and what SDP says instead, if it does
+		struct inet_addr bind, advertise;
+		uint16_t first_port, last_port;
+	} address[8];
+	uint8_t n_addresses;
+};
+
+struct media_config {
+	struct media_realm *realms;
+	size_t n_realms;
+	uint32_t max_sessions;
+	const char *dtls_certificate; // PEM; NULL: automatic, kept in state_dir
+	const char *dtls_key;
+	const char *state_dir;
+	uint16_t dtls_min, dtls_max; // 0x0102 for DTLS 1.2, 0x0103 for 1.3
+	uint16_t dtls_mtu;
+	uint16_t n_workers;
+};
