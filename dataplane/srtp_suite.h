@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// srtp_suite.h - the SRTP crypto suites that we do, and a master key for one of them. Plain values, no third party:
+// both halves of the data plane and every keying mechanism speak of suites and keys in these words.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SRTP_KEY_MAX 32
+#define SRTP_SALT_MAX 14
+#define SRTP_TAG_MAX 16
+
+// The numbers are written into shared records: append, never renumber.
+enum srtp_suite {
+	SRTP_SUITE_NONE = 0,
+	SRTP_AES_CM_128_HMAC_SHA1_80, // RFC 3711, RFC 4568 6.2.1
+	SRTP_AES_CM_128_HMAC_SHA1_32, // RFC 4568 6.2.2
+	SRTP_AES_256_CM_HMAC_SHA1_80, // RFC 6188
+	SRTP_AES_256_CM_HMAC_SHA1_32, // RFC 6188
+	SRTP_AEAD_AES_128_GCM,        // RFC 7714
+	SRTP_AEAD_AES_256_GCM,        // RFC 7714
+	SRTP_SUITE_COUNT
+};
+
+struct srtp_suite_info {
+	const char *name;      // as in a=crypto: RFC 4568, 6188, 7714
+	uint8_t key_len;       // of the master key, octets; the session's cipher key is as long
+	uint8_t salt_len;      // of the master salt
+	uint8_t tag_len;       // appended to an SRTP packet
+	uint8_t rtcp_tag_len;  // of an SRTCP packet; RFC 4568 6.2.2: 80 bits also where SRTP has 32
+	bool aead;             // GCM: cipher and tag are one operation
+	uint16_t dtls_profile; // use_srtp of RFC 5764, 7714; 0: the suite has none
+};
+
+// A master key and salt. Wipe it on every path once it was handed on.
+struct srtp_master {
+	enum srtp_suite suite;
+	uint8_t key[SRTP_KEY_MAX];   // the first key_len octets count
+	uint8_t salt[SRTP_SALT_MAX]; // the first salt_len octets count
+};
+
+const struct srtp_suite_info *srtp_suite_info(enum srtp_suite suite); // NULL: NONE or not a suite
+enum srtp_suite srtp_suite_by_name(const char *name, size_t len);     // in any case (RFC 4568 9.2, RFC 5234 2.3); else NONE
+enum srtp_suite srtp_suite_by_dtls_profile(uint16_t profile);         // else NONE
+const char *srtp_suite_name(enum srtp_suite suite);                   // "none" for NONE; never NULL
+
+// key and salt as one string, as SDES and the DTLS exporter carry them. -EINVAL: no such suite, or len is not its length.
+int srtp_master_set(struct srtp_master *master, enum srtp_suite suite, const uint8_t *key_salt, size_t len);
+void srtp_master_wipe(struct srtp_master *master); // NULL is fine
