@@ -188,6 +188,11 @@ uint64_t byte_ring_refused(const struct byte_ring *ring)
 	return atomic_load_explicit(&ring->memory->refused, memory_order_relaxed);
 }
 
+size_t byte_ring_used(const struct byte_ring *ring)
+{
+	return atomic_load(&ring->memory->head) - atomic_load(&ring->memory->tail);
+}
+
 void byte_ring_set_sleeping(struct byte_ring *ring)
 {
 	atomic_store(&ring->memory->sleeping, 1);
