@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dtls_certificate.c - self-signed ECDSA P-256 certificates, made in the process.
+#include "dtls/dtls_certificate.h"
+#include "base/secret.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <wolfssl/wolfcrypt/settings.h>
+#include <wolfssl/wolfcrypt/asn.h>
+#include <wolfssl/wolfcrypt/asn_public.h>
+#include <wolfssl/wolfcrypt/ecc.h>
+#include <wolfssl/wolfcrypt/random.h>
+
+#define DER_ROOM 2048
+
+// RFC 5280 section 4.1.2.2: positive, at most 20 octets. The name is random too: it must not tell calls of one
+// gateway from another's by anything but the key (RFC 8827 section 6.5 in spirit).
+static int certificate_names(Cert *cert)
+{
+	uint8_t name[8];
+	int err = secret_random(cert->serial, 16);
+
+	if (err == 0)
+		err = secret_random(name, sizeof(name));
+	if (err < 0)
+		return err;
+	cert->serial[0] = (cert->serial[0] & 0x7f) | 0x40;
+	cert->serialSz = 16;
+	for (size_t i = 0; i < sizeof(name); i++)
+		snprintf(cert->subject.commonName + 2 * i, 3, "%02x", name[i]);
+	return 0;
+}
+
+static int certificate_sign(uint8_t *der, ecc_key *key, WC_RNG *rng, unsigned days)
+{
+	Cert *cert = malloc(sizeof(*cert)); // tens of kilobytes
+	int n;
+
+	if (cert == NULL)
+		return -ENOMEM;
+	n = wc_InitCert(cert) == 0 ? certificate_names(cert) : -EIO;
+	if (n < 0)
+		goto out;
+	cert->sigType = CTC_SHA256wECDSA;
+	cert->daysValid = (int)days; // from a day ago: the library's own margin for clocks that differ
+	cert->keyUsage = KEYUSE_DIGITAL_SIG;
+	n = wc_MakeCert(cert, der, DER_ROOM, NULL, key, rng);
+	if (n > 0)
+		n = wc_SignCert(cert->bodySz, cert->sigType, der, DER_ROOM, NULL, key, rng);
+	n = n > 0 ? n : -EIO;
+out:
+	free(cert);
+	return n;
+}
+
+static int pem_of(uint8_t **pem, size_t *pem_len, const uint8_t *der, int der_len, int type)
+{
+	int n = wc_DerToPem(der, (word32)der_len, NULL, 0, type);
+
+	if (n <= 0)
+		return -EIO;
+	*pem = malloc((size_t)n);
+	if (*pem == NULL)
+		return -ENOMEM;
+	*pem_len = (size_t)n;
+	n = wc_DerToPem(der, (word32)der_len, *pem, (word32)n, type);
+	if (n <= 0)
+		return -EIO;
+	*pem_len = (size_t)n;
+	return 0;
+}
+
+static int certificate_write(struct dtls_pem *pem, ecc_key *key, WC_RNG *rng, unsigned days)
+{
+	uint8_t der[DER_ROOM];
+	int n, err;
+
+	n = certificate_sign(der, key, rng, days);
+	if (n < 0)
+		return n;
+	err = pem_of(&pem->cert, &pem->cert_len, der, n, CERT_TYPE);
+	if (err < 0)
+		return err;
+	n = wc_EccKeyToDer(key, der, sizeof(der));
+	err = n > 0 ? pem_of(&pem->key, &pem->key_len, der, n, ECC_PRIVATEKEY_TYPE) : -EIO;
+	secret_wipe(der, sizeof(der));
+	return err;
+}
+
+int dtls_certificate_make(struct dtls_pem *pem, unsigned days)
+{
+	ecc_key key;
+	WC_RNG rng;
+	int err = -EIO;
+
+	if (wc_InitRng(&rng) != 0)
+		return -EIO;
+	if (wc_ecc_init(&key) != 0)
+		goto out_rng;
+	if (wc_ecc_make_key_ex(&rng, 32, &key, ECC_SECP256R1) == 0)
+		err = certificate_write(pem, &key, &rng, days);
+	wc_ecc_free(&key);
+out_rng:
+	wc_FreeRng(&rng);
+	return err;
+}
+
+static int certificate_expiry(const uint8_t *der, size_t len, int64_t *expires)
+{
+	DecodedCert *cert = malloc(sizeof(*cert));
+	struct tm tm = { 0 };
+	const byte *date;
+	byte format;
+	int n, err = -EINVAL;
+
+	if (cert == NULL)
+		return -ENOMEM;
+	wc_InitDecodedCert(cert, der, (word32)len, NULL);
+	if (wc_ParseCert(cert, CERT_TYPE, NO_VERIFY, NULL) == 0 && cert->afterDate != NULL &&
+	    wc_GetDateInfo(cert->afterDate, cert->afterDateLen, &date, &format, &n) == 0 &&
+	    wc_GetDateAsCalendarTime(date, n, format, &tm) == 0) {
+		*expires = timegm(&tm);
+		err = 0;
+	}
+	wc_FreeDecodedCert(cert);
+	free(cert);
+	return err;
+}
+
+int dtls_certificate_read(const struct dtls_pem *pem, uint8_t **derp, size_t *der_len, int64_t *expires)
+{
+	uint8_t *der = malloc(pem->cert_len); // DER is shorter than its PEM
+	int n, err;
+
+	if (der == NULL)
+		return -ENOMEM;
+	n = wc_CertPemToDer(pem->cert, (int)pem->cert_len, der, (int)pem->cert_len, CERT_TYPE);
+	err = n > 0 ? certificate_expiry(der, (size_t)n, expires) : -EINVAL;
+	if (err < 0) {
+		free(der);
+		return err;
+	}
+	*derp = der;
+	*der_len = (size_t)n;
+	return 0;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dtls_pem.c - PEM files: certificate and key in, the automatic pair out, never readable by others.
+#include "dtls/dtls_certificate.h"
+#include "base/secret.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PEM_FILE_MAX (64 * 1024)
+
+static int read_fully(int fd, uint8_t *dst, size_t len)
+{
+	size_t have = 0;
+
+	while (have < len) {
+		ssize_t n = read(fd, dst + have, len - have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EINVAL;
+		have += (size_t)n;
+	}
+	return 0;
+}
+
+static int file_read(const char *path, uint8_t **bytes, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t *buf = NULL;
+	struct stat st;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = fstat(fd, &st) < 0 ? -errno : 0;
+	if (err == 0 && (!S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size > PEM_FILE_MAX))
+		err = -EINVAL;
+	if (err < 0)
+		goto out;
+	buf = malloc((size_t)st.st_size);
+	err = buf == NULL ? -ENOMEM : read_fully(fd, buf, (size_t)st.st_size);
+	if (err < 0)
+		goto out;
+	*bytes = buf;
+	*len = (size_t)st.st_size;
+	buf = NULL;
+out:
+	if (buf != NULL)
+		secret_wipe(buf, (size_t)st.st_size);
+	free(buf);
+	close(fd);
+	return err;
+}
+
+int dtls_pem_load(struct dtls_pem *pem, const char *cert_path, const char *key_path)
+{
+	int err = file_read(cert_path, &pem->cert, &pem->cert_len);
+
+	if (err == 0)
+		err = file_read(key_path, &pem->key, &pem->key_len);
+	return err;
+}
+
+int dtls_pem_check_private(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		return -EPERM;
+	return 0;
+}
+
+static int write_fully(int fd, const uint8_t *src, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, src, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		src += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+// The new name must survive a crash as well as the bytes do.
+static int sync_folder(const char *path)
+{
+	char copy[PATH_MAX];
+	int fd, err;
+
+	if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
+		return -ENAMETOOLONG;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+int dtls_pem_store(const struct dtls_pem *pem, const char *path)
+{
+	char temporary[PATH_MAX];
+	int fd, err;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary))
+		return -ENAMETOOLONG;
+	fd = mkostemp(temporary, O_CLOEXEC); // mode 0600 from its birth
+	if (fd < 0)
+		return -errno;
+	err = write_fully(fd, pem->cert, pem->cert_len);
+	if (err == 0)
+		err = write_fully(fd, pem->key, pem->key_len);
+	if (err == 0 && fsync(fd) < 0)
+		err = -errno;
+	close(fd);
+	if (err == 0 && rename(temporary, path) < 0)
+		err = -errno;
+	if (err < 0) {
+		unlink(temporary);
+		return err;
+	}
+	return sync_folder(path);
+}
+
+void dtls_pem_wipe(struct dtls_pem *pem)
+{
+	secret_wipe(pem->key, pem->key_len);
+	free(pem->key);
+	free(pem->cert);
+	*pem = (struct dtls_pem){ 0 };
+}

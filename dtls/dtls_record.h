@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dtls_record.h - inside dtls/: the record layer's outer shape, as far as we look at it before the library does.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#define DTLS_RECORD_HEADER 13
+#define DTLS_HANDSHAKE_HEADER 12
+
+enum dtls_content { DTLS_CHANGE_CIPHER_SPEC = 20, DTLS_ALERT = 21, DTLS_HANDSHAKE = 22, DTLS_APPLICATION = 23 };
+enum { DTLS_CLIENT_HELLO = 1 };
+
+struct dtls_record {
+	uint8_t type;   // enum dtls_content; 0 for DTLS 1.3 records, which hide it
+	uint16_t epoch; // of a DTLS 1.3 record only the two low bits
+	const uint8_t *head, *body;
+	size_t len; // of body
+};
+
+// Reads the record at p. Its size with header; 0 at the end; negative if it cannot be one.
+static inline int dtls_record_read(struct dtls_record *r, const uint8_t *p, size_t len)
+{
+	if (len == 0)
+		return 0;
+	*r = (struct dtls_record){ .head = p };
+	if ((p[0] & 0xE0) == 0x20) { // RFC 9147 section 4: unified header, 001CSLEE; we never negotiate a connection id
+		size_t head = 1 + (p[0] & 8 ? 2 : 1) + (p[0] & 4 ? 2 : 0);
+
+		if ((p[0] & 0x10) != 0 || len < head)
+			return -1;
+		r->epoch = p[0] & 3;
+		r->len = p[0] & 4 ? (size_t)(p[head - 2] << 8 | p[head - 1]) : len - head;
+		r->body = p + head;
+		return r->len <= len - head ? (int)(head + r->len) : -1;
+	}
+	if (len < DTLS_RECORD_HEADER || p[0] < DTLS_CHANGE_CIPHER_SPEC || p[0] > 26)
+		return -1;
+	r->type = p[0];
+	r->epoch = (uint16_t)(p[3] << 8 | p[4]);
+	r->len = (size_t)(p[11] << 8 | p[12]);
+	r->body = p + DTLS_RECORD_HEADER;
+	return r->len <= len - DTLS_RECORD_HEADER ? (int)(DTLS_RECORD_HEADER + r->len) : -1;
+}
