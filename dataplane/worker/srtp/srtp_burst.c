@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// srtp_burst.c - a burst's packets, sorted by what their suite needs. All packets of a stream have one key and so one
+// suite: sorting keeps their order.
+#include "dataplane/worker/srtp/srtp_engine_priv.h"
+
+typedef void gcm_fn(struct srtp_engine *engine, struct srtp_op *op);
+typedef void cm_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
+
+static void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n, cm_fn *cm, gcm_fn *gcm)
+{
+	struct srtp_op *list[SRTP_BURST_MAX];
+	unsigned n_list = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		switch (ops[i].key->suite) {
+		case SRTP_AES_CM_128_HMAC_SHA1_80:
+		case SRTP_AES_CM_128_HMAC_SHA1_32:
+		case SRTP_AES_256_CM_HMAC_SHA1_80:
+		case SRTP_AES_256_CM_HMAC_SHA1_32:
+			list[n_list++] = &ops[i];
+			break;
+		case SRTP_AEAD_AES_128_GCM:
+		case SRTP_AEAD_AES_256_GCM:
+			gcm(engine, &ops[i]);
+			break;
+		default:
+			ops[i].result = SRTP_NO_KEY;
+		}
+		if (n_list == SRTP_BURST_MAX) {
+			cm(engine, list, n_list);
+			n_list = 0;
+		}
+	}
+	if (n_list > 0)
+		cm(engine, list, n_list);
+}
+
+void srtp_unprotect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n)
+{
+	burst(engine, ops, n, srtp_cm_unprotect, srtp_gcm_unprotect);
+}
+
+void srtp_protect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n)
+{
+	burst(engine, ops, n, srtp_cm_protect, srtp_gcm_protect);
+}

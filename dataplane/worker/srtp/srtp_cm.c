@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// srtp_cm.c - AES-CM with HMAC-SHA1 (RFC 3711, 6188): all tags of a burst in one call, all ciphers in another.
+#include "dataplane/worker/srtp/srtp_engine_priv.h"
+#include <assert.h>
+#include <string.h>
+
+static const unsigned key_octets[SRTP_CM_SIZES] = { [SRTP_CM_128] = 16, [SRTP_CM_256] = 32 };
+
+static void job_init(struct srtp_engine *engine, IMB_JOB *job, unsigned key_len)
+{
+	job->cipher_mode = IMB_CIPHER_CNTR;
+	job->cipher_direction = IMB_DIR_ENCRYPT; // a key stream has no direction
+	job->chain_order = IMB_ORDER_CIPHER_HASH;
+	job->hash_alg = IMB_AUTH_HMAC_SHA_1;
+	job->key_len_in_bytes = key_len;
+	job->iv_len_in_bytes = sizeof(engine->iv[0]);
+	job->auth_tag_output_len_in_bytes = SRTP_DIGEST_LEN;
+}
+
+void srtp_cm_init(struct srtp_engine *engine)
+{
+	for (unsigned i = 0; i < SRTP_BURST_MAX; i++) {
+		job_init(engine, &engine->hash.jobs[i], 0);
+		for (unsigned size = 0; size < SRTP_CM_SIZES; size++)
+			job_init(engine, &engine->cipher[size].jobs[i], key_octets[size]);
+	}
+}
+
+static enum srtp_cm_size key_size(const struct srtp_key *key)
+{
+	switch (key->suite) {
+	case SRTP_AES_256_CM_HMAC_SHA1_80:
+	case SRTP_AES_256_CM_HMAC_SHA1_32:
+		return SRTP_CM_256;
+	default:
+		return SRTP_CM_128;
+	}
+}
+
+static void lists_clear(struct srtp_engine *engine)
+{
+	engine->hash.n = 0;
+	engine->cipher[SRTP_CM_128].n = 0;
+	engine->cipher[SRTP_CM_256].n = 0;
+}
+
+// RFC 3711 4.2: the tag covers the packet and then the roll-over counter, which takes the tag's place meanwhile.
+static void hash_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned len)
+{
+	IMB_JOB *job = &engine->hash.jobs[engine->hash.n++];
+	uint32_t roc = htobe32((uint32_t)(op->index >> 16));
+
+	memcpy(op->packet + len, &roc, sizeof(roc));
+	job->src = op->packet;
+	job->hash_start_src_offset_in_bytes = 0;
+	job->msg_len_to_hash_in_bytes = len + sizeof(roc);
+	job->auth_tag_output = engine->digest[slot];
+	job->u.HMAC._hashed_auth_key_xor_ipad = (const uint8_t *)op->key->cm.ipad;
+	job->u.HMAC._hashed_auth_key_xor_opad = (const uint8_t *)op->key->cm.opad;
+}
+
+static void hash_run(struct srtp_engine *engine)
+{
+	unsigned done;
+
+	if (engine->hash.n == 0)
+		return;
+	done = IMB_SUBMIT_HASH_BURST_NOCHECK(engine->mgr, engine->hash.jobs, engine->hash.n, IMB_AUTH_HMAC_SHA_1);
+	assert(done == engine->hash.n);
+	engine->hash.n = 0;
+}
+
+// RFC 3711 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16). len: of header and payload.
+static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned len)
+{
+	struct srtp_cm_list *list = &engine->cipher[key_size(op->key)];
+	uint64_t index = htobe64(op->index << 16);
+	uint8_t *iv = engine->iv[slot];
+	uint64_t half[2];
+	uint32_t ssrc;
+	IMB_JOB *job;
+
+	if (len == op->hdr_len)
+		return; // no payload
+	memcpy(half, op->key->salt, sizeof(half));
+	memcpy(&ssrc, op->packet + 8, sizeof(ssrc));
+	half[0] ^= (uint64_t)ssrc << 32; // octets 4 to 7, as they stand in the packet
+	half[1] ^= index;
+	memcpy(iv, half, sizeof(half));
+	job = &list->jobs[list->n++];
+	job->enc_keys = op->key->cm.rounds;
+	job->dec_keys = op->key->cm.rounds;
+	job->src = op->packet;
+	job->dst = op->packet + op->hdr_len;
+	job->cipher_start_src_offset_in_bytes = op->hdr_len;
+	job->msg_len_to_cipher_in_bytes = len - op->hdr_len;
+	job->iv = iv;
+}
+
+static void cipher_run(struct srtp_engine *engine)
+{
+	for (unsigned size = 0; size < SRTP_CM_SIZES; size++) {
+		struct srtp_cm_list *list = &engine->cipher[size];
+		unsigned done;
+
+		if (list->n == 0)
+			continue;
+		done = IMB_SUBMIT_CIPHER_BURST_NOCHECK(engine->mgr, list->jobs, list->n, IMB_CIPHER_CNTR,
+						       IMB_DIR_ENCRYPT, (IMB_KEY_SIZE_BYTES)key_octets[size]);
+		assert(done == list->n);
+		list->n = 0;
+	}
+}
+
+// The index as the stream stands at the burst's begin, and the tag for it unless the index is known to be bad.
+static void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+{
+	unsigned len;
+
+	engine->hashed[slot] = false;
+	op->result = srtp_op_check(engine, op, op->hdr_len + op->key->tag_len);
+	if (op->result != SRTP_OK)
+		return;
+	op->index = srtp_op_index(op);
+	if (srtp_index_check(op) != SRTP_OK)
+		return;
+	len = op->len - op->key->tag_len;
+	memcpy(engine->tag[slot], op->packet + len, op->key->tag_len);
+	hash_add(engine, op, slot, len);
+	engine->hashed[slot] = true;
+}
+
+// Packets before this one in the burst may have moved its stream on, so that the index is another one than at first.
+static void rx_again(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+{
+	unsigned len = op->len - op->key->tag_len;
+
+	memcpy(engine->tag[slot], op->packet + len, op->key->tag_len);
+	hash_add(engine, op, slot, len);
+	hash_run(engine);
+	memcpy(op->packet + len, engine->tag[slot], op->key->tag_len);
+}
+
+// As if the packet had come alone: its index now, its window now, its tag.
+static void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+{
+	uint64_t index;
+
+	if (op->result != SRTP_OK)
+		return;
+	index = srtp_op_index(op);
+	if (index != op->index)
+		engine->hashed[slot] = false;
+	op->index = index;
+	op->result = srtp_index_check(op);
+	if (op->result != SRTP_OK)
+		return;
+	if (!engine->hashed[slot])
+		rx_again(engine, op, slot);
+	if (!srtp_tag_equal(engine->digest[slot], engine->tag[slot], op->key->tag_len)) {
+		op->result = SRTP_AUTH;
+		return;
+	}
+	srtp_rx_accept(op);
+	cipher_add(engine, op, slot, op->len);
+}
+
+void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n)
+{
+	lists_clear(engine);
+	for (unsigned i = 0; i < n; i++)
+		rx_prepare(engine, ops[i], i);
+	hash_run(engine);
+	for (unsigned i = 0; i < n; i++) {
+		if (engine->hashed[i])
+			memcpy(ops[i]->packet + ops[i]->len - ops[i]->key->tag_len, engine->tag[i], sizeof(uint32_t));
+	}
+	for (unsigned i = 0; i < n; i++)
+		rx_decide(engine, ops[i], i);
+	cipher_run(engine);
+}
+
+void srtp_cm_protect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n)
+{
+	lists_clear(engine);
+	for (unsigned i = 0; i < n; i++) {
+		ops[i]->result = srtp_tx_take(engine, ops[i]);
+		if (ops[i]->result != SRTP_OK)
+			continue;
+		cipher_add(engine, ops[i], i, ops[i]->len);
+		hash_add(engine, ops[i], i, ops[i]->len);
+	}
+	cipher_run(engine);
+	hash_run(engine);
+	for (unsigned i = 0; i < n; i++) {
+		if (ops[i]->result != SRTP_OK)
+			continue;
+		memcpy(ops[i]->packet + ops[i]->len, engine->digest[i], ops[i]->key->tag_len);
+		ops[i]->len += ops[i]->key->tag_len;
+	}
+}

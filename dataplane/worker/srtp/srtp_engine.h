@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// srtp_engine.h - bulk SRTP (RFC 3711, 6188, 7714): whole bursts of packets of many streams in one crypto call.
+//
+// One engine a worker thread; it belongs to that thread. It keeps nothing about streams: keys and streams are records
+// (srtp_record.h) of the caller. No verb but _open allocates, and none blocks.
+#pragma once
+#include "dataplane/worker/srtp/srtp_record.h"
+#include "dataplane/worker/srtp/srtp_result.h"
+#include <stdbool.h>
+
+struct srtp_engine;
+
+// CPU level of the crypto code. AUTO: the best of this CPU; the others are for tests.
+enum srtp_arch { SRTP_ARCH_AUTO = 0, SRTP_ARCH_SSE, SRTP_ARCH_AVX, SRTP_ARCH_AVX2, SRTP_ARCH_AVX512 };
+
+// Runs known vectors of every suite through whole bursts before it says yes. -ENOTSUP: this CPU has no AES-NI or
+// PCLMULQDQ, or not the level asked for; -EILSEQ: a vector came out wrong; -ENOMEM.
+int srtp_engine_open(struct srtp_engine **enginep, enum srtp_arch arch);
+void srtp_engine_close(struct srtp_engine *engine); // wipes its scratch; NULL is fine
+const char *srtp_engine_arch(const struct srtp_engine *engine); // "AVX512" and so on, for the log
+
+// Session keys by RFC 3711 4.3 with key derivation rate 0, expanded. `lifetime` in packets, 0 or above 2^48: 2^48.
+// -EINVAL: no such suite. The key record is complete only on return: publish it afterwards.
+int srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const struct srtp_master *master,
+		    uint64_t lifetime);
+// A key found after a restart: redoes the expansion if another library version or CPU level made it. May be interrupted
+// and repeated. -EINVAL: not a key.
+int srtp_key_adopt(struct srtp_engine *engine, struct srtp_key *key);
+void srtp_key_wipe(struct srtp_key *key); // NULL is fine
+
+struct srtp_op {
+	uint8_t *packet;            // from the first byte of the RTP header
+	uint16_t len;               // in: octets of the packet; out, if SRTP_OK: octets of the result
+	uint16_t room;              // protect: octets that packet[] may hold
+	uint16_t hdr_len;           // rtp_header_len()
+	bool fixed_index;           // in: take the roll-over counter from `index` instead of guessing it
+	struct srtp_key *key;
+	struct srtp_stream *stream; // of the packet's SSRC; packets of one SSRC in a burst name the same record
+	uint64_t index;             // ROC || SEQ; out, with fixed_index its upper 32 of 48 bits also in
+	enum srtp_result result;    // out
+};
+
+// Each packet in place; results as if the packets had come one by one, in this order. A packet that is not SRTP_OK keeps
+// its bytes and leaves key and stream as they were, so that another key or index may be tried. Authenticates first:
+// index and window of a stream move only with good tags.
+void srtp_unprotect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n);
+// The index is taken before the packet is made: no (key, SSRC, index) is used twice, whatever happens in between.
+void srtp_protect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n);

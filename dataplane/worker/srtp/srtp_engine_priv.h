@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// srtp_engine_priv.h - inside of the SRTP engine: its scratch, and what its files call of each other.
+#pragma once
+#include "dataplane/worker/srtp/rtp_header.h"
+#include "dataplane/worker/srtp/srtp_engine.h"
+#include "dataplane/worker/srtp/srtp_window.h"
+#include <intel-ipsec-mb.h>
+
+#define SRTP_BURST_MAX 64  // packets a crypto call; longer bursts are cut
+#define SRTP_DIGEST_LEN 12 // of HMAC-SHA1: what the library writes at least; our tags are shorter
+
+enum srtp_cm_size { SRTP_CM_128, SRTP_CM_256, SRTP_CM_SIZES };
+
+struct srtp_cm_list { // jobs of one key size, done in one call
+	unsigned n;
+	IMB_JOB jobs[SRTP_BURST_MAX];
+};
+
+struct srtp_engine {
+	IMB_MGR *mgr;
+	uint32_t stamp; // never 0
+	unsigned arch;  // enum srtp_arch, not AUTO
+	// Scratch of a burst. What is the same in all jobs is set once, at start.
+	struct srtp_cm_list cipher[SRTP_CM_SIZES];
+	struct srtp_cm_list hash;
+	alignas(64) uint8_t iv[SRTP_BURST_MAX][16];
+	alignas(16) uint8_t digest[SRTP_BURST_MAX][32];
+	alignas(16) uint8_t tag[SRTP_BURST_MAX][SRTP_TAG_MAX]; // as received
+	bool hashed[SRTP_BURST_MAX];
+	struct gcm_context_data gcm;
+};
+
+void srtp_cm_init(struct srtp_engine *engine);
+void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
+void srtp_cm_protect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
+void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op);
+void srtp_gcm_protect(struct srtp_engine *engine, struct srtp_op *op);
+int srtp_selftest(struct srtp_engine *engine);
+
+// The last tag bytes decide as fast as the first ones. len is 4, 10 or 16.
+static inline bool srtp_tag_equal(const uint8_t *a, const uint8_t *b, unsigned len)
+{
+	uint8_t differ = 0;
+
+	for (unsigned i = 0; i < len; i++)
+		differ |= a[i] ^ b[i];
+	return differ == 0;
+}
+
+// What does not change while a burst is worked on.
+static inline enum srtp_result srtp_op_check(const struct srtp_engine *engine, const struct srtp_op *op, unsigned min_len)
+{
+	if (op->key->stamp != engine->stamp || op->key->suite == SRTP_SUITE_NONE)
+		return SRTP_NO_KEY;
+	if (op->hdr_len < RTP_HEADER_MIN || op->len < min_len)
+		return SRTP_SHORT;
+	if (rtp_ssrc(op->packet) != op->stream->ssrc)
+		return SRTP_WRONG_SSRC;
+	return SRTP_OK;
+}
+
+static inline uint64_t srtp_op_index(const struct srtp_op *op)
+{
+	uint16_t seq = rtp_seq(op->packet);
+
+	if (op->fixed_index)
+		return (op->index & ~UINT64_C(0xffff)) | seq;
+	return srtp_index_guess(op->stream, seq);
+}
+
+static inline enum srtp_result srtp_index_check(const struct srtp_op *op)
+{
+	if (op->key->remaining == 0)
+		return SRTP_KEY_EXPIRED;
+	return srtp_window_check(op->stream, op->index);
+}
+
+static inline void srtp_rx_accept(struct srtp_op *op)
+{
+	op->key->remaining--;
+	srtp_window_accept(op->stream, op->index);
+	op->len -= op->key->tag_len;
+	op->result = SRTP_OK;
+}
+
+// All there is to decide before a packet is made; takes the index when it says yes.
+static inline enum srtp_result srtp_tx_take(const struct srtp_engine *engine, struct srtp_op *op)
+{
+	enum srtp_result result = srtp_op_check(engine, op, op->hdr_len);
+
+	if (result != SRTP_OK)
+		return result;
+	if ((size_t)op->len + op->key->tag_len > op->room)
+		return SRTP_NO_ROOM;
+	op->index = srtp_op_index(op);
+	result = srtp_index_check(op);
+	if (result == SRTP_REPLAY || result == SRTP_OLD)
+		return SRTP_TX_REPEAT;
+	if (result != SRTP_OK)
+		return result;
+	op->key->remaining--;
+	srtp_window_accept(op->stream, op->index);
+	return SRTP_OK;
+}
