@@ -25,7 +25,8 @@ function(sallyport_add_test name timeout)
 endfunction()
 
 # sallyport_unit_test(test_noun LIBS folder... [SOURCES more.c...] [TIMEOUT seconds] [LABELS label...])
-# Builds test_noun.c of this folder with cmocka and registers it with ctest.
+# Builds test_noun.c of this folder with cmocka and registers it with ctest, labelled unit unless LABELS says otherwise
+# (a test with fake time and a script is a "scenario").
 function(sallyport_unit_test name)
 	cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LIBS;SOURCES;LABELS")
 	sallyport_missing_target(missing ${arg_LIBS})
@@ -39,7 +40,10 @@ function(sallyport_unit_test name)
 		set(arg_TIMEOUT 60)
 	endif()
 	sallyport_add_test(${name} ${arg_TIMEOUT} ${name})
-	set_tests_properties(${name} PROPERTIES LABELS "unit;${arg_LABELS}")
+	if(NOT arg_LABELS)
+		set(arg_LABELS unit)
+	endif()
+	set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
 endfunction()
 
 # sallyport_fuzzer(noun LIBS folder... [SOURCES more.c...])
