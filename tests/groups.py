@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Builds the presets that the wanted groups need, runs the groups, and ends with `N passed, N failed`.
+
+What is counted: the cases of a unit or scenario test (cmocka's), one for each fuzzer whose corpus was replayed, and pytest's
+cases. A group that ran nothing is a failure.
+"""
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build"
+
+# group: [(runner, preset, what)]; ctest takes a label, pytest a folder. Both kinds of build meet the real peers: what is
+# shipped, and the sanitizers.
+GROUPS = {
+    "layering": [("pytest", "release", "tests/layering")],
+    "unit": [("ctest", "dev", "unit"), ("ctest", "asan", "unit")],
+    "scenario": [("ctest", "dev", "scenario"), ("ctest", "asan", "scenario")],
+    "conf": [("pytest", "asan", "tests/conf")],
+    "fuzz": [("ctest", "asan", "fuzz")],
+    "e2e": [("pytest", "release", "tests/e2e"), ("pytest", "asan", "tests/e2e")],
+    "interop": [("pytest", "release", "tests/interop"), ("pytest", "asan", "tests/interop")],
+}
+PROGRAMS = ["sallyport", "sallyport-relay"]
+GROUP_LIMIT = 15 * 60  # seconds for one run of one group; a hanging peer must not hang all
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []  # (name, tail of its output)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.failures += other.failures
+
+    def fail(self, name, output=""):
+        self.failed += 1
+        self.failures.append((name, output))
+
+    def line(self):
+        return f"{self.passed} passed, {self.failed} failed" + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+def tail(text, lines=30):
+    return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run(command, limit, **more):
+    """Runs to the end or to the limit; then an interrupt, so that the tests take down what they set up."""
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, universal_newlines=True, errors="replace", **more)
+    try:
+        output, _ = process.communicate(timeout=limit)
+        return process.returncode, output or ""
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as why:
+        process.send_signal(signal.SIGINT)
+        try:
+            output, _ = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+        if isinstance(why, KeyboardInterrupt):
+            raise
+        return 124, (output or "") + f"\nended after {limit} s"
+
+
+def build(preset, targets):
+    """Returns None, or the tail of what the build said."""
+    folder = BUILD / preset
+    began = time.monotonic()
+    for command in (["cmake", "-S", str(ROOT), "-B", str(folder), "--preset", preset], ["ninja", "-C", str(folder), *targets]):
+        code, output = run(command, 3600, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if code != 0:
+            say(f"build {preset}: FAILED")
+            return tail(output, 40)
+        for line in re.findall(r"^CMake Warning.*(?:\n.*){0,3}", output, re.M):
+            say(line)
+    say(f"build {preset}: {time.monotonic() - began:.0f} s")
+    return None
+
+
+def cmocka_counts(output):
+    """Cases passed, failed, skipped, of all groups of cases that one test program ran; None if it is no cmocka program."""
+    ran = sum(int(n) for n in re.findall(r"\[=+\]\s*(?:[\w ]+: )?(\d+) test\(s\) run", output))
+    if ran == 0:
+        return None
+    counts = [sum(int(n) for n in re.findall(rf"\[\s+{word}\s+\]\s*(?:[\w ]+: )?(\d+) test\(s\)", output))
+              for word in ("PASSED", "FAILED", "SKIPPED")]
+    return counts
+
+
+def ctest_totals(junit, prefix):
+    totals = Totals()
+    for case in ElementTree.parse(junit).getroot().iter("testcase"):
+        name = f"{prefix} {case.get('name')}"
+        output = case.findtext("system-out") or ""
+        good = case.get("status") == "run" and case.find("failure") is None
+        passed, failed, skipped = cmocka_counts(output) or (int(good), 0, 0)
+        totals.passed += passed
+        totals.failed += failed
+        totals.skipped += skipped
+        if skipped:
+            say(f"{name}: skipped " + ", ".join(sorted(set(re.findall(r"\[\s+SKIPPED \] (\w+)$", output, re.M)))))
+        if not good:
+            totals.failed += 0 if failed else 1  # it crashed, leaked or hung: its cases say nothing about that
+            totals.failures.append((name, tail(output)))
+    return totals
+
+
+def run_ctest(group, preset, label):
+    junit = BUILD / f"results-{group}-{preset}.xml"
+    junit.unlink(missing_ok=True)
+    code, output = run(["ctest", "--test-dir", str(BUILD / preset), "-L", f"^{label}$", "-j", str(os.cpu_count() or 1),
+                        "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000",
+                        "--output-junit", str(junit)], GROUP_LIMIT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    totals = Totals()
+    if junit.is_file():
+        totals = ctest_totals(junit, f"{group}/{preset}")
+    if code != 0 and totals.failed == 0:
+        totals.fail(f"{group}/{preset}", tail(output))
+    return totals
+
+
+def pytest_totals(junit, prefix):
+    totals = Totals()
+    for case in ElementTree.parse(junit).getroot().iter("testcase"):
+        bad = [e for e in case if e.tag in ("failure", "error")]
+        if bad:
+            # pytest has printed the output already: the name is enough
+            totals.fail(f"{prefix} {case.get('classname')}::{case.get('name')}", tail(bad[0].get("message") or "", 5))
+        elif case.find("skipped") is not None:
+            totals.skipped += 1
+        else:
+            totals.passed += 1
+    return totals
+
+
+def run_pytest(group, preset, folder, more):
+    junit = BUILD / f"results-{group}-{preset}.xml"
+    junit.unlink(missing_ok=True)
+    totals = Totals()
+    if not (ROOT / folder).is_dir():
+        totals.fail(f"{group}/{preset}", f"{folder} is not there")
+        return totals
+    environment = dict(os.environ, SALLYPORT_BIN=str(BUILD / preset / "bin"), SALLYPORT_PRESET=preset)
+    if preset == "asan":
+        environment.update(SALLYPORT_SANITIZED="1",
+                           ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
+                           LSAN_OPTIONS=f"suppressions={ROOT}/tests/support/lsan.supp:print_suppressions=0",
+                           UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1")
+    code, _ = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short",
+                   f"--rootdir={ROOT}", f"--junit-xml={junit}", *more, folder], GROUP_LIMIT, env=environment)
+    if junit.is_file():
+        totals = pytest_totals(junit, f"{group}/{preset}")
+    if code != 0 and totals.failed == 0:
+        totals.fail(f"{group}/{preset}", f"pytest ended with {code}" + (": time limit" if code == 124 else ""))
+    return totals
+
+
+def run_group(group, preset, runner, what, more):
+    began = time.monotonic()
+    say(f"--- {group} ({preset})")
+    totals = run_ctest(group, preset, what) if runner == "ctest" else run_pytest(group, preset, what, more)
+    if totals.passed + totals.failed == 0:
+        totals.fail(f"{group}/{preset}", "no test ran")
+    for name, output in totals.failures:
+        say(f"FAILED {name}")
+        if output:
+            say("    " + output.replace("\n", "\n    "))
+    say(f"--- {group} ({preset}): {totals.line()} in {time.monotonic() - began:.0f} s")
+    return totals
+
+
+def wanted(arguments):
+    groups = arguments.groups or list(GROUPS)
+    for group in groups:
+        for runner, preset, what in GROUPS[group]:
+            if arguments.preset in (None, preset) or (runner == "pytest" and len(GROUPS[group]) == 1):
+                yield group, preset, runner, what
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; all by default")
+    parser.add_argument("--no-setup", action="store_true", help="take for granted that deploy/setup has run")
+    parser.add_argument("--preset", choices=["dev", "asan", "release"], help="only with this build")
+    parser.add_argument("-k", metavar="EXPR", help="pytest groups: only cases that match")
+    arguments = parser.parse_args()
+    unknown = set(arguments.groups) - set(GROUPS)
+    if unknown:
+        parser.error(f"no group {', '.join(sorted(unknown))}")
+    if not shutil.which("cmake"):
+        parser.error("no cmake: deploy/setup has not run")
+
+    runs = list(wanted(arguments))
+    totals, broken = Totals(), {}
+    for preset in ("release", "dev", "asan"):
+        kinds = {runner for _, p, runner, _ in runs if p == preset}
+        if kinds:
+            why = build(preset, PROGRAMS if kinds == {"pytest"} else ["all"])
+            if why is not None:
+                broken[preset] = why
+                say("    " + why.replace("\n", "\n    "))
+                totals.fail(f"build {preset}", tail(why, 5))
+    for group, preset, runner, what in runs:
+        if preset in broken:
+            totals.fail(f"{group}/{preset}", "not built")
+        else:
+            totals.add(run_group(group, preset, runner, what, ["-k", arguments.k] if arguments.k else []))
+    if totals.failures:
+        say("failures:\n  " + "\n  ".join(name for name, _ in totals.failures))
+    if totals.passed + totals.failed == 0:
+        totals.fail("nothing ran")
+    say(totals.line())
+    return 1 if totals.failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        say("interrupted")
+        sys.exit(130)
