@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// config_check.c - what the table cannot say: names must exist once, ranges and listeners must not collide.
+#include "gateway/config_priv.h"
+#include <errno.h>
+#include <string.h>
+
+static int check_dtls(const struct dtls_settings *d, struct config_error *why)
+{
+	if ((d->certificate[0] == '\0') != (d->key[0] == '\0'))
+		return config_complain(why, config_at(d->node, d->key[0] == '\0' ? "certificate" : "key", -1),
+				       "certificate and key come together, or neither (an automatic one)");
+	return 0;
+}
+
+static const struct interface_settings *find_interface(const struct dataplane_settings *d, const char *name)
+{
+	for (size_t i = 0; i < d->interfaces.n; i++) {
+		if (strcmp(d->interfaces.items[i].name, name) == 0)
+			return &d->interfaces.items[i];
+	}
+	return NULL;
+}
+
+static bool interface_is_used(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->realms.n; i++) {
+		if (strcmp(s->realms.items[i].interface, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int check_dataplane(const struct settings *s, struct config_error *why)
+{
+	const struct dataplane_settings *d = &s->dataplane;
+
+	if (d->cpus.n != 0 && d->cpus.n != d->workers)
+		return config_complain(why, config_at(d->node, "cpus", -1), "cpus: %zu for %u workers; one a worker, or none",
+				       d->cpus.n, d->workers);
+	if (d->replay_window % 64 != 0)
+		return config_complain(why, config_at(d->node, "replay_window", -1),
+				       "replay_window: expected a multiple of 64, found %u", d->replay_window);
+	for (size_t i = 0; i < d->interfaces.n; i++) {
+		const struct interface_settings *in = &d->interfaces.items[i];
+
+		if (find_interface(d, in->name) != in)
+			return config_complain(why, config_at(in->node, "name", -1), "interface \"%s\" is there twice",
+					       in->name);
+		if (!interface_is_used(s, in->name))
+			return config_complain(why, config_at(in->node, "name", -1), "no realm uses interface \"%s\"",
+					       in->name);
+	}
+	return 0;
+}
+
+static bool ranges_meet(const struct media_settings *a, const struct media_settings *b)
+{
+	return inet_addr_equal(&a->address, &b->address) && a->ports.first <= b->ports.last &&
+	       b->ports.first <= a->ports.last;
+}
+
+static bool same_network(const struct realm_settings *a, const struct realm_settings *b)
+{
+	return strcmp(a->interface, b->interface) == 0 && a->vlan == b->vlan;
+}
+
+// The range against every one that was written before it.
+static int check_overlap(const struct settings *s, size_t realm, size_t media, struct config_error *why)
+{
+	const struct realm_settings *mine = &s->realms.items[realm];
+	const struct media_settings *m = &mine->media.items[media];
+
+	for (size_t r = 0; r <= realm; r++) {
+		const struct realm_settings *other = &s->realms.items[r];
+		size_t n = r == realm ? media : other->media.n;
+
+		for (size_t i = 0; same_network(mine, other) && i < n; i++) {
+			if (ranges_meet(m, &other->media.items[i]))
+				return config_complain(why, config_at(m->node, "ports", -1),
+						       "ports: %u-%u overlaps %u-%u of the same address in realm \"%s\"",
+						       m->ports.first, m->ports.last, other->media.items[i].ports.first,
+						       other->media.items[i].ports.last, other->name);
+		}
+	}
+	return 0;
+}
+
+// The data plane would take SIP for media.
+static int check_listener_in_range(const struct settings *s, const struct realm_settings *realm, size_t index,
+				   struct config_error *why)
+{
+	const struct listener_setting *l = &realm->listeners.items[index];
+
+	for (size_t r = 0; r < s->realms.n && l->transport == SIP_UDP; r++) {
+		for (size_t i = 0; i < s->realms.items[r].media.n; i++) {
+			const struct media_settings *m = &s->realms.items[r].media.items[i];
+
+			if (inet_addr_equal(&m->address, &l->bind.addr) && l->bind.port >= m->ports.first &&
+			    l->bind.port <= m->ports.last)
+				return config_complain(why, config_at(realm->node, "listeners", (int)index),
+						       "listeners: port %u is inside the media range %u-%u of realm \"%s\"",
+						       l->bind.port, m->ports.first, m->ports.last, s->realms.items[r].name);
+		}
+	}
+	return 0;
+}
+
+static int check_listener(const struct settings *s, size_t realm, size_t index, struct config_error *why)
+{
+	const struct realm_settings *mine = &s->realms.items[realm];
+	const struct listener_setting *l = &mine->listeners.items[index];
+
+	for (size_t r = 0; r < realm; r++) { // within one realm the table has refused repetition
+		const struct realm_settings *other = &s->realms.items[r];
+
+		for (size_t i = 0; i < other->listeners.n; i++) {
+			if (other->listeners.items[i].transport == l->transport &&
+			    inet_endpoint_equal(&other->listeners.items[i].bind, &l->bind))
+				return config_complain(why, config_at(mine->node, "listeners", (int)index),
+						       "listeners: realm \"%s\" has the same one", other->name);
+		}
+	}
+	return check_listener_in_range(s, mine, index, why);
+}
+
+static int check_media(const struct settings *s, size_t realm, size_t index, struct config_error *why)
+{
+	const struct media_settings *m = &s->realms.items[realm].media.items[index];
+
+	if (m->advertise.family != INET_NONE && m->advertise.family != m->address.family)
+		return config_complain(why, config_at(m->node, "advertise", -1),
+				       "advertise: must be of the same IP version as address");
+	return check_overlap(s, realm, index, why);
+}
+
+static int check_realm(const struct settings *s, size_t index, struct config_error *why)
+{
+	const struct realm_settings *realm = &s->realms.items[index];
+	int err = 0;
+
+	if (config_realm(s, realm->name) != realm)
+		return config_complain(why, config_at(realm->node, "name", -1), "realm \"%s\" is there twice", realm->name);
+	if (config_profile(s, realm->profile) == NULL)
+		return config_complain(why, config_at(realm->node, "profile", -1), "no profile has the name \"%s\"",
+				       realm->profile);
+	for (size_t i = 0; i < realm->listeners.n && err == 0; i++)
+		err = check_listener(s, index, i, why);
+	for (size_t i = 0; i < realm->media.n && err == 0; i++)
+		err = check_media(s, index, i, why);
+	return err;
+}
+
+static int check_profile(const struct settings *s, const struct profile_settings *profile, struct config_error *why)
+{
+	if (config_profile(s, profile->name) != profile)
+		return config_complain(why, config_at(profile->node, "name", -1), "profile \"%s\" is there twice",
+				       profile->name);
+	return config_check_keying(&profile->keying, why);
+}
+
+static int check_route(const struct settings *s, const struct route_settings *route, struct config_error *why)
+{
+	const struct peer_settings *to = config_peer(s, route->to);
+	const char *star = strchr(route->user, '*');
+
+	if (config_realm(s, route->from) == NULL && config_peer(s, route->from) == NULL)
+		return config_complain(why, config_at(route->node, "from", -1), "no realm or peer has the name \"%s\"",
+				       route->from);
+	if (to == NULL)
+		return config_complain(why, config_at(route->node, "to", -1), "no peer has the name \"%s\"", route->to);
+	if (to->target[0] == '\0')
+		return config_complain(why, config_at(route->node, "to", -1),
+				       "peer \"%s\" has no target: no call can go there", route->to);
+	if (route->user[0] == '\0' || (star != NULL && star[1] != '\0'))
+		return config_complain(why, config_at(route->node, "user", -1),
+				       "user: expected a user part, a beginning such as \"49*\", or \"*\"");
+	return 0;
+}
+
+int config_check(const struct settings *s, struct config_error *why)
+{
+	int err = check_dtls(&s->dtls, why);
+
+	if (err == 0)
+		err = check_dataplane(s, why);
+	for (size_t i = 0; i < s->profiles.n && err == 0; i++)
+		err = check_profile(s, &s->profiles.items[i], why);
+	for (size_t i = 0; i < s->realms.n && err == 0; i++)
+		err = check_realm(s, i, why);
+	for (size_t i = 0; i < s->peers.n && err == 0; i++)
+		err = config_check_peer(s, &s->peers.items[i], why);
+	for (size_t i = 0; i < s->routes.n && err == 0; i++)
+		err = check_route(s, &s->routes.items[i], why);
+	return err;
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// config_host.c - the configuration against this host: a media address must be on its interface, its ports must be
+// nobody else's, files must be readable by the user that control drops to.
+#include "base/inet.h"
+#include "gateway/config_priv.h"
+#include <errno.h>
+#include <ifaddrs.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// The interface that bears the address: 1 and its name, 0: none does, negative errno.
+static int address_owner(const struct inet_addr *addr, char name[IF_NAMESIZE])
+{
+	struct ifaddrs *list, *ifa;
+	struct inet_endpoint ep;
+	int found = 0;
+
+	if (getifaddrs(&list) < 0)
+		return -errno;
+	for (ifa = list; ifa != NULL && !found; ifa = ifa->ifa_next) {
+		if (ifa->ifa_addr == NULL)
+			continue;
+		inet_endpoint_from_sockaddr(&ep, ifa->ifa_addr);
+		if (inet_addr_equal(&ep.addr, addr)) {
+			snprintf(name, IF_NAMESIZE, "%.15s", ifa->ifa_name);
+			found = 1;
+		}
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+static bool driver_wants_interface(const struct config *cfg, const char *name)
+{
+	for (int i = 0; i < cfg->dataplane.n_ports; i++) {
+		const struct dp_port_config *port = &cfg->dataplane.ports[i];
+
+		if (strcmp(port->name, name) == 0)
+			return port->driver == DP_DRIVER_AF_XDP || port->driver == DP_DRIVER_AF_PACKET;
+	}
+	return false;
+}
+
+static int check_interface(const struct config *cfg, const struct realm_settings *realm, struct config_error *why)
+{
+	if (driver_wants_interface(cfg, realm->interface) && if_nametoindex(realm->interface) == 0)
+		return config_complain(why, config_at(realm->node, "interface", -1),
+				       "interface: this host has no \"%s\"", realm->interface);
+	return 0;
+}
+
+static int check_media_address(const struct config *cfg, const struct realm_settings *realm,
+			       const struct media_settings *m, struct config_error *why)
+{
+	const struct yaml_node *at = config_at(m->node, "address", -1);
+	char text[INET_ADDR_STRLEN], owner[IF_NAMESIZE];
+	int found;
+
+	if (m->floating || !driver_wants_interface(cfg, realm->interface))
+		return 0;
+	found = address_owner(&m->address, owner);
+	if (found < 0)
+		return found;
+	inet_addr_print(text, &m->address);
+	if (!found)
+		return config_complain(why, at, "address: this host does not have %s; floating: true if it comes later",
+				       text);
+	if (realm->vlan == 0 && strcmp(owner, realm->interface) != 0) // a VLAN's address is on an interface of its own
+		return config_complain(why, at, "address: %s is on interface \"%s\", not on \"%s\"", text, owner,
+				       realm->interface);
+	return 0;
+}
+
+static bool is_floating(const struct settings *s, const struct inet_addr *addr)
+{
+	for (size_t r = 0; r < s->realms.n; r++) {
+		for (size_t i = 0; i < s->realms.items[r].media.n; i++) {
+			const struct media_settings *m = &s->realms.items[r].media.items[i];
+
+			if (m->floating && inet_addr_equal(&m->address, addr))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int check_listener_address(const struct settings *s, const struct realm_settings *realm, size_t index,
+				  struct config_error *why)
+{
+	const struct inet_addr *addr = &realm->listeners.items[index].bind.addr;
+	char text[INET_ADDR_STRLEN], owner[IF_NAMESIZE];
+	int found;
+
+	if (is_floating(s, addr))
+		return 0;
+	found = address_owner(addr, owner);
+	if (found == 0)
+		return config_complain(why, config_at(realm->node, "listeners", (int)index),
+				       "listeners: this host does not have %s", inet_addr_print(text, addr));
+	return found < 0 ? found : 0;
+}
+
+// "16384-32767,40000" as the kernel writes it: does it hold all of first..last?
+static bool list_holds(const char *list, unsigned first, unsigned last)
+{
+	while (first <= last && *list != '\0') {
+		char *rest;
+		unsigned long from = strtoul(list, &rest, 10), to = from;
+
+		if (rest == list)
+			break;
+		if (*rest == '-')
+			to = strtoul(rest + 1, &rest, 10);
+		if (from <= first && to >= first)
+			first = (unsigned)to + 1; // the kernel keeps the list sorted and merged
+		list = *rest == ',' ? rest + 1 : rest;
+	}
+	return first > last;
+}
+
+static int read_line(const char *path, char *line, size_t room)
+{
+	FILE *f = fopen(path, "re");
+	bool got;
+
+	if (f == NULL)
+		return -errno;
+	got = fgets(line, (int)room, f) != NULL;
+	fclose(f);
+	if (!got)
+		return -EIO;
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+// The kernel gives ephemeral ports to sockets that ask for none; one inside our range would lose its packets to us.
+static int check_ephemeral(const struct media_settings *m, struct config_error *why)
+{
+	static char reserved[128 * 1024]; // the longest list that 65536 ports can make is near; single-threaded use
+	char line[64];
+	unsigned first, last;
+
+	if (read_line("/proc/sys/net/ipv4/ip_local_port_range", line, sizeof(line)) < 0 ||
+	    sscanf(line, "%u %u", &first, &last) != 2)
+		return 0; // no such knob, no ephemeral ports to fear
+	first = first > m->ports.first ? first : m->ports.first;
+	last = last < m->ports.last ? last : m->ports.last;
+	if (first > last)
+		return 0;
+	if (read_line("/proc/sys/net/ipv4/ip_local_reserved_ports", reserved, sizeof(reserved)) == 0 &&
+	    list_holds(reserved, first, last))
+		return 0;
+	return config_complain(why, config_at(m->node, "ports", -1),
+			       "ports: the kernel gives %u-%u to other sockets; sysctl -w "
+			       "net.ipv4.ip_local_reserved_ports=%u-%u reserves them",
+			       first, last, first, last);
+}
+
+// The words of /proc/net/udp are 32-bit numbers in the machine's byte order, as hex.
+static int proc_address(struct inet_addr *addr, const char *hex)
+{
+	size_t words = strlen(hex) / 8;
+	uint32_t word;
+
+	*addr = (struct inet_addr){ .family = words == 1 ? INET_V4 : INET_V6 };
+	if (words != 1 && words != 4)
+		return -EINVAL;
+	for (size_t i = 0; i < words; i++) {
+		if (sscanf(hex + i * 8, "%8" SCNx32, &word) != 1)
+			return -EINVAL;
+		memcpy(addr->bytes + i * 4, &word, 4);
+	}
+	return 0;
+}
+
+static bool line_is_socket_in(const char *line, const struct media_settings *m, unsigned *port)
+{
+	struct inet_addr addr;
+	char hex[33];
+
+	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x", hex, port) != 2 || proc_address(&addr, hex) < 0)
+		return false;
+	if (*port < m->ports.first || *port > m->ports.last)
+		return false;
+	// A socket of [::] takes IPv4, too, unless it says otherwise; which /proc does not tell.
+	return inet_addr_is_any(&addr) ? addr.family == INET_V6 || m->address.family == INET_V4
+				       : inet_addr_equal(&addr, &m->address);
+}
+
+static int check_bound(const struct media_settings *m, const char *path, struct config_error *why)
+{
+	char line[512], text[INET_ADDR_STRLEN];
+	FILE *f = fopen(path, "re");
+	unsigned port;
+	int err = 0;
+
+	if (f == NULL)
+		return errno == ENOENT ? 0 : -errno; // a kernel without IPv6
+	while (err == 0 && fgets(line, sizeof(line), f) != NULL) {
+		if (line_is_socket_in(line, m, &port))
+			err = config_complain(why, config_at(m->node, "ports", -1),
+					      "ports: UDP port %u of %s is bound by a socket of another program "
+					      "(ss -ulnp sport = %u)",
+					      port, inet_addr_print(text, &m->address), port);
+	}
+	fclose(f);
+	return err;
+}
+
+static int check_ports(const struct media_settings *m, struct config_error *why)
+{
+	int err = check_ephemeral(m, why);
+
+	if (err == 0)
+		err = check_bound(m, "/proc/net/udp", why);
+	if (err == 0)
+		err = check_bound(m, "/proc/net/udp6", why);
+	return err;
+}
+
+static int check_realm(const struct config *cfg, const struct realm_settings *realm, struct config_error *why)
+{
+	int err = check_interface(cfg, realm, why);
+
+	for (size_t i = 0; i < realm->listeners.n && err == 0; i++)
+		err = check_listener_address(cfg->settings, realm, i, why);
+	for (size_t i = 0; i < realm->media.n && err == 0; i++) {
+		err = check_media_address(cfg, realm, &realm->media.items[i], why);
+		if (err == 0)
+			err = check_ports(&realm->media.items[i], why);
+	}
+	return err;
+}
+
+static int check_user(const struct process_settings *p, const struct passwd **userp, struct config_error *why)
+{
+	const struct passwd *user = getpwnam(p->user);
+
+	if (user == NULL && strcmp(p->user, "sallyport") == 0)
+		user = getpwnam("nobody"); // the default may be missing where nobody installed a package
+	if (user == NULL)
+		return config_complain(why, config_at(p->node, "user", -1), "user: this host has no user \"%s\"", p->user);
+	*userp = user;
+	return 0;
+}
+
+static bool readable_by(const struct stat *st, const struct passwd *user)
+{
+	if (user->pw_uid == 0)
+		return true;
+	if (st->st_uid == user->pw_uid)
+		return (st->st_mode & S_IRUSR) != 0;
+	if (st->st_gid == user->pw_gid)
+		return (st->st_mode & S_IRGRP) != 0;
+	return (st->st_mode & S_IROTH) != 0;
+}
+
+static int check_file(const struct dtls_settings *d, const char *key, const char *path, const struct passwd *user,
+		      struct config_error *why)
+{
+	struct stat st;
+
+	if (path[0] == '\0')
+		return 0;
+	if (stat(path, &st) < 0)
+		return config_complain(why, config_at(d->node, key, -1), "%s: %s: %s", key, path, strerrordesc_np(errno));
+	if (!S_ISREG(st.st_mode))
+		return config_complain(why, config_at(d->node, key, -1), "%s: %s is not a file", key, path);
+	if (!readable_by(&st, user))
+		return config_complain(why, config_at(d->node, key, -1), "%s: user \"%s\" may not read %s", key,
+				       user->pw_name, path);
+	return 0;
+}
+
+static int check_cpus(const struct dataplane_settings *d, struct config_error *why)
+{
+	long count = sysconf(_SC_NPROCESSORS_CONF);
+
+	for (size_t i = 0; i < d->cpus.n; i++) {
+		if ((long)d->cpus.items[i] >= count)
+			return config_complain(why, config_at(d->node, "cpus", (int)i), "cpus: this host has cpu 0 to %ld",
+					       count - 1);
+	}
+	return 0;
+}
+
+int config_check_host(const struct config *cfg, struct config_error *why)
+{
+	const struct settings *s = cfg->settings;
+	const struct passwd *user = NULL;
+	int err;
+
+	memset(why, 0, sizeof(*why));
+	err = check_user(&s->process, &user, why);
+	if (err == 0)
+		err = check_file(&s->dtls, "certificate", s->dtls.certificate, user, why);
+	if (err == 0)
+		err = check_file(&s->dtls, "key", s->dtls.key, user, why);
+	if (err == 0)
+		err = check_cpus(&s->dataplane, why);
+	for (size_t i = 0; i < s->realms.n && err == 0; i++)
+		err = check_realm(cfg, &s->realms.items[i], why);
+	if (err < 0 && why->message[0] == '\0')
+		config_complain(why, NULL, "cannot look at this host: %s", strerrordesc_np(-err));
+	return err;
+}
