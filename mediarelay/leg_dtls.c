@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// leg_dtls.c - the DTLS handshakes on one leg transport.
+#include "mediarelay/leg_dtls.h"
+#include "base/log.h"
+#include "mediarelay/leg_line.h"
+#include "mediarelay/leg_transport.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void candidate_settle(struct dtls_candidate *c);
+
+static struct media *media_of(const struct leg_transport *tp)
+{
+	return tp->line->session->media;
+}
+
+static void candidate_send(void *ctx, const uint8_t *datagram, size_t len)
+{
+	const struct dtls_candidate *c = ctx;
+
+	dp_transport_send(media_of(c->transport)->dp, c->transport->ref, &c->peer, datagram, len);
+}
+
+static struct dtls_out candidate_out(struct dtls_candidate *c)
+{
+	return (struct dtls_out){ .send = candidate_send, .ctx = c };
+}
+
+static void candidate_free(struct dtls_candidate *c)
+{
+	if (c->endpoint == NULL)
+		return;
+	if (c->transport->chosen == c)
+		c->transport->chosen = NULL;
+	event_free(c->timer);
+	dtls_endpoint_close(c->endpoint);
+	memset(c, 0, sizeof(*c));
+}
+
+static void candidate_arm(struct dtls_candidate *c)
+{
+	mono_ns now = env_now(media_of(c->transport)->env);
+	mono_ns due = dtls_endpoint_deadline(c->endpoint), wait;
+	struct timeval tv;
+
+	if (c->parked_since != 0 && c->parked_since + LEG_DTLS_PARKED < due)
+		due = c->parked_since + LEG_DTLS_PARKED;
+	if (due == MONO_NEVER) {
+		event_del(c->timer);
+		return;
+	}
+	wait = due > now ? due - now : 0;
+	tv.tv_sec = (time_t)(wait / MONO_S(1));
+	tv.tv_usec = (suseconds_t)(wait % MONO_S(1) / 1000 + 1);
+	event_add(c->timer, &tv);
+}
+
+static void candidate_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	struct dtls_candidate *c = ctx;
+	struct dtls_out out = candidate_out(c);
+	mono_ns now = env_now(media_of(c->transport)->env);
+
+	(void)fd, (void)what;
+	if (c->parked_since != 0 && now >= c->parked_since + LEG_DTLS_PARKED) {
+		keying_step(&c->transport->keying, KEYING_EVENT_UNPARK);
+		candidate_free(c);
+		return;
+	}
+	dtls_endpoint_tick(c->endpoint, now, &out);
+	candidate_settle(c);
+}
+
+// Finding and making candidates
+
+static struct dtls_candidate *candidate_of(struct leg_transport *tp, const struct inet_endpoint *peer)
+{
+	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
+		if (tp->candidates[i].endpoint != NULL && inet_endpoint_equal(&tp->candidates[i].peer, peer))
+			return &tp->candidates[i];
+	}
+	return NULL;
+}
+
+// A free place, or that of the oldest that is not in force: addresses are proven by then, so a flood costs its sender.
+static struct dtls_candidate *candidate_place(struct leg_transport *tp)
+{
+	struct dtls_candidate *oldest = NULL;
+
+	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
+		struct dtls_candidate *c = &tp->candidates[i];
+
+		if (c->endpoint == NULL)
+			return c;
+		if (c != tp->chosen && (oldest == NULL || c->serial < oldest->serial))
+			oldest = c;
+	}
+	if (oldest != NULL)
+		candidate_free(oldest);
+	return oldest;
+}
+
+static void config_profiles(uint16_t *profiles, const enum srtp_suite *suites)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; suites[i] != SRTP_SUITE_NONE; i++) {
+		const struct srtp_suite_info *info = srtp_suite_info(suites[i]);
+
+		if (info != NULL && info->dtls_profile != 0 && n < DTLS_PROFILES_MAX)
+			profiles[n++] = info->dtls_profile;
+	}
+}
+
+static enum dtls_version version_of(uint16_t configured)
+{
+	return configured == 0x0103 ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
+}
+
+static struct dtls_endpoint_config candidate_config(const struct leg_transport *tp, const struct inet_endpoint *peer,
+						    enum dtls_role role)
+{
+	const struct media *media = media_of(tp);
+	const struct leg_line *line = tp->line;
+	bool agreed = line->plan.agreed && line->plan.keying.mechanism == KEYING_DTLS_SRTP;
+	struct dtls_endpoint_config config = {
+		.identity = media->identity,
+		.env = media->env,
+		.role = role,
+		.min_version = version_of(media->config->dtls_min),
+		.max_version = version_of(media->config->dtls_max),
+		.mtu = media->config->dtls_mtu,
+		.expected = agreed ? &line->plan.keying.fingerprints : NULL,
+		.cookie = role == DTLS_PASSIVE ? media->cookie : NULL,
+		.peer = peer,
+		.peer_len = sizeof(*peer),
+	};
+
+	config_profiles(config.profiles, agreed ? line->plan.keying.suites : leg_line_profile(line)->keying.suites);
+	return config;
+}
+
+// cookie_generation: of the listener's proof; 0 as the active side.
+static struct dtls_candidate *candidate_open(struct leg_transport *tp, const struct inet_endpoint *peer,
+					     enum dtls_role role, uint64_t cookie_generation)
+{
+	struct dtls_endpoint_config config = candidate_config(tp, peer, role);
+	struct dtls_candidate *c = candidate_place(tp);
+
+	config.cookie_generation = cookie_generation;
+	if (c == NULL)
+		return NULL;
+	c->timer = event_new(media_of(tp)->base, -1, 0, candidate_timer, c);
+	if (c->timer == NULL)
+		return NULL;
+	if (dtls_endpoint_open(&c->endpoint, &config) < 0) {
+		event_free(c->timer);
+		memset(c, 0, sizeof(*c));
+		return NULL;
+	}
+	c->transport = tp;
+	c->peer = *peer;
+	c->serial = ++tp->next_serial;
+	return c;
+}
+
+// What comes of a handshake
+
+static void master_of(struct srtp_master *master, const struct dtls_srtp_keys *keys)
+{
+	memset(master, 0, sizeof(*master));
+	master->suite = srtp_suite_by_dtls_profile(keys->profile);
+	memcpy(master->key, keys->key, keys->key_len);
+	memcpy(master->salt, keys->salt, keys->salt_len);
+}
+
+static void line_describe(struct leg_line *line, const struct dtls_candidate *c, enum dtls_role role)
+{
+	struct dtls_endpoint_info info;
+	struct dtls_fingerprint fp;
+
+	dtls_endpoint_info(c->endpoint, &info);
+	snprintf(line->dtls_version, sizeof(line->dtls_version), "%s", info.version ? info.version : "");
+	snprintf(line->dtls_cipher, sizeof(line->dtls_cipher), "%s", info.cipher ? info.cipher : "");
+	snprintf(line->dtls_group, sizeof(line->dtls_group), "%s", info.group ? info.group : "");
+	line->dtls_role = role == DTLS_ACTIVE ? "active" : "passive";
+	if (dtls_endpoint_peer_fingerprint(c->endpoint, &fp) == 0)
+		dtls_fingerprint_print(line->peer_fingerprint, &fp);
+}
+
+static void candidates_drop_others(struct leg_transport *tp, const struct dtls_candidate *keep)
+{
+	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
+		if (&tp->candidates[i] != keep)
+			candidate_free(&tp->candidates[i]);
+	}
+}
+
+// The certificate was signalled: its keys are the leg's, and the address that the handshake proved is its path.
+static void candidate_choose(struct dtls_candidate *c)
+{
+	struct leg_transport *tp = c->transport;
+	struct dtls_srtp_keys rx_keys, tx_keys;
+	struct srtp_master rx, tx;
+
+	if (dtls_endpoint_take_keys(c->endpoint, &rx_keys, &tx_keys) < 0)
+		return;
+	master_of(&rx, &rx_keys);
+	master_of(&tx, &tx_keys);
+	dtls_srtp_keys_wipe(&rx_keys);
+	dtls_srtp_keys_wipe(&tx_keys);
+	tp->chosen = c;
+	c->parked_since = 0;
+	candidates_drop_others(tp, c);
+	line_describe(tp->line, c, tp->line->plan.keying.dtls_role);
+	leg_transport_remote(tp, &c->peer);
+	if (leg_transport_keys(tp, &rx, &tx) == 0)
+		leg_line_keyed(tp->line);
+	srtp_master_wipe(&rx);
+	srtp_master_wipe(&tx);
+}
+
+static void candidate_mismatch(struct dtls_candidate *c)
+{
+	struct leg_line *line = c->transport->line;
+	struct dtls_fingerprint fp;
+
+	c->transport->mismatches++;
+	if (dtls_endpoint_peer_fingerprint(c->endpoint, &fp) == 0)
+		dtls_fingerprint_print(line->peer_fingerprint, &fp); // what was seen; overwritten by the right one
+	candidate_free(c);
+}
+
+static void candidate_failed(struct dtls_candidate *c)
+{
+	struct leg_transport *tp = c->transport;
+	struct leg_line *line = tp->line;
+	enum dtls_failure failure = dtls_endpoint_failure(c->endpoint);
+	char peer[INET_ENDPOINT_STRLEN];
+
+	if (failure == DTLS_FAILURE_FINGERPRINT) {
+		candidate_mismatch(c);
+		return;
+	}
+	log_info("media", "handshake failed", LOG_STR("call_id_a", line->session->call_id_a),
+		 LOG_STR("call_id_b", line->session->call_id_b), LOG_UINT("session", line->session->id),
+		 LOG_UINT("line", line->index), LOG_STR("peer", inet_endpoint_print(peer, &c->peer)),
+		 LOG_STR("cause", dtls_failure_text(failure)));
+	candidate_free(c); // another may still come: the keying timeout decides
+}
+
+static void candidate_settle(struct dtls_candidate *c)
+{
+	switch (dtls_endpoint_status(c->endpoint)) {
+	case DTLS_SECURED:
+		if (c->transport->chosen != c)
+			candidate_choose(c);
+		break;
+	case DTLS_PARKED:
+		if (c->parked_since == 0) {
+			c->parked_since = env_now(media_of(c->transport)->env);
+			keying_step(&c->transport->keying, KEYING_EVENT_PARK);
+		}
+		break;
+	case DTLS_FAILED:
+		candidate_failed(c);
+		break;
+	case DTLS_CLOSED: // says nothing about the call; SIP does
+	case DTLS_HANDSHAKING:
+		break;
+	}
+	if (c->endpoint != NULL)
+		candidate_arm(c);
+}
+
+static void candidate_input(struct dtls_candidate *c, const void *datagram, size_t len)
+{
+	struct dtls_out out = candidate_out(c);
+
+	dtls_endpoint_input(c->endpoint, datagram, len, &out);
+	candidate_settle(c);
+}
+
+// Entry points
+
+struct listener_reply {
+	struct leg_transport *tp;
+	const struct inet_endpoint *to;
+};
+
+static void listener_send(void *ctx, const uint8_t *datagram, size_t len)
+{
+	const struct listener_reply *reply = ctx;
+
+	dp_transport_send(media_of(reply->tp)->dp, reply->tp->ref, reply->to, datagram, len);
+}
+
+static bool may_be_passive(const struct leg_transport *tp)
+{
+	const struct media_line *plan = &tp->line->plan;
+
+	if (tp->line->failed)
+		return false;
+	if (!plan->agreed)
+		return true;
+	return plan->keying.mechanism == KEYING_DTLS_SRTP && plan->keying.dtls_role == DTLS_PASSIVE &&
+	       tp->keying != KEYING_STATE_SECURED;
+}
+
+void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
+{
+	struct dtls_candidate *c = candidate_of(tp, &punt->source);
+	struct listener_reply reply = { .tp = tp, .to = &punt->source };
+	struct dtls_out out = { .send = listener_send, .ctx = &reply };
+	uint64_t port = (uint64_t)tp->ref.generation << 32 | tp->ref.index;
+	struct dtls_proof proof;
+
+	if (c != NULL) {
+		candidate_input(c, punt->payload, punt->len);
+		return;
+	}
+	if (!may_be_passive(tp))
+		return;
+	if (dtls_listener_input(media_of(tp)->listener, port, &punt->source, sizeof(punt->source), punt->payload,
+				punt->len, &out, &proof) != 1)
+		return;
+	c = candidate_open(tp, &punt->source, DTLS_PASSIVE, proof.cookie_generation);
+	if (c != NULL)
+		candidate_input(c, proof.datagram, proof.len);
+}
+
+static void candidates_claim(struct leg_transport *tp)
+{
+	const struct dtls_fingerprints *expected = &tp->line->plan.keying.fingerprints;
+
+	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
+		struct dtls_candidate *c = &tp->candidates[i];
+		int err;
+
+		if (c->endpoint == NULL || c == tp->chosen)
+			continue;
+		err = dtls_endpoint_claim(c->endpoint, expected);
+		if (err == -EACCES)
+			candidate_mismatch(c);
+		else
+			candidate_settle(c); // may choose, which drops the others
+	}
+	if (tp->keying == KEYING_STATE_PARKED)
+		keying_step(&tp->keying, KEYING_EVENT_UNPARK);
+}
+
+int leg_dtls_agree(struct leg_transport *tp)
+{
+	const struct keying_choice *choice = &tp->line->plan.keying;
+	struct dtls_candidate *c;
+	struct dtls_out out;
+
+	keying_step(&tp->keying, KEYING_EVENT_AGREE);
+	if (choice->dtls_role == DTLS_PASSIVE) {
+		candidates_claim(tp);
+		return 0;
+	}
+	candidates_drop_others(tp, tp->chosen); // the peer is passive: no hello of its own counts
+	if (inet_addr_is_any(&tp->signalled.addr))
+		return -EDESTADDRREQ;
+	c = candidate_open(tp, &tp->signalled, DTLS_ACTIVE, 0);
+	if (c == NULL)
+		return -ENOMEM;
+	out = candidate_out(c);
+	if (dtls_endpoint_start(c->endpoint, &out) < 0) {
+		candidate_free(c);
+		return -EIO;
+	}
+	candidate_arm(c);
+	return 0;
+}
+
+void leg_dtls_close(struct leg_transport *tp)
+{
+	if (tp->chosen != NULL) {
+		struct dtls_out out = candidate_out(tp->chosen);
+
+		dtls_endpoint_close_notify(tp->chosen->endpoint, &out);
+	}
+	candidates_drop_others(tp, NULL);
+}
+
+void leg_dtls_seen(const struct leg_transport *tp, char *dst, size_t size)
+{
+	size_t at = 0;
+
+	snprintf(dst, size, "%s", tp->mismatches > 0 ? tp->line->peer_fingerprint : "none");
+	at = strlen(dst);
+	for (size_t i = 0; i < LEG_DTLS_CANDIDATES && at < size; i++) {
+		char text[DTLS_FINGERPRINT_STRLEN];
+		struct dtls_fingerprint fp;
+
+		if (tp->candidates[i].endpoint == NULL ||
+		    dtls_endpoint_peer_fingerprint(tp->candidates[i].endpoint, &fp) < 0)
+			continue;
+		snprintf(dst + at, size - at, ", %s", dtls_fingerprint_print(text, &fp));
+		at = strlen(dst);
+	}
+}

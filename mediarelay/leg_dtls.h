@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// leg_dtls.h - the DTLS handshakes on one leg transport: one candidate a peer address, none of which owns the leg until
+// its certificate is the one that was signalled. A ClientHello before the answer is the normal case: the candidate is
+// parked, and claimed when the answer's fingerprints are there. Certificates that match nothing go silently, counted.
+#pragma once
+#include "mediarelay/media_priv.h"
+
+void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt);
+// Offer and answer agree on DTLS-SRTP: role and fingerprints are in the line's plan. Claims what is parked, or sends the
+// ClientHello.
+int leg_dtls_agree(struct leg_transport *tp);
+void leg_dtls_close(struct leg_transport *tp); // close_notify to a chosen peer; all candidates go
+// What was seen, for the log of a failure: "sha-256 AA.., sha-256 BB.." or "none".
+void leg_dtls_seen(const struct leg_transport *tp, char *dst, size_t size);

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// leg_line.c - one m-line of one dialog.
+#include "base/log.h"
+#include "mediarelay/leg_line.h"
+#include "mediarelay/leg_dtls.h"
+#include "mediarelay/leg_transport.h"
+#include "mediarelay/media_session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct media_profile *leg_line_profile(const struct leg_line *line)
+{
+	return &line->session->media->start.profiles[line->plan.profile];
+}
+
+const char *leg_line_realm(const struct leg_line *line)
+{
+	return line->session->media->config->realms[line->plan.seat.realm].name;
+}
+
+struct leg_transport *leg_line_rtcp(struct leg_line *line)
+{
+	return &line->transports[line->plan.rtcp_mux && line->plan.agreed ? LEG_RTP : LEG_RTCP];
+}
+
+void leg_line_log_fields(const struct leg_line *line, struct log_field fields[6])
+{
+	const struct media_session *session = line->session;
+
+	fields[0] = (struct log_field)LOG_STR("call_id_a", session->call_id_a);
+	fields[1] = (struct log_field)LOG_STR("call_id_b", session->call_id_b);
+	fields[2] = (struct log_field)LOG_UINT("session", session->id);
+	fields[3] = (struct log_field)LOG_UINT("dialog", line->dialog);
+	fields[4] = (struct log_field)LOG_STR("leg", leg_line_realm(line));
+	fields[5] = (struct log_field)LOG_UINT("line", line->index);
+}
+
+// Telling
+
+static void line_fail(struct leg_line *line, const char *cause)
+{
+	struct media_event event = {
+		.kind = MEDIA_EVENT_FAILED,
+		.session = line->session->id,
+		.dialog = line->dialog,
+	};
+
+	if (line->failed)
+		return;
+	line->failed = true;
+	snprintf(event.cause, sizeof(event.cause), "%s", cause);
+	media_session_tell(line->session, &event);
+}
+
+static void fingerprints_print(const struct dtls_fingerprints *list, char *dst, size_t size)
+{
+	size_t at = 0;
+
+	dst[0] = '\0';
+	for (size_t i = 0; i < list->n && at < size; i++) {
+		char text[DTLS_FINGERPRINT_STRLEN];
+
+		snprintf(dst + at, size - at, "%s%s", i > 0 ? ", " : "", dtls_fingerprint_print(text, &list->list[i]));
+		at = strlen(dst);
+	}
+}
+
+static void keying_timeout(evutil_socket_t fd, short what, void *ctx)
+{
+	char expected[2 * DTLS_FINGERPRINT_STRLEN], seen[2 * DTLS_FINGERPRINT_STRLEN];
+	struct leg_line *line = ctx;
+	const struct leg_transport *tp = &line->transports[LEG_RTP];
+	const char *cause;
+	struct log_field f[11];
+
+	(void)fd, (void)what;
+	if (leg_line_secured(line))
+		return;
+	fingerprints_print(&line->plan.keying.fingerprints, expected, sizeof(expected));
+	leg_dtls_seen(tp, seen, sizeof(seen));
+	cause = tp->mismatches > 0 ? "certificate does not match the signalled fingerprint" : "no keys in time";
+	leg_line_log_fields(line, f);
+	f[6] = (struct log_field)LOG_STR("cause", cause);
+	f[7] = (struct log_field)LOG_STR("mechanism", keying_mechanism_name(line->plan.keying.mechanism));
+	f[8] = (struct log_field)LOG_STR("expected_fingerprints", expected);
+	f[9] = (struct log_field)LOG_STR("seen_fingerprints", seen);
+	f[10] = (struct log_field){ .key = NULL };
+	log_emit(LOG_LEVEL_WARNING, "media", "keying failed", f);
+	for (size_t i = 0; i < LEG_COMPONENTS; i++)
+		keying_step(&line->transports[i].keying, KEYING_EVENT_EXPIRE);
+	line_fail(line, cause);
+}
+
+static void log_secured(const struct leg_line *line)
+{
+	const struct media_line *plan = &line->plan;
+	bool dtls = plan->keying.mechanism == KEYING_DTLS_SRTP;
+	struct log_field f[16];
+	size_t n = 6;
+
+	leg_line_log_fields(line, f);
+	f[n++] = (struct log_field)LOG_STR("mechanism", keying_mechanism_name(plan->keying.mechanism));
+	if (plan->keying.mechanism != KEYING_PLAIN)
+		f[n++] = (struct log_field)LOG_STR("suite",
+						   srtp_suite_name(line->transports[LEG_RTP].rx_master.suite));
+	if (dtls) {
+		f[n++] = (struct log_field)LOG_STR("dtls_version", line->dtls_version);
+		f[n++] = (struct log_field)LOG_STR("dtls_cipher", line->dtls_cipher);
+		f[n++] = (struct log_field)LOG_STR("dtls_group", line->dtls_group);
+		f[n++] = (struct log_field)LOG_STR("dtls_role", line->dtls_role);
+		f[n++] = (struct log_field)LOG_BOOL("fingerprint_checked", true); // no other way leads to keys
+		f[n++] = (struct log_field)LOG_STR("peer_fingerprint", line->peer_fingerprint);
+	}
+	f[n] = (struct log_field){ .key = NULL };
+	log_emit(LOG_LEVEL_INFO, "media", "line secured", f);
+}
+
+bool leg_line_secured(const struct leg_line *line)
+{
+	if (!line->plan.agreed)
+		return false;
+	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
+		const struct leg_transport *tp = &line->transports[i];
+
+		if (transport_live(tp) && tp->keying != KEYING_STATE_SECURED)
+			return false;
+	}
+	return true;
+}
+
+void leg_line_keyed(struct leg_line *line)
+{
+	if (!leg_line_secured(line))
+		return;
+	event_del(line->keying_timer);
+	line->failed = false;
+	log_secured(line);
+	line->secured_told = true;
+	media_session_secured(line->session, line->dialog);
+}
+
+// Birth and end
+
+struct leg_line *leg_line_open(struct media_session *session, uint32_t dialog, const struct media_line *plan)
+{
+	struct leg_line *line = calloc(1, sizeof(*line));
+
+	if (line == NULL)
+		return NULL;
+	line->session = session;
+	line->dialog = dialog;
+	line->plan = *plan;
+	line->plan.agreed = false;
+	line->keying_timer = event_new(session->media->base, -1, 0, keying_timeout, line);
+	line->next = session->lines;
+	session->lines = line;
+	return line;
+}
+
+void leg_line_close(struct leg_line *line)
+{
+	struct leg_transport *rtp = &line->transports[LEG_RTP], *rtcp = &line->transports[LEG_RTCP];
+
+	leg_transport_close(rtcp, !transport_live(rtp));
+	leg_transport_close(rtp, true);
+	if (line->keying_timer != NULL)
+		event_free(line->keying_timer);
+	keying_choice_wipe(&line->plan.keying);
+	free(line);
+}
+
+// Applying a plan
+
+static int line_publish(struct leg_line *line)
+{
+	int err = 0;
+
+	if (!transport_live(&line->transports[LEG_RTP]))
+		err = leg_transport_open(&line->transports[LEG_RTP], line, LEG_RTP);
+	// Until the answer says rtcp-mux, RTCP may come on either port (RFC 5761 section 5.1.1).
+	if (err == 0 && !transport_live(&line->transports[LEG_RTCP]) && !(line->plan.agreed && line->plan.rtcp_mux))
+		err = leg_transport_open(&line->transports[LEG_RTCP], line, LEG_RTCP);
+	return err;
+}
+
+static bool keying_same(const struct keying_choice *a, const struct keying_choice *b)
+{
+	if (a->mechanism != b->mechanism)
+		return false;
+	switch (a->mechanism) {
+	case KEYING_SDES:
+		return memcmp(&a->rx, &b->rx, sizeof(a->rx)) == 0 && memcmp(&a->tx, &b->tx, sizeof(a->tx)) == 0;
+	case KEYING_DTLS_SRTP: // RFC 8842 section 4: these name the association
+		return a->dtls_role == b->dtls_role && strcmp(a->tls_id, b->tls_id) == 0 &&
+		       memcmp(&a->fingerprints, &b->fingerprints, sizeof(a->fingerprints)) == 0;
+	default:
+		return true;
+	}
+}
+
+static int transport_agree(struct leg_line *line, struct leg_transport *tp)
+{
+	const struct keying_choice *choice = &line->plan.keying;
+
+	switch (choice->mechanism) {
+	case KEYING_PLAIN:
+		dp_transport_secure(line->session->media->dp, tp->ref, DP_PLAIN);
+		leg_transport_learn(tp);
+		return keying_step(&tp->keying, KEYING_EVENT_KEYS);
+	case KEYING_SDES:
+		return leg_transport_keys(tp, &choice->rx, &choice->tx);
+	case KEYING_DTLS_SRTP:
+		return leg_dtls_agree(tp);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int line_agree(struct leg_line *line)
+{
+	mono_ns timeout = leg_line_profile(line)->keying_timeout;
+	struct timeval tv = { .tv_sec = (time_t)(timeout / MONO_S(1)), .tv_usec = (suseconds_t)(timeout % MONO_S(1) / 1000) };
+
+	event_add(line->keying_timer, &tv);
+	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
+		int err = transport_live(&line->transports[i]) ? transport_agree(line, &line->transports[i]) : 0;
+
+		if (err < 0)
+			return err;
+	}
+	if (line->plan.keying.mechanism != KEYING_DTLS_SRTP)
+		leg_line_keyed(line); // a handshake says so itself
+	return 0;
+}
+
+static void line_signalled(struct leg_line *line, const struct inet_endpoint *rtp, const struct inet_endpoint *rtcp)
+{
+	bool moved = transport_live(&line->transports[LEG_RTP]) &&
+		     !inet_endpoint_equal(&line->transports[LEG_RTP].signalled, rtp);
+
+	leg_transport_signalled(&line->transports[LEG_RTP], rtp);
+	if (transport_live(&line->transports[LEG_RTCP]))
+		leg_transport_signalled(&line->transports[LEG_RTCP], rtcp);
+	if (moved && line->plan.keying.mechanism == KEYING_PLAIN)
+		leg_transport_learn(&line->transports[LEG_RTP]);
+}
+
+static void line_expect(struct leg_line *line)
+{
+	bool expect = line->plan.agreed && line->plan.receive && !line->plan.silent_allowed;
+
+	if (!expect)
+		line->expecting_since = 0;
+	else if (line->expecting_since == 0)
+		line->expecting_since = env_now(line->session->media->env);
+}
+
+static void mux_agreed(struct leg_line *line)
+{
+	struct leg_transport *rtcp = &line->transports[LEG_RTCP];
+
+	if (line->plan.agreed && line->plan.rtcp_mux && transport_live(rtcp))
+		leg_transport_close(rtcp, false); // the seat stays with the RTP port
+}
+
+int leg_line_apply(struct leg_line *line, const struct media_line *plan)
+{
+	bool first = !line->plan.agreed && plan->agreed;
+	bool rekey = first || (plan->agreed && !keying_same(&line->plan.keying, &plan->keying));
+	int err;
+
+	line->plan = *plan;
+	err = line_publish(line);
+	if (err < 0)
+		goto fail;
+	mux_agreed(line);
+	if (plan->agreed)
+		line_signalled(line, &plan->remote, &plan->remote_rtcp);
+	if (rekey)
+		err = line_agree(line);
+	if (err < 0)
+		goto fail;
+	line_expect(line);
+	if (plan->agreed)
+		leg_transport_refresh(&line->transports[LEG_RTP]); // held or not
+	return 0;
+fail:
+	line_fail(line, err == -ENOSPC ? "no free transport" : "media could not be set up");
+	return err;
+}
+
+// Media timeout
+
+void leg_line_tick(struct leg_line *line, mono_ns now)
+{
+	mono_ns limit = leg_line_profile(line)->media_timeout, since = line->expecting_since;
+	struct media_event event = { .kind = MEDIA_EVENT_SILENT };
+	struct dp_stats stats;
+	struct log_field f[8];
+
+	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
+		if (transport_live(&line->transports[i]))
+			leg_transport_tick(&line->transports[i], now);
+	}
+	if (limit == 0 || since == 0 || line->failed)
+		return;
+	if (dp_transport_stats(line->session->media->dp, line->transports[LEG_RTP].ref, &stats) == 0 &&
+	    stats.last_rx > since)
+		since = stats.last_rx;
+	if (now < since || now - since < limit)
+		return;
+	line->failed = true;
+	event.session = line->session->id;
+	event.dialog = line->dialog;
+	snprintf(event.cause, sizeof(event.cause), "no media from %s for %u s", leg_line_realm(line),
+		 (unsigned)(limit / MONO_S(1)));
+	leg_line_log_fields(line, f);
+	f[6] = (struct log_field)LOG_STR("cause", event.cause);
+	f[7] = (struct log_field){ .key = NULL };
+	log_emit(LOG_LEVEL_WARNING, "media", "media silent", f);
+	media_session_tell(line->session, &event);
+}

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// media.c - the media thread: its loop, its mail, and the verbs of the sip thread.
+#include "mediarelay/media.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/secret.h"
+#include "mediarelay/leg_dtls.h"
+#include "mediarelay/leg_rtcp.h"
+#include "mediarelay/leg_transport.h"
+#include "mediarelay/media_record.h"
+#include "mediarelay/media_session.h"
+
+#include <errno.h>
+#include <event2/thread.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DTLS_CERTIFICATE_DAYS 365
+
+struct media_mail {
+	uint32_t session; // whose slot has orders; 0: end the thread
+};
+
+// From the relay
+
+static void on_punt(void *ctx, const struct dp_punt *punt)
+{
+	struct leg_transport *tp = leg_transport_find(ctx, punt->transport);
+
+	if (tp == NULL)
+		return;
+	if (punt->kind == DP_PUNT_DTLS)
+		leg_dtls_input(tp, punt);
+	else if (punt->kind == DP_PUNT_RTCP)
+		leg_rtcp_input(tp, punt);
+}
+
+static void on_unreachable(struct leg_transport *tp, int cause)
+{
+	struct leg_line *line = tp->line;
+	struct media_event event = {
+		.kind = MEDIA_EVENT_FAILED,
+		.session = line->session->id,
+		.dialog = line->dialog,
+	};
+	char remote[INET_ENDPOINT_STRLEN];
+
+	if (line->failed)
+		return;
+	line->failed = true;
+	snprintf(event.cause, sizeof(event.cause), "no way to %s: %s", inet_endpoint_print(remote, &tp->remote),
+		 log_errno(cause));
+	media_session_tell(line->session, &event);
+}
+
+static void on_event(void *ctx, const struct dp_event *event)
+{
+	struct media *media = ctx;
+	struct leg_transport *tp = leg_transport_find(media, event->transport);
+
+	switch (event->kind) {
+	case DP_EVENT_SOURCE:
+		if (tp != NULL)
+			leg_transport_source(tp, event);
+		break;
+	case DP_EVENT_REMOVED:
+		leg_removal_done(media, event->transport);
+		break;
+	case DP_EVENT_UNREACHABLE:
+		if (tp != NULL)
+			on_unreachable(tp, event->cause);
+		break;
+	case DP_EVENT_RELAY_BACK:
+		log_warning("media", "relay back", LOG_REAL("gap_ms", (double)event->gap / 1e6));
+		break;
+	}
+}
+
+// From the sip thread
+
+static void slot_apply(struct media *media, uint32_t id)
+{
+	struct media_slot *slot = &media->slots[id];
+	struct media_plan *plan = atomic_exchange(&slot->pending, NULL);
+
+	if (plan == NULL)
+		return;
+	if (slot->session == NULL)
+		media_session_new(media, id);
+	if (slot->session != NULL)
+		media_session_follow(slot->session, plan);
+	secret_wipe(plan, sizeof(*plan));
+	free(plan);
+}
+
+static void slot_close(struct media *media, uint32_t id)
+{
+	if (media->slots[id].session == NULL && media_session_new(media, id) == NULL)
+		return;
+	media_session_end(media->slots[id].session);
+}
+
+static void on_mail(evutil_socket_t fd, short what, void *ctx)
+{
+	struct media *media = ctx;
+	struct media_mail mail;
+
+	(void)fd, (void)what;
+	while (mailbox_pop(media->mail, &mail) == 0) {
+		uint32_t orders;
+
+		if (mail.session == 0) {
+			event_base_loopbreak(media->base);
+			return;
+		}
+		orders = atomic_exchange(&media->slots[mail.session].orders, 0);
+		if (orders & MEDIA_ORDER_ADOPT)
+			media_record_adopt(media, mail.session);
+		if (orders & MEDIA_ORDER_APPLY)
+			slot_apply(media, mail.session);
+		if (orders & MEDIA_ORDER_CLOSE)
+			slot_close(media, mail.session);
+	}
+}
+
+static void on_dp(evutil_socket_t fd, short what, void *ctx)
+{
+	struct media *media = ctx;
+
+	(void)fd, (void)what;
+	dp_client_dispatch(media->dp);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	struct media *media = ctx;
+	mono_ns now = env_now(media->env);
+
+	(void)fd, (void)what;
+	for (uint32_t id = 1; id <= media->config->max_sessions; id++) {
+		if (media->slots[id].session != NULL)
+			media_session_tick(media->slots[id].session, now);
+	}
+	if (media->reap_at != 0 && now >= media->reap_at)
+		media_record_reap(media);
+}
+
+static void *media_run(void *ctx)
+{
+	struct media *media = ctx;
+
+	event_base_loop(media->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	return NULL;
+}
+
+// Start and end
+
+static int open_identity(struct media *media)
+{
+	const struct media_config *config = media->config;
+	char path[512];
+	int err;
+
+	if (config->dtls_certificate != NULL) {
+		err = dtls_identity_load(&media->identity, config->dtls_certificate, config->dtls_key);
+	} else {
+		snprintf(path, sizeof(path), "%s/dtls.pem", config->state_dir);
+		err = dtls_identity_load_or_make(&media->identity, path, DTLS_CERTIFICATE_DAYS);
+	}
+	if (err < 0)
+		return err;
+	dtls_fingerprint_print(media->fingerprint, dtls_identity_fingerprint(media->identity, DTLS_HASH_SHA256));
+	return 0;
+}
+
+static int open_dtls(struct media *media)
+{
+	struct dtls_listener_config config = { .env = media->env, .mtu = media->config->dtls_mtu };
+	int err = open_identity(media);
+
+	if (err < 0)
+		return err;
+	err = dtls_cookie_open(&media->cookie, media->env, 0);
+	if (err < 0)
+		return err;
+	config.identity = media->identity;
+	config.cookie = media->cookie;
+	config.min_version = media->config->dtls_min == 0x0103 ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
+	config.max_version = media->config->dtls_max == 0x0103 ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
+	return dtls_listener_open(&media->listener, &config);
+}
+
+static int open_tables(struct media *media)
+{
+	uint32_t max = media->config->max_sessions;
+
+	media->slots = calloc(max + 1, sizeof(*media->slots));
+	media->free_ids = calloc(max, sizeof(*media->free_ids));
+	media->removals_of = calloc(max + 1, sizeof(*media->removals_of));
+	if (media->slots == NULL || media->free_ids == NULL || media->removals_of == NULL)
+		return -ENOMEM;
+	return mailbox_open(&media->mail, max + 1, sizeof(struct media_mail));
+}
+
+static int open_relay(struct media *media)
+{
+	const struct media_start *start = &media->start;
+	struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event, .ctx = media };
+	int err = call_records_open(&media->records, start->call_region_fd, media->config->max_sessions);
+
+	if (err < 0)
+		return err;
+	err = dp_client_open(&media->dp, start->dp_region_fd, start->relay_eventfd, start->our_eventfd, &callbacks);
+	if (err < 0)
+		return err;
+	err = seat_stock_open(&media->seats, media->config, media->env);
+	if (err < 0)
+		return err;
+	media_record_find(media);
+	for (uint32_t id = 1; id <= media->config->max_sessions; id++) {
+		if (!media->slots[id].found)
+			media->free_ids[media->free_count++] = id;
+	}
+	return 0;
+}
+
+static int open_loop(struct media *media)
+{
+	static const struct timeval tick = { .tv_usec = MEDIA_TICK_MS % 1000 * 1000, .tv_sec = MEDIA_TICK_MS / 1000 };
+
+	media->mail_event = event_new(media->base, mailbox_fd(media->mail), EV_READ | EV_PERSIST, on_mail, media);
+	media->dp_event = event_new(media->base, dp_client_fd(media->dp), EV_READ | EV_PERSIST, on_dp, media);
+	media->tick_event = event_new(media->base, -1, EV_PERSIST, on_tick, media);
+	if (media->mail_event == NULL || media->dp_event == NULL || media->tick_event == NULL)
+		return -ENOMEM;
+	event_add(media->mail_event, NULL);
+	event_add(media->dp_event, NULL);
+	event_add(media->tick_event, &tick);
+	event_active(media->dp_event, EV_READ, 0); // what came before we listened
+	if (pthread_create(&media->thread, NULL, media_run, media) != 0)
+		return -EAGAIN;
+	media->running = true;
+	return 0;
+}
+
+int media_open(struct media **mediap, const struct media_start *start)
+{
+	static int (*const steps[])(struct media *) = { open_tables, open_dtls, open_relay, open_loop };
+	struct media *media;
+	int err;
+
+	if (mediap == NULL || start == NULL || start->config->max_sessions == 0)
+		return -EINVAL;
+	err = srtcp_setup();
+	if (err < 0)
+		return err;
+	media = calloc(1, sizeof(*media));
+	if (media == NULL)
+		return -ENOMEM;
+	media->start = *start;
+	media->config = start->config;
+	media->env = start->env;
+	pthread_mutex_init(&media->free_lock, NULL);
+	media->base = event_base_new();
+	err = media->base == NULL ? -ENOMEM : 0;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && err == 0; i++)
+		err = steps[i](media);
+	if (err < 0)
+		goto out;
+	*mediap = media;
+	media = NULL;
+out:
+	media_close(media);
+	return err;
+}
+
+static void close_event(struct event *event)
+{
+	if (event != NULL)
+		event_free(event);
+}
+
+static void close_sessions(struct media *media)
+{
+	for (uint32_t id = 1; media->slots != NULL && id <= media->config->max_sessions; id++) {
+		struct media_plan *plan = atomic_exchange(&media->slots[id].pending, NULL);
+
+		if (media->slots[id].session != NULL)
+			media_session_end(media->slots[id].session);
+		if (plan != NULL)
+			secret_wipe(plan, sizeof(*plan));
+		free(plan);
+	}
+	while (media->removals != NULL) {
+		struct leg_removal *removal = media->removals;
+
+		media->removals = removal->next;
+		free(removal);
+	}
+}
+
+void media_close(struct media *media)
+{
+	struct media_mail end = { .session = 0 };
+
+	if (media == NULL)
+		return;
+	if (media->running) {
+		mailbox_push(media->mail, &end);
+		pthread_join(media->thread, NULL);
+	}
+	if (media->dp != NULL)
+		close_sessions(media);
+	close_event(media->mail_event);
+	close_event(media->dp_event);
+	close_event(media->tick_event);
+	if (media->base != NULL)
+		event_base_free(media->base);
+	dp_client_close(media->dp);
+	seat_stock_close(media->seats);
+	call_records_close(media->records);
+	dtls_listener_close(media->listener);
+	dtls_cookie_close(media->cookie);
+	dtls_identity_unref(media->identity);
+	mailbox_close(media->mail);
+	pthread_mutex_destroy(&media->free_lock);
+	free(media->by_index);
+	free(media->removals_of);
+	free(media->free_ids);
+	free(media->found);
+	free(media->slots);
+	free(media);
+}
+
+// Verbs of the sip thread
+
+const char *media_fingerprint(const struct media *media)
+{
+	return media->fingerprint;
+}
+
+int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat)
+{
+	return seat_stock_take(media->seats, realm, family, seat);
+}
+
+void media_seat_return(struct media *media, const struct media_seat *seat)
+{
+	seat_stock_give(media->seats, seat, true);
+}
+
+int media_session_open(struct media *media, uint32_t *session)
+{
+	int err = -ENOSPC;
+
+	pthread_mutex_lock(&media->free_lock);
+	if (media->free_count > 0) {
+		*session = media->free_ids[media->free_head];
+		media->free_head = (media->free_head + 1) % media->config->max_sessions;
+		media->free_count--;
+		err = 0;
+	}
+	pthread_mutex_unlock(&media->free_lock);
+	return err;
+}
+
+// A slot stands in the mailbox at most once, so the mailbox has room for all of them, always.
+static void slot_order(struct media *media, uint32_t session, enum media_order order)
+{
+	struct media_mail mail = { .session = session };
+
+	if (atomic_fetch_or(&media->slots[session].orders, (uint32_t)order) == 0)
+		mailbox_push(media->mail, &mail);
+}
+
+int media_session_apply(struct media *media, const struct media_plan *plan)
+{
+	struct media_plan *copy, *older;
+
+	if (plan->session == 0 || plan->session > media->config->max_sessions)
+		return -EINVAL;
+	copy = malloc(sizeof(*copy));
+	if (copy == NULL)
+		return -ENOMEM;
+	*copy = *plan;
+	older = atomic_exchange(&media->slots[plan->session].pending, copy);
+	if (older != NULL)
+		secret_wipe(older, sizeof(*older));
+	free(older);
+	slot_order(media, plan->session, MEDIA_ORDER_APPLY);
+	return 0;
+}
+
+void media_session_close(struct media *media, uint32_t session)
+{
+	if (session != 0 && session <= media->config->max_sessions)
+		slot_order(media, session, MEDIA_ORDER_CLOSE);
+}
+
+int media_session_adopt(struct media *media, uint32_t session)
+{
+	if (session == 0 || session > media->config->max_sessions)
+		return -EINVAL;
+	slot_order(media, session, MEDIA_ORDER_ADOPT);
+	return 0;
+}
+
+unsigned media_session_count(const struct media *media)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&media->free_lock;
+	unsigned count;
+
+	pthread_mutex_lock(lock);
+	count = media->config->max_sessions - media->free_count;
+	pthread_mutex_unlock(lock);
+	return count;
+}

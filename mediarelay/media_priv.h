@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// media_priv.h - what the files of the media thread share. A session has lines, a line has one or two leg transports
+// (RTP, and RTCP without rtcp-mux), a transport has DTLS candidates and SRTCP contexts. One writer: the media thread,
+// but for the slots' atomics.
+#pragma once
+#include "dtls/dtls_endpoint.h"
+#include "dtls/dtls_identity.h"
+#include "dtls/dtls_listener.h"
+#include "mediarelay/call_record.h"
+#include "mediarelay/keying_state.h"
+#include "mediarelay/media.h"
+#include "mediarelay/media_seat.h"
+#include "mediarelay/srtcp.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define LEG_DTLS_CANDIDATES 8      // handshakes on one port at once, parked ones among them
+#define LEG_DTLS_PARKED MONO_S(10) // how long a parked one waits for its fingerprint
+#define LEG_MOVE_PACKETS 2         // packets from a new source before the path follows
+#define LEG_MOVE_REST MONO_S(2)    // between two moves
+#define LEG_LEARN_WINDOW MONO_S(5) // a plain leg may find its peer's real address this long after offer and answer
+#define MEDIA_TICK_MS 1000
+#define MEDIA_REAP MONO_S(30)      // flows found at start and not claimed by then go
+
+enum leg_component { LEG_RTP, LEG_RTCP, LEG_COMPONENTS };
+
+struct leg_line;
+struct leg_transport;
+
+// One association with one peer address; see leg_dtls.h.
+struct dtls_candidate {
+	struct leg_transport *transport;
+	struct dtls_endpoint *endpoint;
+	struct inet_endpoint peer;
+	struct event *timer;
+	mono_ns parked_since; // 0: is not parked
+	uint32_t serial;      // of opening, to find the oldest
+};
+
+// Where a new source stands that may become the path's remote.
+struct leg_move {
+	struct inet_endpoint source;
+	unsigned packets;
+	mono_ns last; // of the last move
+};
+
+struct leg_transport { // one local port; LIVE while ref.generation is not 0
+	struct leg_line *line;
+	enum leg_component component;
+	struct dp_ref ref;
+	struct inet_endpoint local, remote; // remote: as the path has it now
+	struct inet_endpoint signalled;     // as the last answer or offer said
+	enum keying_state keying;
+	struct dtls_candidate candidates[LEG_DTLS_CANDIDATES];
+	struct dtls_candidate *chosen; // whose keys are in force
+	uint32_t next_serial;
+	uint32_t epoch; // of the newest keys, both directions; 0: none
+	struct srtp_master rx_master, tx_master; // in force: for SRTCP and for the record
+	struct srtcp *rx_rtcp, *tx_rtcp;
+	struct leg_move move;
+	mono_ns learn_until; // plain legs; 0: window closed
+	uint32_t mismatches; // certificates that were nobody's
+};
+
+struct leg_line { // one m-line of one dialog
+	struct media_session *session;
+	struct leg_line *next;
+	uint32_t dialog;
+	uint8_t leg, index; // place in the newest plan
+	bool marked;        // is in the newest plan
+	struct media_line plan;
+	struct leg_transport transports[LEG_COMPONENTS];
+	struct event *keying_timer;
+	bool secured_told, failed;
+	mono_ns expecting_since; // media timeout counts from here or the last packet; 0: does not count
+	char dtls_version[8], dtls_cipher[48], dtls_group[32], peer_fingerprint[DTLS_FINGERPRINT_STRLEN];
+	const char *dtls_role; // "active", "passive"; NULL without DTLS
+	uint64_t rtcp_rx, rtcp_tx, rtcp_drops;
+};
+
+struct media_session {
+	struct media *media;
+	uint32_t id;
+	uint16_t worker;
+	char call_id_a[MEDIA_CALL_ID_MAX], call_id_b[MEDIA_CALL_ID_MAX];
+	struct leg_line *lines;
+	struct media_join joins[MEDIA_LEGS_MAX * MEDIA_LINES_MAX];
+	uint8_t n_joins;
+	bool closing;
+};
+
+enum media_order { MEDIA_ORDER_APPLY = 1, MEDIA_ORDER_CLOSE = 2, MEDIA_ORDER_ADOPT = 4 };
+
+struct media_slot {
+	_Atomic uint32_t orders;                // sip thread sets, media thread takes; in the mailbox while not 0
+	_Atomic(struct media_plan *) pending;   // newest plan not taken up yet
+	struct media_session *session;          // media thread
+	bool found;                             // records hold a session of an earlier life, not adopted yet
+};
+
+// A port whose removal the relay has yet to confirm.
+struct leg_removal {
+	struct dp_ref ref;
+	struct media_seat seat; // given back with the last of its ports; id 0: the other port does it
+	uint32_t session;       // freed with its last removal
+	struct leg_removal *next;
+};
+
+struct media {
+	struct media_start start;
+	const struct media_config *config;
+	const struct env *env;
+	pthread_t thread;
+	bool running;
+	struct event_base *base;
+	struct event *mail_event, *dp_event, *tick_event;
+	struct mailbox *mail;
+	struct dp_client *dp;
+	struct seat_stock *seats;
+	struct call_records *records;
+	struct dtls_identity *identity;
+	struct dtls_cookie *cookie;
+	struct dtls_listener *listener;
+	char fingerprint[DTLS_FINGERPRINT_STRLEN];
+	struct media_slot *slots; // [1 .. max_sessions]
+	pthread_mutex_t free_lock;
+	uint32_t *free_ids; // ring of session numbers, least recently used first
+	uint32_t free_head, free_count;
+	struct leg_transport **by_index; // dp_ref.index -> live transport
+	uint32_t by_index_size;
+	struct leg_removal *removals;
+	uint32_t *removals_of; // by session: ports still to be confirmed
+	struct dp_found *found; // transports of an earlier life
+	size_t n_found, found_room;
+	mono_ns reap_at; // 0: nothing to reap
+};
+
+static inline bool transport_live(const struct leg_transport *tp)
+{
+	return tp->ref.generation != 0;
+}

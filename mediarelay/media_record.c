@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// media_record.c - sessions written for the next life of control, and found there.
+#include "mediarelay/media_record.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "mediarelay/leg_line.h"
+#include "mediarelay/leg_transport.h"
+#include "mediarelay/media_session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_LINES 6
+#define RECORD_JOINS 8
+
+struct recorded_transport {
+	struct dp_ref ref;
+	struct inet_endpoint remote, signalled;
+	uint32_t epoch;
+	struct srtp_master rx_master, tx_master;
+	struct srtcp_marks rx_marks, tx_marks;
+};
+
+struct recorded_line {
+	uint32_t dialog;
+	uint8_t leg, index;
+	bool agreed, rtcp_mux, send, receive, silent_allowed;
+	uint16_t profile;
+	enum keying_mechanism mechanism;
+	enum dtls_role dtls_role;
+	struct dtls_fingerprints fingerprints;
+	char tls_id[sizeof(((struct keying_choice *)0)->tls_id)];
+	struct media_seat seat;
+	struct recorded_transport transports[LEG_COMPONENTS];
+};
+
+struct media_record {
+	char call_id_a[MEDIA_CALL_ID_MAX], call_id_b[MEDIA_CALL_ID_MAX];
+	uint8_t n_lines, n_joins;
+	struct media_join joins[RECORD_JOINS];
+	struct recorded_line lines[RECORD_LINES];
+};
+
+_Static_assert(sizeof(struct media_record) <= CALL_RECORD_MEDIA_SIZE, "the record's media part is too small");
+
+// Writing
+
+static void record_transport(struct recorded_transport *rt, struct leg_transport *tp)
+{
+	rt->ref = tp->ref;
+	rt->remote = tp->remote;
+	rt->signalled = tp->signalled;
+	rt->epoch = tp->epoch;
+	rt->rx_master = tp->rx_master;
+	rt->tx_master = tp->tx_master;
+	if (tp->rx_rtcp != NULL)
+		srtcp_save(tp->rx_rtcp, &rt->rx_marks);
+	if (tp->tx_rtcp != NULL)
+		srtcp_save(tp->tx_rtcp, &rt->tx_marks);
+}
+
+static void record_line(struct recorded_line *rl, struct leg_line *line)
+{
+	*rl = (struct recorded_line){
+		.dialog = line->dialog,
+		.leg = line->leg,
+		.index = line->index,
+		.agreed = line->plan.agreed,
+		.rtcp_mux = line->plan.rtcp_mux,
+		.send = line->plan.send,
+		.receive = line->plan.receive,
+		.silent_allowed = line->plan.silent_allowed,
+		.profile = line->plan.profile,
+		.mechanism = line->plan.keying.mechanism,
+		.dtls_role = line->plan.keying.dtls_role,
+		.fingerprints = line->plan.keying.fingerprints,
+		.seat = line->plan.seat,
+	};
+	memcpy(rl->tls_id, line->plan.keying.tls_id, sizeof(rl->tls_id));
+	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
+		if (transport_live(&line->transports[i]))
+			record_transport(&rl->transports[i], &line->transports[i]);
+	}
+}
+
+void media_record_save(struct media_session *session)
+{
+	struct media_record *record = calloc(1, sizeof(*record));
+	bool whole = session->n_joins <= RECORD_JOINS;
+
+	if (record == NULL)
+		return;
+	memcpy(record->call_id_a, session->call_id_a, sizeof(record->call_id_a));
+	memcpy(record->call_id_b, session->call_id_b, sizeof(record->call_id_b));
+	for (struct leg_line *line = session->lines; line != NULL && whole; line = line->next) {
+		whole = record->n_lines < RECORD_LINES;
+		if (whole)
+			record_line(&record->lines[record->n_lines++], line);
+	}
+	if (whole) {
+		record->n_joins = session->n_joins;
+		memcpy(record->joins, session->joins, session->n_joins * sizeof(session->joins[0]));
+		call_record_write(session->media->records, session->id, CALL_RECORD_MEDIA, record, sizeof(*record));
+	} else { // too large to be found again: said once a session, in its record's absence
+		media_record_erase(session);
+	}
+	secret_wipe(record, sizeof(*record));
+	free(record);
+}
+
+void media_record_erase(struct media_session *session)
+{
+	call_record_write(session->media->records, session->id, CALL_RECORD_MEDIA, NULL, 0);
+}
+
+// Finding again
+
+static const struct dp_found *flow_of(const struct media *media, struct dp_ref ref)
+{
+	for (size_t i = 0; i < media->n_found; i++) {
+		if (media->found[i].transport.index == ref.index &&
+		    media->found[i].transport.generation == ref.generation)
+			return &media->found[i];
+	}
+	return NULL;
+}
+
+static void flow_claim(struct media *media, struct dp_ref ref)
+{
+	struct dp_found *flow = (struct dp_found *)flow_of(media, ref);
+
+	if (flow != NULL)
+		flow->transport.generation = 0; // no longer to be reaped
+}
+
+static int adopt_transport(struct leg_line *line, enum leg_component component, const struct recorded_transport *rt)
+{
+	struct leg_transport *tp = &line->transports[component];
+	int err;
+
+	if (rt->ref.generation == 0)
+		return 0;
+	if (flow_of(line->session->media, rt->ref) == NULL)
+		return -ESTALE;
+	err = leg_transport_bind(tp, line, component, rt->ref);
+	if (err < 0)
+		return err;
+	flow_claim(line->session->media, rt->ref);
+	tp->remote = rt->remote;
+	tp->signalled = rt->signalled;
+	tp->epoch = rt->epoch;
+	tp->rx_master = rt->rx_master;
+	tp->tx_master = rt->tx_master;
+	return leg_transport_adopt_keys(tp, &rt->rx_marks, &rt->tx_marks);
+}
+
+static int adopt_line(struct media_session *session, const struct recorded_line *rl)
+{
+	struct media_line plan = {
+		.seat = rl->seat,
+		.rtcp_mux = rl->rtcp_mux,
+		.send = rl->send,
+		.receive = rl->receive,
+		.silent_allowed = rl->silent_allowed,
+		.profile = rl->profile,
+		.remote = rl->transports[LEG_RTP].signalled,
+		.remote_rtcp = rl->transports[LEG_RTCP].signalled,
+		.keying = { .mechanism = rl->mechanism, .dtls_role = rl->dtls_role },
+	};
+	struct leg_line *line;
+	int err = 0;
+
+	if (rl->profile >= session->media->start.n_profiles || rl->seat.realm >= session->media->config->n_realms)
+		return -ESTALE; // the configuration changed in between
+	line = leg_line_open(session, rl->dialog, &plan);
+	if (line == NULL)
+		return -ENOMEM;
+	line->leg = rl->leg;
+	line->index = rl->index;
+	line->plan.agreed = rl->agreed;
+	for (size_t i = 0; i < LEG_COMPONENTS && err == 0; i++)
+		err = adopt_transport(line, (enum leg_component)i, &rl->transports[i]);
+	line->plan.keying.fingerprints = rl->fingerprints;
+	memcpy(line->plan.keying.tls_id, rl->tls_id, sizeof(rl->tls_id));
+	if (rl->mechanism == KEYING_SDES) { // so that a re-offer with the same keys is seen to be the same
+		line->plan.keying.rx = line->transports[LEG_RTP].rx_master;
+		line->plan.keying.tx = line->transports[LEG_RTP].tx_master;
+	}
+	if (err == 0 && rl->agreed && rl->receive && !rl->silent_allowed)
+		line->expecting_since = env_now(session->media->env);
+	return err;
+}
+
+static int record_read(const struct media *media, uint32_t id, struct media_record *record)
+{
+	int len = call_record_read(media->records, id, CALL_RECORD_MEDIA, record, sizeof(*record));
+
+	if (len < 0)
+		return len;
+	if ((size_t)len != sizeof(*record) || record->n_lines > RECORD_LINES || record->n_joins > RECORD_JOINS)
+		return -ESTALE;
+	return 0;
+}
+
+int media_record_adopt(struct media *media, uint32_t id)
+{
+	struct media_record *record = calloc(1, sizeof(*record));
+	struct media_session *session = NULL;
+	int err = record == NULL ? -ENOMEM : record_read(media, id, record);
+
+	if (err < 0)
+		goto out;
+	session = media_session_new(media, id);
+	if (session == NULL) {
+		err = -ENOMEM;
+		goto out;
+	}
+	memcpy(session->call_id_a, record->call_id_a, sizeof(session->call_id_a));
+	memcpy(session->call_id_b, record->call_id_b, sizeof(session->call_id_b));
+	session->call_id_a[MEDIA_CALL_ID_MAX - 1] = session->call_id_b[MEDIA_CALL_ID_MAX - 1] = '\0';
+	session->n_joins = record->n_joins;
+	memcpy(session->joins, record->joins, record->n_joins * sizeof(record->joins[0]));
+	for (uint8_t i = 0; i < record->n_lines && err == 0; i++)
+		err = adopt_line(session, &record->lines[i]);
+	media->slots[id].found = false;
+	log_info("media", err == 0 ? "session adopted" : "session lost", LOG_STR("call_id_a", session->call_id_a),
+		 LOG_STR("call_id_b", session->call_id_b), LOG_UINT("session", id), LOG_ERRNO(err));
+	if (err < 0)
+		media_session_end(session);
+out:
+	if (record != NULL)
+		secret_wipe(record, sizeof(*record));
+	free(record);
+	return err;
+}
+
+static void flow_found(void *ctx, const struct dp_found *flow)
+{
+	struct media *media = ctx;
+
+	if (media->n_found == media->found_room) {
+		size_t room = media->found_room == 0 ? 64 : 2 * media->found_room;
+		struct dp_found *grown = realloc(media->found, room * sizeof(*grown));
+
+		if (grown == NULL)
+			return;
+		media->found = grown;
+		media->found_room = room;
+	}
+	media->found[media->n_found++] = *flow;
+}
+
+void media_record_find(struct media *media)
+{
+	struct media_record *record = calloc(1, sizeof(*record));
+
+	dp_client_walk(media->dp, flow_found, media);
+	for (uint32_t id = 1; record != NULL && id <= media->config->max_sessions; id++) {
+		if (record_read(media, id, record) < 0)
+			continue;
+		media->slots[id].found = true;
+		for (uint8_t i = 0; i < record->n_lines; i++)
+			seat_stock_claim(media->seats, &record->lines[i].seat);
+	}
+	if (record != NULL)
+		secret_wipe(record, sizeof(*record));
+	free(record);
+	if (media->n_found > 0)
+		media->reap_at = env_now(media->env) + MEDIA_REAP;
+}
+
+void media_record_reap(struct media *media)
+{
+	size_t reaped = 0;
+
+	for (uint32_t id = 1; id <= media->config->max_sessions; id++) {
+		struct media_session *session;
+
+		if (!media->slots[id].found || media_record_adopt(media, id) < 0)
+			continue;
+		session = media->slots[id].session;
+		media_session_end(session);
+		reaped++;
+	}
+	for (size_t i = 0; i < media->n_found; i++) { // ports without a record
+		if (media->found[i].transport.generation == 0)
+			continue;
+		dp_transport_remove(media->dp, media->found[i].transport);
+		reaped++;
+	}
+	log_info("media", "unclaimed flows reaped", LOG_UINT("flows", reaped));
+	free(media->found);
+	media->found = NULL;
+	media->n_found = media->found_room = 0;
+	media->reap_at = 0;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// media_summary.c - the last word on a line's media.
+#include "mediarelay/media_summary.h"
+#include "base/log.h"
+#include "mediarelay/leg_line.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SUMMARY_FIELDS 24
+
+static uint64_t drops_print(const uint64_t drops[RELAY_DROP_COUNT], char *dst, size_t size)
+{
+	uint64_t sum = 0;
+	size_t at = 0;
+
+	dst[0] = '\0';
+	for (size_t i = 1; i < RELAY_DROP_COUNT; i++) {
+		if (drops[i] == 0)
+			continue;
+		sum += drops[i];
+		if (at < size)
+			at += (size_t)snprintf(dst + at, size - at, "%s%s=%llu", at > 0 ? "," : "",
+					       relay_drop_name[i], (unsigned long long)drops[i]);
+	}
+	return sum;
+}
+
+static size_t fields_keying(const struct leg_line *line, struct log_field *f)
+{
+	const struct keying_choice *choice = &line->plan.keying;
+	size_t n = 0;
+
+	f[n++] = (struct log_field)LOG_STR("mechanism", keying_mechanism_name(choice->mechanism));
+	f[n++] = (struct log_field)LOG_STR("suite", srtp_suite_name(line->transports[LEG_RTP].rx_master.suite));
+	if (choice->mechanism == KEYING_DTLS_SRTP)
+		f[n++] = (struct log_field)LOG_STR("dtls_version", line->dtls_version);
+	return n;
+}
+
+static size_t fields_traffic(const struct dp_stats *stats, struct log_field *f)
+{
+	size_t n = 0;
+
+	f[n++] = (struct log_field)LOG_UINT("rx_packets", stats->rx_packets);
+	f[n++] = (struct log_field)LOG_UINT("rx_octets", stats->rx_octets);
+	f[n++] = (struct log_field)LOG_UINT("tx_packets", stats->tx_packets);
+	f[n++] = (struct log_field)LOG_UINT("tx_octets", stats->tx_octets);
+	f[n++] = (struct log_field)LOG_UINT("lost", stats->lost);
+	f[n++] = (struct log_field)LOG_UINT("jitter_us", stats->jitter_us);
+	return n;
+}
+
+void media_summary_line(const struct leg_line *line)
+{
+	const struct leg_transport *tp = &line->transports[LEG_RTP];
+	char remote[INET_ENDPOINT_STRLEN], drops[512];
+	struct dp_stats stats = { 0 };
+	struct log_field f[SUMMARY_FIELDS];
+	size_t n = 6;
+	uint64_t dropped;
+
+	if (transport_live(tp))
+		dp_transport_stats(line->session->media->dp, tp->ref, &stats);
+	leg_line_log_fields(line, f);
+	n += fields_keying(line, f + n);
+	n += fields_traffic(&stats, f + n);
+	dropped = drops_print(stats.drops, drops, sizeof(drops));
+	f[n++] = (struct log_field)LOG_UINT("drops", dropped);
+	f[n++] = (struct log_field)LOG_STR("drops_by", drops);
+	f[n++] = (struct log_field)LOG_UINT("rtcp_rx", line->rtcp_rx);
+	f[n++] = (struct log_field)LOG_UINT("rtcp_tx", line->rtcp_tx);
+	f[n++] = (struct log_field)LOG_UINT("rtcp_drops", line->rtcp_drops);
+	f[n++] = (struct log_field)LOG_STR("remote", inet_endpoint_print(remote, &tp->remote));
+	f[n] = (struct log_field){ .key = NULL };
+	log_emit(LOG_LEVEL_INFO, "media", "media summary", f);
+}

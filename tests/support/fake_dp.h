@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// fake_dp.h - the packet path as mediarelay's tests see it: dp_client.h in memory. A datagram that one transport sends to
+// another one's local endpoint arrives there as a punt; any other is kept for the test. State is shared memory, so that a
+// forked child can die and leave its flows behind as a killed control would.
+#pragma once
+#include "dataplane/client/dp_client.h"
+
+#define FAKE_TRANSPORTS 64
+
+struct fake_transport {
+	struct dp_ref ref;
+	struct dp_transport_conf conf;
+	enum dp_security security;
+	struct dp_path path;
+	struct dp_keys rx, tx;
+	unsigned n_rx, n_tx; // keys installed so far
+	struct dp_edge edges[DP_EDGES_MAX];
+	size_t n_edges;
+	bool live;
+};
+
+void fake_dp_reset(void);
+void fake_dp_hold_removals(bool hold); // DP_EVENT_REMOVED comes at once unless held
+void fake_dp_lose(unsigned n);         // the next n datagrams between transports vanish
+// Copies; false when no live transport has this local endpoint.
+bool fake_dp_at(const struct inet_endpoint *local, struct fake_transport *copy);
+unsigned fake_dp_live(void);
+void fake_dp_set_last_rx(const struct inet_endpoint *local, mono_ns last_rx);
+// As if a datagram had come to `local` from `source`.
+void fake_dp_punt(const struct inet_endpoint *local, const struct inet_endpoint *source, enum dp_punt_kind kind,
+		  const void *bytes, size_t len);
+void fake_dp_source(const struct inet_endpoint *local, const struct inet_endpoint *source, bool authenticated);
+// The next datagram sent to an endpoint outside; its length, or -1 after two seconds.
+int fake_dp_sent(struct inet_endpoint *to, void *bytes, size_t room);
