@@ -18,6 +18,7 @@ struct expanded_key { // AES round keys; the library makes those for decryption 
 
 static void aes_expand(struct srtp_engine *engine, struct expanded_key *rounds, const uint8_t *key, unsigned key_len)
 {
+	memset(rounds, 0, sizeof(*rounds)); // AES-128 has fewer rounds; the rest must not be what lay on the stack
 	if (key_len == IMB_KEY_128_BYTES)
 		IMB_AES_KEYEXP_128(engine->mgr, key, rounds->enc, rounds->dec);
 	else
@@ -98,7 +99,6 @@ int srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const stru
 	memset(key, 0, sizeof(*key));
 	key->remaining = lifetime == 0 || lifetime > SRTP_INDEX_LIMIT ? SRTP_INDEX_LIMIT : lifetime;
 	key->tag_len = info->tag_len;
-	memset(&rounds, 0, sizeof(rounds));
 	aes_expand(engine, &rounds, master->key, info->key_len);
 	prf(engine, &rounds, master, LABEL_CIPHER, key->cipher_key, info->key_len);
 	prf(engine, &rounds, master, LABEL_SALT, key->salt, info->salt_len);

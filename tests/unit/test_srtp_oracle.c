@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Bit equality with libsrtp2 (OpenSSL), 100,000 packets a suite: what the engine sends is what libsrtp2 sends, and over
+// a network that loses, delays, repeats and forges, both take and refuse the same packets, through several wraps.
+#include "tests/support/srtp_fixture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <srtp2/srtp.h>
+#include <cmocka.h>
+
+#ifdef SALLYPORT_SANITIZE_ADDRESS
+#define PACKETS 10000
+#define GAP 15000
+#else
+#define PACKETS 100000
+#define GAP 1500
+#endif
+
+#define STREAMS 4
+#define BURST 64
+#define ROOM 1700
+#define WINDOW 128
+
+struct pair { // the same end of a leg, twice
+	srtp_t theirs;
+	struct srtp_key key;
+	struct srtp_stream streams[STREAMS];
+};
+
+struct oracle {
+	struct srtp_engine *engine;
+	struct fixture_random random;
+	enum srtp_suite suite;
+	struct pair tx, rx;
+	uint64_t next[STREAMS]; // index of the packet to send
+	uint8_t ours[BURST][ROOM], theirs[BURST][ROOM];
+	int their_len[BURST];
+	srtp_err_status_t their_result[BURST];
+	struct srtp_op ops[BURST];
+	unsigned sent, repeated, count[SRTP_RESULT_COUNT];
+};
+
+static void policy_of(srtp_crypto_policy_t *policy, enum srtp_suite suite)
+{
+	switch (suite) {
+	case SRTP_AES_CM_128_HMAC_SHA1_80:
+		srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(policy);
+		break;
+	case SRTP_AES_CM_128_HMAC_SHA1_32:
+		srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(policy);
+		break;
+	case SRTP_AES_256_CM_HMAC_SHA1_80:
+		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(policy);
+		break;
+	case SRTP_AES_256_CM_HMAC_SHA1_32:
+		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32(policy);
+		break;
+	case SRTP_AEAD_AES_128_GCM:
+		srtp_crypto_policy_set_aes_gcm_128_16_auth(policy);
+		break;
+	default:
+		srtp_crypto_policy_set_aes_gcm_256_16_auth(policy);
+	}
+}
+
+static void pair_open(struct oracle *o, struct pair *pair, const struct srtp_master *master, srtp_ssrc_type_t type)
+{
+	const struct srtp_suite_info *info = srtp_suite_info(master->suite);
+	uint8_t bytes[SRTP_KEY_MAX + SRTP_SALT_MAX];
+	srtp_policy_t policy = { .ssrc.type = type, .key = bytes, .window_size = WINDOW };
+
+	memcpy(bytes, master->key, info->key_len);
+	memcpy(bytes + info->key_len, master->salt, info->salt_len);
+	policy_of(&policy.rtp, master->suite);
+	policy_of(&policy.rtcp, master->suite);
+	assert_int_equal(srtp_create(&pair->theirs, &policy), srtp_err_status_ok);
+	assert_int_equal(srtp_key_derive(o->engine, &pair->key, master, 0), 0);
+	for (unsigned s = 0; s < STREAMS; s++)
+		srtp_stream_init(&pair->streams[s], 0x1000 + s, 0, WINDOW);
+}
+
+static struct oracle *oracle_open(enum srtp_suite suite)
+{
+	struct oracle *o = aligned_alloc(64, (sizeof(*o) + 63) / 64 * 64);
+	struct srtp_master master;
+
+	assert_non_null(o);
+	memset(o, 0, sizeof(*o));
+	o->random.state = 20261121 + suite;
+	o->suite = suite;
+	assert_int_equal(srtp_engine_open(&o->engine, SRTP_ARCH_AUTO), 0);
+	fixture_master(&o->random, &master, suite);
+	pair_open(o, &o->tx, &master, ssrc_any_outbound);
+	pair_open(o, &o->rx, &master, ssrc_any_inbound);
+	for (unsigned s = 0; s < STREAMS; s++)
+		o->next[s] = fixture_below(&o->random, 32768);
+	return o;
+}
+
+static void oracle_close(struct oracle *o)
+{
+	srtp_dealloc(o->tx.theirs);
+	srtp_dealloc(o->rx.theirs);
+	srtp_engine_close(o->engine);
+	free(o);
+}
+
+// Mostly the next one, or one after a gap; sometimes one of the last ones once more, or one left out before.
+static uint64_t oracle_index(struct oracle *o, unsigned s)
+{
+	unsigned back;
+
+	switch (fixture_below(&o->random, 40)) {
+	case 0:
+		back = 1 + fixture_below(&o->random, 200);
+		return o->next[s] > back ? o->next[s] - back : o->next[s]++;
+	case 1:
+		o->next[s] += fixture_below(&o->random, GAP);
+		break;
+	default:
+		break;
+	}
+	return o->next[s]++;
+}
+
+static unsigned oracle_payload(struct oracle *o)
+{
+	switch (fixture_below(&o->random, 8)) {
+	case 0:
+		return fixture_below(&o->random, 33);
+	case 1:
+		return fixture_below(&o->random, 1400);
+	default:
+		return 20 + fixture_below(&o->random, 160);
+	}
+}
+
+static void oracle_plain(struct oracle *o, unsigned i)
+{
+	unsigned s = fixture_below(&o->random, STREAMS);
+	unsigned cc = fixture_below(&o->random, 5) == 0 ? fixture_below(&o->random, 16) : 0;
+	int words = fixture_below(&o->random, 5) == 0 ? (int)fixture_below(&o->random, 20) : -1;
+	struct srtp_op *op = &o->ops[i];
+
+	*op = (struct srtp_op){ .packet = o->ours[i], .room = ROOM, .key = &o->tx.key,
+				.stream = &o->tx.streams[s] };
+	op->hdr_len = fixture_header(o->ours[i], cc, words, (uint16_t)oracle_index(o, s), 0x1000 + s);
+	op->len = (uint16_t)(op->hdr_len + oracle_payload(o));
+	fixture_fill(&o->random, o->ours[i] + op->hdr_len, op->len - op->hdr_len);
+	memcpy(o->theirs[i], o->ours[i], op->len);
+	o->their_len[i] = op->len;
+}
+
+// Both send the burst. Returns how many packets there are to receive, in ours[] and theirs[].
+static unsigned oracle_send(struct oracle *o, unsigned n)
+{
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		oracle_plain(o, i);
+	srtp_protect_burst(o->engine, o->ops, n);
+	for (unsigned i = 0; i < n; i++) {
+		srtp_err_status_t status = srtp_protect(o->tx.theirs, o->theirs[i], &o->their_len[i]);
+
+		if (o->ops[i].result == SRTP_TX_REPEAT) {
+			assert_true(status == srtp_err_status_replay_fail || status == srtp_err_status_replay_old);
+			o->repeated++;
+			continue;
+		}
+		assert_int_equal(o->ops[i].result, SRTP_OK);
+		assert_int_equal(status, srtp_err_status_ok);
+		assert_int_equal(o->ops[i].len, o->their_len[i]);
+		assert_memory_equal(o->ours[i], o->theirs[i], o->ops[i].len);
+		o->sent++;
+		memmove(o->ours[good], o->ours[i], o->ops[i].len);
+		o->ops[good] = o->ops[i];
+		o->ops[good].packet = o->ours[good];
+		good++;
+	}
+	return good;
+}
+
+static void oracle_swap(struct oracle *o, unsigned i, unsigned j, bool keep)
+{
+	struct srtp_op op = o->ops[i];
+	uint8_t packet[ROOM];
+
+	memcpy(packet, o->ours[i], ROOM);
+	memcpy(o->ours[i], o->ours[j], ROOM);
+	o->ops[i] = o->ops[j];
+	o->ops[i].packet = o->ours[i];
+	if (!keep)
+		return; // what was at i is lost, j comes twice
+	memcpy(o->ours[j], packet, ROOM);
+	o->ops[j] = op;
+	o->ops[j].packet = o->ours[j];
+}
+
+// Loses, exchanges, repeats and forges. Returns how many packets come out.
+static unsigned oracle_network(struct oracle *o, unsigned n)
+{
+	unsigned left = n;
+
+	for (unsigned i = 0; i < left; i++) {
+		switch (fixture_below(&o->random, 30)) {
+		case 0:
+			oracle_swap(o, i, --left, true);
+			break;
+		case 1:
+		case 2:
+			oracle_swap(o, i, fixture_below(&o->random, left), true);
+			break;
+		case 3:
+			oracle_swap(o, i, fixture_below(&o->random, left), false);
+			break;
+		case 4: // not in the first octets: what is no RTP any more is another test's affair
+			o->ours[i][o->ops[i].hdr_len +
+				   fixture_below(&o->random, o->ops[i].len - o->ops[i].hdr_len)] ^= 0x20;
+			break;
+		default:
+			break;
+		}
+	}
+	return left;
+}
+
+static enum srtp_result result_of(srtp_err_status_t status)
+{
+	switch (status) {
+	case srtp_err_status_ok:
+		return SRTP_OK;
+	case srtp_err_status_auth_fail:
+		return SRTP_AUTH;
+	case srtp_err_status_replay_fail:
+		return SRTP_REPLAY;
+	case srtp_err_status_replay_old:
+		return SRTP_OLD;
+	default:
+		return SRTP_RESULT_COUNT;
+	}
+}
+
+static void oracle_receive(struct oracle *o, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		o->ops[i].stream = &o->rx.streams[o->ops[i].stream - o->tx.streams];
+		o->ops[i].key = &o->rx.key;
+		o->their_len[i] = o->ops[i].len;
+		memcpy(o->theirs[i], o->ours[i], o->ops[i].len);
+	}
+	srtp_unprotect_burst(o->engine, o->ops, n);
+	for (unsigned i = 0; i < n; i++) {
+		o->their_result[i] = srtp_unprotect(o->rx.theirs, o->theirs[i], &o->their_len[i]);
+		assert_int_equal(o->ops[i].result, result_of(o->their_result[i]));
+		o->count[o->ops[i].result]++;
+		if (o->ops[i].result != SRTP_OK)
+			continue;
+		assert_int_equal(o->ops[i].len, o->their_len[i]);
+		assert_memory_equal(o->ours[i], o->theirs[i], o->ops[i].len);
+	}
+}
+
+static void equal_to_libsrtp2(enum srtp_suite suite)
+{
+	struct oracle *o = oracle_open(suite);
+
+	while (o->sent < PACKETS) {
+		unsigned n = oracle_send(o, 1 + fixture_below(&o->random, BURST));
+
+		oracle_receive(o, oracle_network(o, n));
+	}
+	assert_true(o->repeated > PACKETS / 200);
+	assert_true(o->count[SRTP_OK] > PACKETS / 10 * 8);
+	assert_true(o->count[SRTP_AUTH] > PACKETS / 100 && o->count[SRTP_REPLAY] > PACKETS / 100);
+	for (unsigned s = 0; s < STREAMS; s++)
+		assert_true(o->rx.streams[s].highest >> 16 >= 3);
+	oracle_close(o);
+}
+
+static void aes_cm_128_hmac_sha1_80(void **state)
+{
+	equal_to_libsrtp2(SRTP_AES_CM_128_HMAC_SHA1_80);
+}
+
+static void aes_cm_128_hmac_sha1_32(void **state)
+{
+	equal_to_libsrtp2(SRTP_AES_CM_128_HMAC_SHA1_32);
+}
+
+static void aes_256_cm_hmac_sha1_80(void **state)
+{
+	equal_to_libsrtp2(SRTP_AES_256_CM_HMAC_SHA1_80);
+}
+
+static void aes_256_cm_hmac_sha1_32(void **state)
+{
+	equal_to_libsrtp2(SRTP_AES_256_CM_HMAC_SHA1_32);
+}
+
+static void aead_aes_128_gcm(void **state)
+{
+	equal_to_libsrtp2(SRTP_AEAD_AES_128_GCM);
+}
+
+static void aead_aes_256_gcm(void **state)
+{
+	equal_to_libsrtp2(SRTP_AEAD_AES_256_GCM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(aes_cm_128_hmac_sha1_80),
+		cmocka_unit_test(aes_cm_128_hmac_sha1_32),
+		cmocka_unit_test(aes_256_cm_hmac_sha1_80),
+		cmocka_unit_test(aes_256_cm_hmac_sha1_32),
+		cmocka_unit_test(aead_aes_128_gcm),
+		cmocka_unit_test(aead_aes_256_gcm),
+	};
+
+	if (srtp_init() != srtp_err_status_ok)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
