@@ -17,6 +17,7 @@ struct sip_realm { // same index as media_config.realms
 	struct sip_listener listeners[8];
 	uint8_t n_listeners;
 	uint16_t profile; // default for its peers; index of profiles
+	bool trusted;     // identity and unknown headers are believed and sent (signaling/sip_header.c); default false
 };
 
 struct sip_peer {

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// call_ack.c - ACK: theirs confirms our 2xx (or fails to come), ours confirms a 2xx of theirs. nta brings ACK and CANCEL of
+// an INVITE to one callback.
+#include "signaling/call_media.h"
+#include "signaling/sip_priv.h"
+#include <sofia-sip/sip_tag.h>
+
+int call_ack_out(struct sip_dialog *d)
+{
+	struct sip *sip = d->call->sip;
+	msg_t *msg = nta_msg_create(sip_agent_nta(sip->agent), 0);
+	nta_outgoing_t *ack = NULL;
+
+	if (msg != NULL) {
+		// Same number as the INVITE, whatever has been sent since (RFC 3261 section 13.2.2.4).
+		sip_cseq_t *cseq = sip_cseq_create(msg_home(msg), nta_outgoing_cseq(d->invite_out), SIP_METHOD_ACK);
+		sip_max_forwards_t *mf = sip_max_forwards_make(msg_home(msg), "70");
+
+		if (cseq != NULL && mf != NULL && msg_header_insert(msg, NULL, (msg_header_t *)cseq) == 0 &&
+		    msg_header_insert(msg, NULL, (msg_header_t *)mf) == 0)
+			ack = sip_dialog_send(d, msg, sip_method_ack, NULL);
+		else
+			msg_destroy(msg);
+	}
+	// nta keeps it for as long as the 2xx may be repeated, and then repeats the ACK.
+	nta_outgoing_destroy(ack);
+	sip_drop_outgoing(sip, &d->invite_out);
+	return ack != NULL ? 0 : -1;
+}
+
+// The ACK for our 2xx is here, or 64*T1 have passed without it.
+static void confirmed(struct sip_dialog *d, bool acked)
+{
+	struct sip_call *call = d->call;
+	bool initial = d->fsm.state == DIALOG_ANSWERED;
+
+	sip_drop_incoming(call->sip, &d->invite_in);
+	if (initial)
+		dialog_step(&d->fsm, acked ? DIALOG_EV_ACK : DIALOG_EV_NO_ACK, call_now(call));
+	if (call->closing) {
+		if (initial && call->bye_after_ack)
+			call_bye_out(d, call->status, call->cause);
+		return;
+	}
+	if (!acked) {
+		call_end(call, "gateway", 408, "no ACK for the answer");
+		return;
+	}
+	call_step(&call->fsm, CALL_EV_ACK, call_now(call));
+	sip_record_write(call);
+}
+
+int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *request)
+{
+	struct sip_dialog *d = dialog;
+	bool timeout = request == NULL; // timer H
+
+	if (irq != d->invite_in)
+		return 0;
+	if (!timeout && request->sip_request->rq_method == sip_method_cancel)
+		return call_cancel_in(d);
+	if (nta_incoming_status(irq) >= 200)
+		confirmed(d, !timeout);
+	return 0;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// call_cancel.c - CANCEL: the caller gives up before the answer, or we do towards the far side (RFC 3261 section 9).
+#include "signaling/sip_priv.h"
+
+// nta has answered the CANCEL itself with 200.
+int call_cancel_in(struct sip_dialog *d)
+{
+	struct sip_call *call = d->call;
+
+	if (d->fsm.state == DIALOG_TRYING || d->fsm.state == DIALOG_EARLY) {
+		call_step(&call->fsm, CALL_EV_CANCEL, call_now(call));
+		call_end(call, sip_peer_realm_name(d), 487, "cancelled by the caller");
+	} else if (d->joined != NULL && d->joined->invite_out != NULL) {
+		// A re-INVITE: its other half decides. 487 comes back if it was not too late.
+		call_cancel_out(d->joined);
+	}
+	return 0;
+}
+
+void call_cancel_out(struct sip_dialog *d)
+{
+	if (d->cancelled || d->invite_out == NULL)
+		return;
+	d->cancelled = true;
+	// Held back by nta until a provisional response is there (section 9.1). Nobody waits for the response to it:
+	// the INVITE's own final response is what counts.
+	nta_outgoing_t *cancel = nta_outgoing_tcancel(d->invite_out, NULL, NULL, TAG_NULL());
+
+	nta_outgoing_destroy(cancel);
+}

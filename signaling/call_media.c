@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// call_media.c - offers and answers of one call, carried from side to side; see call_media.h.
+#include "signaling/call_media.h"
+#include "signaling/call_streams.h"
+#include "signaling/sdp/sdp_build.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct side_media { // one dialog's descriptions
+	struct sdp_map map, map_pending;
+	struct sdp_session_id id;        // of our o= lines; never goes back
+	struct sdp_doc *ours;            // our last stable description
+	struct sdp_doc *ours_pending;    // our open offer, or the answer that a preview carried
+};
+
+struct call_media {
+	struct side_media side[SIDES];
+	struct streams stable, pending;
+	struct streams asked;        // pending as our offer left it: each answer (of a fork) starts from here
+	unsigned n_streams, n_streams_pending;
+	bool offered;                // pending is in use
+	enum call_side offerer;      // then
+	struct sdp_doc *offer;       // theirs, then
+	struct sdp_doc *answer;      // theirs, if a preview brought one
+	bool previewed;
+	char *body;                  // what was written last
+	size_t body_len;
+	char why[160];               // text of the last refusal
+};
+
+static enum call_side side_of(const struct sip_dialog *d)
+{
+	return d->outgoing ? SIDE_CALLEE : SIDE_CALLER;
+}
+
+static const struct media_profile *profile_of(const struct sip_dialog *d)
+{
+	return &d->call->sip->config->profiles[d->profile];
+}
+
+static int refuse(struct call_refusal *why, int status, int warning, const char *text)
+{
+	*why = (struct call_refusal){ .status = status, .warning = warning, .text = text };
+	return -EPROTO;
+}
+
+static int refuse_text(struct call_media *m, struct call_refusal *why, int status, int warning, const char *text)
+{
+	snprintf(m->why, sizeof(m->why), "%s", text);
+	return refuse(why, status, warning, m->why);
+}
+
+int call_media_create(struct sip_call *call)
+{
+	struct call_media *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return -ENOMEM;
+	for (int side = 0; side < SIDES; side++) {
+		uint32_t id = 0;
+
+		if (env_random(call->sip->env, &id, sizeof(id)) < 0) {
+			free(m);
+			return -EIO;
+		}
+		m->side[side].id = (struct sdp_session_id){ .id = id, .version = 1 };
+	}
+	call->media = m;
+	return 0;
+}
+
+static void drop_doc(struct sdp_doc **docp)
+{
+	sdp_doc_free(*docp);
+	*docp = NULL;
+}
+
+static void drop_body(struct call_media *m)
+{
+	if (m->body != NULL)
+		sdp_body_free(m->body, m->body_len);
+	m->body = NULL;
+	m->body_len = 0;
+}
+
+// Seats that were taken for an offer that never reached a plan go back at once.
+static void return_seats(struct sip_call *call, const struct streams *streams)
+{
+	for (unsigned i = 0; i < streams->n; i++) {
+		for (int side = 0; side < SIDES; side++) {
+			const struct stream_side *s = &streams->list[i].side[side];
+
+			if (s->seat.id != 0 && !s->planned)
+				media_seat_return(call->sip->media, &s->seat);
+		}
+	}
+}
+
+static void drop_pending(struct sip_call *call)
+{
+	struct call_media *m = call->media;
+
+	return_seats(call, &m->pending);
+	streams_wipe(&m->pending);
+	streams_wipe(&m->asked);
+	drop_doc(&m->offer);
+	drop_doc(&m->answer);
+	for (int side = 0; side < SIDES; side++)
+		drop_doc(&m->side[side].ours_pending);
+	m->offered = m->previewed = false;
+}
+
+void call_media_free(struct sip_call *call)
+{
+	struct call_media *m = call->media;
+
+	if (m == NULL)
+		return;
+	drop_pending(call);
+	if (call->session != 0 && !call->keep_media)
+		media_session_close(call->sip->media, call->session);
+	streams_wipe(&m->stable);
+	for (int side = 0; side < SIDES; side++)
+		drop_doc(&m->side[side].ours);
+	drop_body(m);
+	free(m);
+	call->media = NULL;
+}
+
+static int apply_plan(struct sip_call *call, bool with_pending)
+{
+	static struct media_plan plan; // large; the sip thread is alone here
+	struct call_media *m = call->media;
+	struct sip_dialog *a = call_caller(call), *b = a->joined;
+	struct plan_parties parties = {
+		.dialog = { a->number, b->number },
+		.profile = { a->profile, b->profile },
+	};
+
+	plan.session = call->session;
+	snprintf(plan.call_id_a, sizeof(plan.call_id_a), "%.*s", MEDIA_CALL_ID_MAX - 1, a->call_id);
+	snprintf(plan.call_id_b, sizeof(plan.call_id_b), "%.*s", MEDIA_CALL_ID_MAX - 1, b->call_id);
+	plan_fill(&plan, &parties, &m->stable, with_pending ? &m->pending : NULL);
+	int err = media_session_apply(call->sip->media, &plan);
+
+	explicit_bzero(&plan, sizeof(plan));
+	if (with_pending) {
+		for (unsigned i = 0; i < m->pending.n; i++) {
+			for (int side = 0; side < SIDES; side++)
+				m->pending.list[i].side[side].planned = true;
+		}
+	}
+	return err;
+}
+
+static int take_seat(struct sip_dialog *d, struct stream_side *s, enum inet_family family, struct call_refusal *why)
+{
+	int err;
+
+	if (s->seat.id != 0)
+		return 0;
+	err = media_seat_take(d->call->sip->media, d->realm, family, &s->seat);
+	if (err == 0)
+		return 0;
+	s->seat.id = 0;
+	if (err == -ENOSPC)
+		return refuse(why, 503, 0, "no media port is free");
+	return refuse(why, 488, 301, "no media address of this family");
+}
+
+// Reads one m-line of the offerer and decides how it would be answered. A line that cannot be is not wanted.
+static int offer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
+		      struct call_refusal *why)
+{
+	struct call_media *m = from->call->media;
+	enum call_side here = side_of(from);
+	struct stream_side *s = &stream->side[here];
+	struct sdp_media line;
+	struct keying_lines keying;
+	struct keying_reason reason;
+	const struct keying_choice *current = stream->agreed ? &s->choice : NULL;
+	bool was_wanted = stream->wanted;
+	int err;
+
+	stream->wanted = false;
+	stream->agreed = false;
+	if (sdp_media_read(doc, index, &line) < 0)
+		return refuse(why, 400, 0, "m-line");
+	if (line.refusal != SDP_REFUSE_NONE) {
+		snprintf(m->why, sizeof(m->why), "%s", sdp_refusal_text[line.refusal]);
+		return 0;
+	}
+	if (!was_wanted && streams_wanted(&m->pending) >= MEDIA_LINES_MAX)
+		return 0;
+	enum inet_family family = line.rtp.addr.family != INET_NONE ? line.rtp.addr.family : from->source.addr.family;
+
+	err = take_seat(from, s, family, why);
+	if (err < 0)
+		return err;
+	struct keying_facts facts = {
+		.ice = line.ice,
+		.media_at_source = inet_addr_equal(&line.rtp.addr, &from->source.addr),
+	};
+	struct keying_identity us = { media_fingerprint(from->call->sip->media), s->seat.tls_id };
+	struct keying_choice choice, before;
+
+	if (current != NULL) {
+		before = *current;
+		current = &before;
+	}
+	sdp_media_keying(doc, index, &keying);
+	err = keying_choose(&choice, &s->local, &profile_of(from)->keying, &keying, &facts, &us, current,
+			    from->call->sip->env, &reason);
+	if (err == 0) {
+		s->choice = choice;
+		s->remote = line.rtp;
+		s->remote_rtcp = line.rtcp;
+		s->rtcp_mux = line.rtcp_mux && profile_of(from)->rtcp_mux != MEDIA_MUX_NEVER;
+		s->direction = line.direction;
+		stream->wanted = true;
+		keying_choice_wipe(&choice);
+	} else if (err == -ENOTSUP) {
+		snprintf(m->why, sizeof(m->why), "%s", reason.text);
+		err = 0;
+	}
+	if (current != NULL)
+		keying_choice_wipe(&before);
+	return err < 0 ? refuse(why, 500, 0, "keying") : 0;
+}
+
+// A leg that must be secured rules out that the other one is plain.
+static bool far_leg_forbids(const struct sip_dialog *here, enum keying_mechanism there)
+{
+	return profile_of(here)->keying.far_leg_secured && there == KEYING_PLAIN;
+}
+
+static int onward_line(struct sip_dialog *to, struct stream *stream, bool feedback, struct call_refusal *why)
+{
+	struct stream_side *s = &stream->side[side_of(to)], *other = &stream->side[!side_of(to)];
+	const struct keying_policy *policy = &profile_of(to)->keying;
+	int err;
+
+	if (far_leg_forbids(to, other->choice.mechanism) || far_leg_forbids(to->joined, policy->offer[0]))
+		return refuse(why, 488, 399, "the other leg would not be secured");
+	err = take_seat(to, s, to->hop.address.addr.family, why);
+	if (err < 0)
+		return err;
+	struct keying_identity us = { media_fingerprint(to->call->sip->media), s->seat.tls_id };
+	bool in_force = s->choice.mechanism != KEYING_UNDECIDED;
+
+	if (keying_offer(&s->local, policy, feedback, &us, in_force ? &s->choice : NULL, to->call->sip->env) < 0)
+		return refuse(why, 500, 0, "keying");
+	if (!in_force)
+		s->rtcp_mux = profile_of(to)->rtcp_mux == MEDIA_MUX_OFFER;
+	return 0;
+}
+
+static struct inet_addr seat_address(const struct media_seat *seat)
+{
+	return seat->advertise.family != INET_NONE ? seat->advertise : seat->rtp.addr;
+}
+
+// What the builder needs of each m-line of a description for `to`. received: map of the document it is made from.
+static void build_lines(struct sdp_build_line *lines, const struct sdp_map *map, const struct sdp_map *received,
+			const struct streams *streams, enum call_side side, struct inet_addr *origin)
+{
+	for (unsigned i = 0; i < map->n_lines; i++) {
+		const struct stream *stream = &streams->list[map->stream[i]];
+		const struct stream_side *s = &stream->side[side];
+
+		lines[i] = (struct sdp_build_line){ .from = sdp_map_line(received, map->stream[i]) };
+		if (!stream->wanted)
+			continue;
+		lines[i].accept = true;
+		lines[i].seat = (struct sdp_seat){ seat_address(&s->seat), s->seat.rtp.port, s->seat.rtcp.port };
+		lines[i].rtcp_mux = s->rtcp_mux;
+		lines[i].keying = &s->local;
+		if (origin->family == INET_NONE)
+			*origin = lines[i].seat.address;
+	}
+}
+
+static int write_body(struct sip_dialog *to, const struct sdp_doc *received, const struct sdp_map *received_map,
+		      bool answer, struct call_body *out)
+{
+	struct call_media *m = to->call->media;
+	struct side_media *side = &m->side[side_of(to)];
+	struct sdp_build_line lines[SDP_MEDIA_MAX];
+	struct sdp_build build = {
+		.received = received,
+		.offer = answer ? m->offer : NULL,
+		.previous = side->ours_pending != NULL ? side->ours_pending : side->ours,
+		.session = &side->id,
+		.pass_unknown = profile_of(to)->pass_unknown_attributes,
+		.lines = lines,
+		.n_lines = side->map_pending.n_lines,
+	};
+	struct sdp_doc *doc;
+	int err;
+
+	build_lines(lines, &side->map_pending, received_map, &m->pending, side_of(to), &build.origin);
+	if (build.origin.family == INET_NONE)
+		build.origin = sip_agent_listener(to->call->sip->agent, to->hop.listener)->bind.addr;
+	err = answer ? sdp_answer_build(&doc, &build) : sdp_offer_build(&doc, &build);
+	if (err < 0)
+		return err;
+	sdp_doc_free(side->ours_pending);
+	side->ours_pending = doc;
+	drop_body(m);
+	m->body = sdp_doc_print(doc, &m->body_len);
+	*out = (struct call_body){ m->body, m->body_len };
+	return m->body != NULL ? 0 : -ENOMEM;
+}
+
+// Everything that an offer changes, in the pending half only.
+static int prepare(struct sip_dialog *from, size_t n_lines, struct call_refusal *why)
+{
+	struct call_media *m = from->call->media;
+	struct side_media *here = &m->side[side_of(from)], *there = &m->side[!side_of(from)];
+	int err;
+
+	for (int side = 0; side < SIDES; side++)
+		m->side[side].map_pending = m->side[side].map;
+	m->n_streams_pending = m->n_streams;
+	if (n_lines == 0)
+		return refuse(why, 488, 304, "no m-line");
+	err = sdp_map_offer(&here->map_pending, &there->map_pending, &m->n_streams_pending, n_lines);
+	if (err < 0)
+		return refuse(why, 488, 304, err == -EBADMSG ? "fewer m-lines than before" : "too many m-lines");
+	if (streams_copy(&m->pending, &m->stable, m->n_streams_pending) < 0)
+		return refuse(why, 500, 0, "no memory");
+	return 0;
+}
+
+static int read_offer(struct sip_dialog *from, struct call_refusal *why)
+{
+	struct call_media *m = from->call->media;
+	const struct sdp_map *map = &m->side[side_of(from)].map_pending;
+
+	m->why[0] = '\0';
+	for (unsigned i = 0; i < map->n_lines; i++) {
+		struct stream *stream = &m->pending.list[map->stream[i]];
+		struct sdp_media line;
+		int err = offer_line(from, m->offer, i, stream, why);
+
+		if (err == 0 && stream->wanted && sdp_media_read(m->offer, i, &line) == 0)
+			err = onward_line(from->joined, stream, line.proto.feedback, why);
+		if (err < 0)
+			return err;
+	}
+	if (streams_wanted(&m->pending) == 0 && streams_wanted(&m->stable) == 0)
+		return refuse(why, 488, 305, m->why[0] != '\0' ? m->why : "no m-line can be relayed");
+	return 0;
+}
+
+int call_media_offer(struct sip_dialog *from, const char *body, size_t len, struct call_body *out, struct call_refusal *why)
+{
+	struct sip_call *call = from->call;
+	struct call_media *m = call->media;
+	struct sdp_error error;
+	int err;
+
+	if (m == NULL || call->restored)
+		return refuse(why, 488, 399, "the session cannot be changed");
+	if (body == NULL)
+		return refuse(why, 488, 399, "an INVITE without offer is not taken");
+	if (m->offered || !oa_allows(&from->oa, OA_EV_RECV_OFFER) || !oa_allows(&from->joined->oa, OA_EV_SEND_OFFER))
+		return refuse(why, 491, 0, NULL);
+	err = sdp_doc_parse(&m->offer, body, len, &error);
+	if (err < 0) {
+		snprintf(m->why, sizeof(m->why), "line %u, column %u: %.80s", error.line, error.column, error.text);
+		return err == -ENOMEM ? refuse(why, 500, 0, "no memory") : refuse(why, 400, 399, m->why);
+	}
+	m->offerer = side_of(from);
+	err = prepare(from, sdp_doc_media_count(m->offer), why);
+	if (err == 0)
+		err = read_offer(from, why);
+	if (err == 0 && write_body(from->joined, m->offer, &m->side[side_of(from)].map_pending, false, out) < 0)
+		err = refuse(why, 500, 0, "cannot write the offer");
+	if (err == 0 && (apply_plan(call, true) < 0 || streams_copy(&m->asked, &m->pending, m->pending.n) < 0))
+		err = refuse(why, 500, 0, "media");
+	if (err < 0) {
+		drop_pending(call);
+		return err;
+	}
+	m->offered = true;
+	oa_step(&from->oa, OA_EV_RECV_OFFER, call_now(call));
+	oa_step(&from->joined->oa, OA_EV_SEND_OFFER, call_now(call));
+	return 0;
+}
+
+static int answer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
+		       struct call_refusal *why)
+{
+	struct call_media *m = from->call->media;
+	struct stream_side *s = &stream->side[side_of(from)];
+	struct sdp_media line;
+	struct keying_lines keying;
+	struct keying_choice choice;
+	struct keying_reason reason;
+
+	if (!stream->wanted)
+		return 0;
+	if (sdp_media_read(doc, index, &line) < 0)
+		return refuse(why, 488, 0, "m-line");
+	if (line.refusal != SDP_REFUSE_NONE) { // declined, or nothing that we could relay to
+		stream->wanted = false;
+		return 0;
+	}
+	sdp_media_keying(doc, index, &keying);
+	if (keying_accept_answer(&choice, &s->local, &keying, &reason) < 0)
+		return refuse_text(m, why, 488, 305, reason.text);
+	s->choice = choice;
+	keying_choice_wipe(&choice);
+	if (far_leg_forbids(from->joined, s->choice.mechanism))
+		return refuse(why, 488, 399, "the other leg would not be secured");
+	s->remote = line.rtp;
+	s->remote_rtcp = line.rtcp;
+	s->rtcp_mux = s->rtcp_mux && line.rtcp_mux;
+	s->direction = line.direction;
+	stream->agreed = true;
+	return 0;
+}
+
+static int read_answer(struct sip_dialog *from, const struct sdp_doc *doc, struct call_refusal *why)
+{
+	struct call_media *m = from->call->media;
+	const struct sdp_map *map = &m->side[side_of(from)].map_pending;
+	struct sdp_error error;
+
+	if (sdp_answer_check(m->side[side_of(from)].ours_pending, doc, &error) < 0)
+		return refuse_text(m, why, 488, 399, error.text);
+	for (unsigned i = 0; i < map->n_lines; i++) {
+		int err = answer_line(from, doc, i, &m->pending.list[map->stream[i]], why);
+
+		if (err < 0)
+			return err;
+	}
+	if (streams_wanted(&m->pending) == 0 && streams_wanted(&m->stable) == 0)
+		return refuse(why, 488, 305, "the far side took no m-line");
+	return 0;
+}
+
+static void settle(struct sip_call *call)
+{
+	struct call_media *m = call->media;
+
+	streams_wipe(&m->stable);
+	m->stable = m->pending;
+	m->pending = (struct streams){ 0 };
+	m->n_streams = m->n_streams_pending;
+	for (int side = 0; side < SIDES; side++) {
+		struct side_media *s = &m->side[side];
+
+		s->map = s->map_pending;
+		sdp_doc_free(s->ours);
+		s->ours = s->ours_pending;
+		s->ours_pending = NULL;
+	}
+	drop_pending(call);
+}
+
+int call_media_answer(struct sip_dialog *from, const char *body, size_t len, bool preview, struct call_body *out,
+		      struct call_refusal *why)
+{
+	struct sip_call *call = from->call;
+	struct sip_dialog *to = from->joined;
+	struct call_media *m = call->media;
+	struct sdp_error error;
+	int err = 0;
+
+	if (m == NULL || !m->offered || m->offerer != side_of(to))
+		return refuse(why, 500, 0, "an answer to no offer");
+	if (body != NULL) {
+		drop_doc(&m->answer);
+		err = sdp_doc_parse(&m->answer, body, len, &error);
+	}
+	if (err < 0)
+		return refuse_text(m, why, 488, 399, error.text);
+	if (m->answer == NULL) // a 2xx may leave out what its own 1xx has said
+		return refuse(why, 488, 399, "the far side sent no answer");
+	if (streams_copy(&m->pending, &m->asked, m->asked.n) < 0)
+		return refuse(why, 500, 0, "no memory");
+	err = read_answer(from, m->answer, why);
+	if (err == 0 && write_body(to, m->answer, &m->side[side_of(from)].map_pending, true, out) < 0)
+		err = refuse(why, 500, 0, "cannot write the answer");
+	if (err == 0 && apply_plan(call, true) < 0)
+		err = refuse(why, 500, 0, "media");
+	if (err < 0)
+		return err;
+	oa_step(&from->oa, preview ? OA_EV_PREVIEW : OA_EV_RECV_ANSWER, call_now(call));
+	oa_step(&to->oa, preview ? OA_EV_PREVIEW : OA_EV_SEND_ANSWER, call_now(call));
+	m->previewed = preview;
+	if (!preview)
+		settle(call);
+	return 0;
+}
+
+void call_media_rollback(struct sip_call *call)
+{
+	struct call_media *m = call->media;
+	struct sip_dialog *a = call_caller(call);
+
+	if (m == NULL || !m->offered)
+		return;
+	struct sip_dialog *offerer = m->offerer == SIDE_CALLER ? a : a->joined;
+
+	oa_step(&offerer->oa, OA_EV_REFUSE, call_now(call));
+	oa_step(&offerer->joined->oa, OA_EV_REFUSED, call_now(call));
+	drop_pending(call);
+	apply_plan(call, false);
+}
+
+bool call_media_offered(const struct sip_call *call)
+{
+	return call->media != NULL && call->media->offered;
+}
+
+void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version)
+{
+	const struct sdp_session_id *session = &call->media->side[side_of(d)].id;
+
+	*id = session->id;
+	*version = session->version;
+}

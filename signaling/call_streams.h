@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// call_streams.h - the media streams of one call: each has a line on the caller's side and one on the callee's, and becomes
+// a join of two lines in the media plan. Plain values without behaviour of SIP in them.
+#pragma once
+#include "mediarelay/media.h"
+#include "signaling/sdp/sdp_media.h"
+
+enum call_side { SIDE_CALLER, SIDE_CALLEE, SIDES };
+
+struct stream_side {
+	struct media_seat seat;       // id 0: none yet
+	bool planned;                 // the seat was in a plan: it goes back with the session
+	struct keying_choice choice;  // what this side agreed to
+	struct keying_local local;    // what we said, or will say, on this side
+	struct inet_endpoint remote, remote_rtcp;
+	bool rtcp_mux;                // offered by us, or agreed
+	enum sdp_direction direction; // what the peer on this side does
+};
+
+struct stream {
+	bool wanted; // relayed; false: port 0 on both sides
+	bool agreed; // offer and answer are complete
+	struct stream_side side[SIDES];
+};
+
+struct streams {
+	unsigned n;
+	struct stream *list;
+};
+
+int streams_copy(struct streams *to, const struct streams *from, unsigned n); // n >= from->n; new ones are zero
+void streams_wipe(struct streams *streams);                                   // they hold keys
+unsigned streams_wanted(const struct streams *streams);
+
+// Writes legs, lines and joins of a plan. A stream that `fresh` has not agreed on yet keeps what `stable` has of it;
+// a new one has its ports only. fresh or stable may be NULL.
+struct plan_parties {
+	uint32_t dialog[SIDES];
+	uint16_t profile[SIDES];
+};
+void plan_fill(struct media_plan *plan, const struct plan_parties *parties, const struct streams *stable,
+	       const struct streams *fresh);

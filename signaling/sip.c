@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip.c - the sip thread: start, its mailbox, drain and end; and where requests outside and inside of dialogs go.
+#include "signaling/sip.h"
+#include "base/clock.h"
+#include "signaling/call_media.h"
+#include "signaling/sip_peer.h"
+#include "signaling/sip_priv.h"
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum mail_kind { MAIL_MEDIA = 1, MAIL_DRAIN, MAIL_STOP };
+
+struct mail {
+	enum mail_kind kind;
+	struct media_event media;
+};
+
+struct sip_boot { // start-up, shared with the thread until `ready` is posted
+	struct sip *sip;
+	sem_t ready;
+	int err;
+};
+
+// A Sofia hook: its own clock is the wall's, and a step of that would stop every timer.
+extern void (*_su_time)(su_time_t *tv);
+
+static void monotonic_time(su_time_t *tv)
+{
+	mono_ns now = clock_now();
+
+	tv->tv_sec = (unsigned long)(now / MONO_S(1)) + SU_TIME_EPOCH;
+	tv->tv_usec = (unsigned long)(now % MONO_S(1) / 1000);
+}
+
+static bool is_known_method(sip_method_t method)
+{
+	return method != sip_method_unknown && method != sip_method_invalid;
+}
+
+// Requests that belong to no dialog that we know.
+static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request)
+{
+	struct sip *sip = ctx;
+	sip_method_t method = request->sip_request->rq_method;
+	struct sip_hop from;
+	int peer;
+
+	if (method == sip_method_ack) {
+		nta_incoming_destroy(irq);
+		return 0;
+	}
+	if (sip_agent_arrival(sip->agent, irq, &from) < 0)
+		return 500;
+	peer = sip_peer_by_source(sip->config, sip_agent_realm(from.listener), &from.address.addr);
+	if (peer < 0) { // default deny, and the same for every method
+		char source[INET_ENDPOINT_STRLEN];
+
+		log_info("sip", "unknown source", LOG_STR("source", inet_endpoint_print(source, &from.address)),
+			 LOG_STR("realm", sip->config->realms[sip_agent_realm(from.listener)].name),
+			 LOG_STR("method", request->sip_request->rq_method_name));
+		return sip_refuse(sip, irq, 403, 0, NULL);
+	}
+	if (request->sip_to->a_tag != NULL || method == sip_method_cancel)
+		return sip_refuse(sip, irq, 481, 0, NULL);
+	if (method == sip_method_invite)
+		return call_invite_in(sip, irq, request, &from, peer);
+	if (method == sip_method_options)
+		return call_options_in(sip, irq);
+	return sip_refuse(sip, irq, is_known_method(method) ? 405 : 501, 0, NULL);
+}
+
+int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request)
+{
+	struct sip_dialog *d = dialog;
+	struct sip *sip = d->call->sip;
+	struct sip_hop from;
+
+	// The identifiers of a dialog are no password: whoever speaks in it must be its peer by address as well.
+	if (sip_agent_arrival(sip->agent, irq, &from) < 0 || sip_agent_realm(from.listener) != d->realm ||
+	    sip_peer_by_source(sip->config, d->realm, &from.address.addr) != d->peer) {
+		if (!d->outgoing || !inet_addr_equal(&from.address.addr, &d->source.addr))
+			return request->sip_request->rq_method == sip_method_ack ? sip_refuse_silently(irq)
+										 : sip_refuse(sip, irq, 403, 0, NULL);
+	}
+	switch (request->sip_request->rq_method) {
+	case sip_method_ack: // of nothing that is open
+		return sip_refuse_silently(irq);
+	case sip_method_bye:
+		return call_bye_in(d, irq, request);
+	case sip_method_invite:
+		return call_reinvite_in(d, irq, request);
+	case sip_method_options:
+		return call_options_in(sip, irq);
+	case sip_method_info:
+		return call_info_in(d, irq, request);
+	case sip_method_cancel:
+		return sip_refuse(sip, irq, 481, 0, NULL);
+	default:
+		return sip_refuse(sip, irq, is_known_method(request->sip_request->rq_method) ? 405 : 501, 0, NULL);
+	}
+}
+
+void call_media_event(struct sip *sip, const struct media_event *event)
+{
+	struct sip_call *call = call_by_session(sip, event->session);
+	const struct sip_dialog *a = call != NULL ? call->dialogs : NULL;
+
+	if (call == NULL || call->closing)
+		return;
+	switch (event->kind) {
+	case MEDIA_EVENT_SECURED:
+		log_info("sip", "call leg secured", LOG_STR("call", call->name), LOG_STR("call_id_a", a->call_id),
+			 LOG_STR("call_id_b", a->joined->call_id), LOG_UINT("dialog", event->dialog));
+		break;
+	case MEDIA_EVENT_FAILED:
+		call_end(call, "gateway", 488, event->cause);
+		break;
+	case MEDIA_EVENT_SILENT:
+		call_end(call, "gateway", 408, event->cause);
+		break;
+	}
+}
+
+void call_drain(struct sip *sip)
+{
+	sip->draining = true;
+	log_info("sip", "draining", LOG_UINT("calls", sip->n_calls));
+	for (struct sip_call *call = sip->calls, *next; call != NULL; call = next) {
+		next = call->next;
+		call_end(call, "gateway", call_is_setting_up(&call->fsm) ? 503 : 200, "gateway stops");
+	}
+	if (sip->n_calls == 0 && !sip->drained_told) {
+		sip->drained_told = true;
+		if (sip->drained != NULL)
+			sip->drained(sip->ctx);
+	}
+}
+
+static int mailbox_ready(void *magic, su_wait_t *wait, void *arg)
+{
+	struct sip *sip = arg;
+	struct mail mail;
+
+	while (mailbox_pop(sip->mailbox, &mail) == 0) {
+		switch (mail.kind) {
+		case MAIL_MEDIA:
+			mail.media.cause[sizeof(mail.media.cause) - 1] = '\0';
+			call_media_event(sip, &mail.media);
+			break;
+		case MAIL_DRAIN:
+			call_drain(sip);
+			break;
+		case MAIL_STOP:
+			su_root_break(sip->root);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int thread_open(struct sip *sip)
+{
+	int err;
+
+	sip->root = su_root_create(sip);
+	if (sip->root == NULL)
+		return -ENOMEM;
+	su_root_threading(sip->root, 0);
+	struct sip_agent_start start = {
+		.root = sip->root, .config = sip->config, .env = sip->env, .t1_ms = sip->t1_ms,
+		.request = outside_request, .ctx = sip,
+	};
+
+	err = sip_agent_open(&sip->agent, &start);
+	if (err < 0)
+		return err;
+	if (su_wait_create(&sip->mailbox_wait, mailbox_fd(sip->mailbox), SU_WAIT_IN) < 0)
+		return -ENOMEM;
+	sip->mailbox_index = su_root_register(sip->root, &sip->mailbox_wait, mailbox_ready, sip, 0);
+	if (sip->mailbox_index < 0)
+		return -ENOMEM;
+	sip_record_restore(sip);
+	return 0;
+}
+
+static void thread_close(struct sip *sip)
+{
+	while (sip->calls != NULL) {
+		sip->calls->keep_media = true;
+		call_free(sip->calls);
+	}
+	if (sip->mailbox_index > 0)
+		su_root_deregister(sip->root, sip->mailbox_index);
+	sip_agent_close(sip->agent);
+	if (sip->root != NULL)
+		su_root_destroy(sip->root);
+}
+
+static void *sip_thread(void *arg)
+{
+	struct sip_boot *boot = arg;
+	struct sip *sip = boot->sip;
+	int err;
+
+	su_init();
+	err = thread_open(sip);
+	boot->err = err;
+	sem_post(&boot->ready); // boot is gone after this
+	if (err == 0)
+		su_root_run(sip->root);
+	thread_close(sip);
+	su_deinit();
+	return NULL;
+}
+
+int sip_open(struct sip **sipp, const struct sip_start *start)
+{
+	struct sip *sip = calloc(1, sizeof(*sip));
+	struct sip_boot boot = { .sip = sip };
+	int err = -ENOMEM;
+
+	if (sip == NULL)
+		return -ENOMEM;
+	sip->config = start->config;
+	sip->media = start->media;
+	sip->env = start->env;
+	sip->records = start->records;
+	sip->drained = start->drained;
+	sip->ctx = start->ctx;
+	sip->t1_ms = start->t1_ms;
+	_su_time = monotonic_time;
+	// Room for a failure of every call at once, and the few that come twice.
+	err = mailbox_open(&sip->mailbox, 4 * (size_t)start->config->max_calls + 64, sizeof(struct mail));
+	if (err < 0)
+		goto out;
+	sem_init(&boot.ready, 0, 0);
+	err = -pthread_create(&sip->thread, NULL, sip_thread, &boot);
+	if (err == 0) {
+		while (sem_wait(&boot.ready) < 0 && errno == EINTR)
+			continue;
+		err = boot.err;
+		if (err < 0)
+			pthread_join(sip->thread, NULL);
+	}
+	sem_destroy(&boot.ready);
+	if (err < 0)
+		goto out;
+	*sipp = sip;
+	return 0;
+out:
+	mailbox_close(sip->mailbox);
+	free(sip);
+	return err;
+}
+
+static void post(struct sip *sip, const struct mail *mail)
+{
+	int err = mailbox_push(sip->mailbox, mail);
+
+	if (err < 0)
+		log_error("sip", "mailbox full", LOG_INT("kind", mail->kind), LOG_UINT("session", mail->media.session),
+			  LOG_ERRNO(err));
+}
+
+void sip_media_event(void *ctx, const struct media_event *event)
+{
+	post(ctx, &(struct mail){ .kind = MAIL_MEDIA, .media = *event });
+}
+
+void sip_drain(struct sip *sip)
+{
+	post(sip, &(struct mail){ .kind = MAIL_DRAIN });
+}
+
+void sip_close(struct sip *sip)
+{
+	if (sip == NULL)
+		return;
+	post(sip, &(struct mail){ .kind = MAIL_STOP });
+	pthread_join(sip->thread, NULL);
+	mailbox_close(sip->mailbox);
+	free(sip);
+}
+
+void sip_counts(struct sip *sip, struct sip_counts *counts)
+{
+	*counts = (struct sip_counts){
+		.calls = sip->n_calls, .dialogs = sip->n_dialogs, .legs = sip->n_legs, .transactions = sip->n_transactions,
+	};
+}

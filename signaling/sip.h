@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip.h - the SIP side of the gateway: a back-to-back user agent on a thread of its own (Sofia-SIP's nta).
+// Calls go from the peer whose source address is known to the peer that a static route names; each side has a dialog of
+// its own and sees only our addresses, keys and identifiers. Everything that a call needs of the media side goes through
+// mediarelay/media.h; what must outlive this process is in the call records (signaling/sip_record.h).
+#pragma once
+#include "base/env.h"
+#include "mediarelay/media.h"
+#include "signaling/sip_config.h"
+
+struct sip;
+struct call_records;
+
+struct sip_start {
+	const struct sip_config *config; // outlives the struct sip
+	struct media *media;
+	const struct env *env;
+	struct call_records *records; // NULL: calls are not restored after a restart of this process
+	unsigned t1_ms;               // RFC 3261 T1 of every transaction; 0: 500 ms. Tests shorten it
+	void (*drained)(void *ctx);   // on the sip thread, once, when sip_drain() has ended the last call
+	void *ctx;
+};
+
+// Starts the thread; returns when every listener is bound and recorded calls are taken up again, or says why not.
+int sip_open(struct sip **sipp, const struct sip_start *start);
+// From any thread: new calls get 503, BYE to all that are up, CANCEL and 487 for those in set-up.
+void sip_drain(struct sip *sip);
+// Ends the thread without a word to the peers: what is still up goes on in the records. NULL is fine.
+void sip_close(struct sip *sip);
+
+// From the media thread: pass this to media_start.event with the struct sip as ctx.
+void sip_media_event(void *sip, const struct media_event *event);
+
+struct sip_counts { // what is held now; zero when no call is left and the last transaction has timed out
+	unsigned calls, dialogs, legs, transactions;
+};
+
+void sip_counts(struct sip *sip, struct sip_counts *counts); // any thread

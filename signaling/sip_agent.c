@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip_agent.c - listeners, sources, Via and Contact; see sip_agent.h.
+#include "signaling/sip_agent.h"
+#include "base/log.h"
+#include <errno.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/su_tag.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define MESSAGE_MAX 131072u // a larger one is answered 413
+#define SEND_QUEUE 2048u    // messages waiting on one TCP connection
+#define TCP_IDLE_MS 1800000u
+#define SHARD 0u // the sip thread that owns the dialog; there is one so far
+
+struct sip_agent {
+	const struct sip_config *config;
+	const struct env *env;
+	nta_agent_t *nta;
+	nta_leg_t *outside; // default leg: requests outside of every dialog
+};
+
+static const url_string_t *url_string(const char *text)
+{
+	return (const url_string_t *)text; // Sofia tells text and parsed URL apart by the first byte
+}
+
+static const char *transport_name(enum sip_transport transport)
+{
+	return transport == SIP_TCP ? "tcp" : "udp";
+}
+
+static const struct inet_addr *listener_advertise(const struct sip_listener *l)
+{
+	return l->advertise.family == INET_NONE ? &l->bind.addr : &l->advertise;
+}
+
+static void host_print(char dst[INET_ENDPOINT_STRLEN], const struct inet_addr *addr)
+{
+	char text[INET_ADDR_STRLEN];
+
+	inet_addr_print(text, addr);
+	snprintf(dst, INET_ENDPOINT_STRLEN, addr->family == INET_V6 ? "[%s]" : "%s", text);
+}
+
+const struct sip_listener *sip_agent_listener(const struct sip_agent *agent, uint16_t listener)
+{
+	uint16_t realm = sip_agent_realm(listener), index = listener % SIP_LISTENERS_A_REALM;
+
+	if (realm >= agent->config->n_realms || index >= agent->config->realms[realm].n_listeners)
+		return NULL;
+	return &agent->config->realms[realm].listeners[index];
+}
+
+uint16_t sip_agent_realm(uint16_t listener)
+{
+	return listener / SIP_LISTENERS_A_REALM;
+}
+
+int sip_agent_find(const struct sip_agent *agent, uint16_t realm, enum sip_transport transport, enum inet_family family,
+		   uint16_t *listener)
+{
+	const struct sip_realm *r = &agent->config->realms[realm];
+
+	for (uint16_t i = 0; i < r->n_listeners; i++) {
+		if (r->listeners[i].transport == transport && r->listeners[i].bind.addr.family == family) {
+			*listener = (uint16_t)(realm * SIP_LISTENERS_A_REALM + i);
+			return 0;
+		}
+	}
+	return -EAFNOSUPPORT;
+}
+
+// The tport's identity is the listener's number: nta then sends from the right socket, and we know where requests came in.
+static int add_listener(struct sip_agent *agent, uint16_t number)
+{
+	const struct sip_listener *l = sip_agent_listener(agent, number);
+	char host[INET_ENDPOINT_STRLEN], url[128], ident[8];
+
+	host_print(host, &l->bind.addr);
+	snprintf(url, sizeof(url), "sip:%s:%u;transport=%s", host, l->bind.port, transport_name(l->transport));
+	snprintf(ident, sizeof(ident), "%u", number);
+	if (nta_agent_add_tport(agent->nta, url_string(url), TPTAG_IDENT(ident), TPTAG_QUEUESIZE(SEND_QUEUE),
+				TPTAG_IDLE(TCP_IDLE_MS), TAG_END()) < 0) {
+		int err = su_errno() > 0 ? -su_errno() : -EIO;
+
+		log_error("sip", "cannot listen", LOG_STR("address", url), LOG_ERRNO(err));
+		return err;
+	}
+	log_info("sip", "listening", LOG_STR("address", url),
+		 LOG_STR("realm", agent->config->realms[sip_agent_realm(number)].name));
+	return 0;
+}
+
+static int add_listeners(struct sip_agent *agent)
+{
+	for (uint16_t r = 0; r < agent->config->n_realms; r++) {
+		for (uint16_t i = 0; i < agent->config->realms[r].n_listeners; i++) {
+			int err = add_listener(agent, (uint16_t)(r * SIP_LISTENERS_A_REALM + i));
+
+			if (err < 0)
+				return err;
+		}
+	}
+	return 0;
+}
+
+int sip_agent_open(struct sip_agent **agentp, const struct sip_agent_start *start)
+{
+	unsigned t1 = start->t1_ms > 0 ? start->t1_ms : NTA_SIP_T1;
+	struct sip_agent *agent = calloc(1, sizeof(*agent));
+	int err = -ENOMEM;
+
+	if (agent == NULL)
+		return -ENOMEM;
+	agent->config = start->config;
+	agent->env = start->env;
+	// NTATAG_UA: repeat a 2xx until its ACK, bring ACKs to their INVITE. We answer a cancelled INVITE ourselves.
+	agent->nta = nta_agent_create(start->root, (url_string_t *)-1, NULL, NULL, NTATAG_UA(1), NTATAG_UDP_MTU(65535),
+				      NTATAG_MAXSIZE(MESSAGE_MAX), NTATAG_CANCEL_487(0), NTATAG_MERGE_482(1),
+				      NTATAG_SIP_T1(t1), NTATAG_SIP_T1X64(64 * t1), NTATAG_SIP_T2(8 * t1),
+				      NTATAG_SIP_T4(10 * t1), NTATAG_USE_NAPTR(0), NTATAG_USE_SRV(0), TAG_END());
+	if (agent->nta == NULL)
+		goto out;
+	agent->outside = nta_leg_tcreate(agent->nta, start->request, start->ctx, NTATAG_NO_DIALOG(1), TAG_END());
+	if (agent->outside == NULL)
+		goto out;
+	err = add_listeners(agent);
+	if (err < 0)
+		goto out;
+	*agentp = agent;
+	agent = NULL;
+out:
+	sip_agent_close(agent);
+	return err;
+}
+
+void sip_agent_close(struct sip_agent *agent)
+{
+	if (agent == NULL)
+		return;
+	if (agent->outside != NULL)
+		nta_leg_destroy(agent->outside);
+	if (agent->nta != NULL)
+		nta_agent_destroy(agent->nta);
+	free(agent);
+}
+
+nta_agent_t *sip_agent_nta(struct sip_agent *agent)
+{
+	return agent->nta;
+}
+
+int sip_agent_source_of(struct sip_agent *agent, msg_t *msg, struct inet_endpoint *from)
+{
+	const su_sockaddr_t *su = msg_addr(msg);
+
+	if (su == NULL)
+		return -EINVAL;
+	inet_endpoint_from_sockaddr(from, &su->su_sa);
+	return from->addr.family == INET_NONE ? -EAFNOSUPPORT : 0;
+}
+
+int sip_agent_arrival(struct sip_agent *agent, nta_incoming_t *irq, struct sip_hop *from)
+{
+	msg_t *msg = nta_incoming_getrequest(irq);
+	tport_t *tport = nta_incoming_transport(agent->nta, irq, NULL);
+	int err = -EINVAL;
+
+	memset(from, 0, sizeof(*from));
+	if (msg == NULL || tport == NULL)
+		goto out;
+	// A TCP connection's parent is its listener; a UDP socket is its own.
+	const tp_name_t *name = tport_name(tport_is_secondary(tport) ? tport_parent(tport) : tport);
+
+	if (name->tpn_ident == NULL)
+		goto out;
+	from->listener = (uint16_t)strtoul(name->tpn_ident, NULL, 10);
+	if (sip_agent_listener(agent, from->listener) == NULL)
+		goto out;
+	err = sip_agent_source_of(agent, msg, &from->address);
+out:
+	if (tport != NULL)
+		tport_unref(tport);
+	if (msg != NULL)
+		msg_destroy(msg);
+	return err;
+}
+
+bool sip_agent_is_self(const struct sip_agent *agent, const char *host, const char *port)
+{
+	unsigned number = port != NULL ? (unsigned)strtoul(port, NULL, 10) : 5060;
+	char own[INET_ENDPOINT_STRLEN];
+
+	for (size_t r = 0; r < agent->config->n_realms; r++) {
+		const struct sip_realm *realm = &agent->config->realms[r];
+
+		for (size_t i = 0; i < realm->n_listeners; i++) {
+			host_print(own, listener_advertise(&realm->listeners[i]));
+			if (realm->listeners[i].bind.port == number && strcasecmp(own, host) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+void sip_agent_token(struct sip_agent *agent, char dst[SIP_TOKEN_LEN])
+{
+	uint8_t random[12];
+
+	// Without random bytes a token could be guessed or repeated: better no process than that.
+	if (env_random(agent->env, random, sizeof(random)) < 0)
+		abort();
+	int n = snprintf(dst, SIP_TOKEN_LEN, "%u-", SHARD);
+
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(dst + n + 2 * i, 3, "%02x", random[i]);
+}
+
+int sip_agent_contact(const struct sip_agent *agent, uint16_t listener, const char *token, char *dst, size_t room)
+{
+	const struct sip_listener *l = sip_agent_listener(agent, listener);
+	char host[INET_ENDPOINT_STRLEN];
+
+	host_print(host, listener_advertise(l));
+	int n = snprintf(dst, room, "sip:%s@%s:%u%s", token, host, l->bind.port,
+			 l->transport == SIP_TCP ? ";transport=tcp" : "");
+
+	return n > 0 && (size_t)n < room ? 0 : -ENAMETOOLONG;
+}
+
+static void route_url(char *dst, size_t room, const struct sip_listener *l, const struct inet_endpoint *to)
+{
+	char host[INET_ENDPOINT_STRLEN];
+
+	host_print(host, &to->addr);
+	snprintf(dst, room, "sip:%s:%u;transport=%s", host, to->port, transport_name(l->transport));
+}
+
+bool sip_agent_connected(struct sip_agent *agent, const struct sip_hop *hop)
+{
+	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
+	char host[INET_ADDR_STRLEN], port[8], ident[8];
+
+	if (l == NULL || l->transport != SIP_TCP)
+		return false;
+	inet_addr_print(host, &hop->address.addr);
+	snprintf(port, sizeof(port), "%u", hop->address.port);
+	snprintf(ident, sizeof(ident), "%u", hop->listener);
+	tp_name_t name = {
+		.tpn_proto = "tcp", .tpn_canon = host, .tpn_host = host, .tpn_port = port, .tpn_ident = ident,
+	};
+	tport_t *tport = tport_by_name(nta_agent_tports(agent->nta), &name);
+
+	return tport != NULL && tport_is_secondary(tport);
+}
+
+static int add_via(struct sip_agent *agent, msg_t *msg, const struct sip_listener *l)
+{
+	char host[INET_ENDPOINT_STRLEN];
+
+	host_print(host, listener_advertise(l));
+	sip_via_t *via = sip_via_format(msg_home(msg), "SIP/2.0/%s %s:%u", l->transport == SIP_TCP ? "TCP" : "UDP", host,
+					l->bind.port);
+
+	return via != NULL ? msg_header_insert(msg, NULL, (msg_header_t *)via) : -1;
+}
+
+nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
+			       const struct sip_hop *hop, nta_response_f *callback, void *magic)
+{
+	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
+	char route[128], ident[8], token[SIP_TOKEN_LEN], branch[48];
+	nta_outgoing_t *orq = NULL;
+
+	if (msg == NULL || l == NULL || hop->address.addr.family != l->bind.addr.family)
+		goto out;
+	route_url(route, sizeof(route), l, &hop->address);
+	snprintf(ident, sizeof(ident), "%u", hop->listener);
+	// nta's own branches count upwards: an outsider could guess one and answer in a peer's place.
+	sip_agent_token(agent, token);
+	snprintf(branch, sizeof(branch), "z9hG4bK%s", token);
+	if (add_via(agent, msg, l) < 0 ||
+	    nta_msg_request_complete(msg, leg, method, sip_method_name(method, NULL), url_string(uri)) < 0)
+		goto out;
+	orq = nta_outgoing_mcreate(agent->nta, callback, magic, url_string(route), msg, NTATAG_USER_VIA(1),
+				   NTATAG_BRANCH_KEY(branch), TPTAG_IDENT(ident), TAG_END());
+	if (orq != NULL)
+		return orq;
+out:
+	if (msg != NULL)
+		msg_destroy(msg);
+	return NULL;
+}
+
+int sip_uri_hop(const url_t *url, struct inet_endpoint *address, enum sip_transport *transport)
+{
+	char host[INET_ADDR_STRLEN + 2], value[16];
+	size_t len;
+
+	if (url == NULL || url->url_type != url_sip || url->url_host == NULL)
+		return -ENOTSUP;
+	len = strlen(url->url_host);
+	if (len == 0 || len >= sizeof(host))
+		return -ENOTSUP;
+	memcpy(host, url->url_host, len + 1);
+	if (host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		memmove(host, host + 1, len - 1);
+	}
+	memset(address, 0, sizeof(*address));
+	if (inet_addr_parse(&address->addr, host) < 0 || inet_addr_is_any(&address->addr))
+		return -ENOTSUP;
+	address->port = 5060;
+	if (url->url_port != NULL && url->url_port[0] != '\0') {
+		unsigned long port = strtoul(url->url_port, NULL, 10);
+
+		if (port == 0 || port > 65535)
+			return -ENOTSUP;
+		address->port = (uint16_t)port;
+	}
+	*transport = SIP_UDP;
+	if (url_param(url->url_params, "transport", value, sizeof(value)) > 0) {
+		if (strcasecmp(value, "tcp") == 0)
+			*transport = SIP_TCP;
+		else if (strcasecmp(value, "udp") != 0)
+			return -ENOTSUP;
+	}
+	return 0;
+}

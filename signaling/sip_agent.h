@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip_agent.h - the transports: every listener of every realm behind one nta agent. Knows which listener a request came in
+// by and where from, and sends every request of ours from a chosen listener to a numeric address with Via and Contact of
+// that listener's advertised address. Nothing here resolves names.
+#pragma once
+#include "base/env.h"
+#include "signaling/sip_config.h"
+#include "signaling/sofia.h"
+
+struct sip_agent;
+
+#define SIP_LISTENERS_A_REALM 8
+#define SIP_TOKEN_LEN 28 // shard number, dash, random: a tag, Call-ID or Contact user of ours, with its zero byte
+#define SIP_URI_MAX 256
+
+struct sip_agent_start {
+	su_root_t *root;
+	const struct sip_config *config;
+	const struct env *env;
+	unsigned t1_ms;         // RFC 3261 T1; 0: 500 ms. Tests shorten it
+	nta_request_f *request; // requests outside of every dialog
+	void *ctx;
+};
+
+// Where a message came from, or where one goes to. The listener says realm, transport and family.
+struct sip_hop {
+	struct inet_endpoint address;
+	uint16_t listener; // realm * SIP_LISTENERS_A_REALM + its index there
+};
+
+int sip_agent_open(struct sip_agent **agentp, const struct sip_agent_start *start);
+void sip_agent_close(struct sip_agent *agent);
+nta_agent_t *sip_agent_nta(struct sip_agent *agent);
+
+const struct sip_listener *sip_agent_listener(const struct sip_agent *agent, uint16_t listener);
+uint16_t sip_agent_realm(uint16_t listener);
+// The realm's first listener of this transport and family. -EAFNOSUPPORT: there is none.
+int sip_agent_find(const struct sip_agent *agent, uint16_t realm, enum sip_transport transport, enum inet_family family,
+		   uint16_t *listener);
+int sip_agent_arrival(struct sip_agent *agent, nta_incoming_t *irq, struct sip_hop *from);
+int sip_agent_source_of(struct sip_agent *agent, msg_t *msg, struct inet_endpoint *from);
+bool sip_agent_is_self(const struct sip_agent *agent, const char *host, const char *port);
+// Whether a connection to this address is open (always false for UDP).
+bool sip_agent_connected(struct sip_agent *agent, const struct sip_hop *hop);
+
+void sip_agent_token(struct sip_agent *agent, char dst[SIP_TOKEN_LEN]);
+int sip_agent_contact(const struct sip_agent *agent, uint16_t listener, const char *token, char *dst, size_t room);
+
+// Takes msg over, also when it fails (NULL). Completes it from the leg, adds Via.
+nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
+			       const struct sip_hop *hop, nta_response_f *callback, void *magic);
+// Reads the numeric host of a SIP URI: address, port (5060 by default) and transport. -ENOTSUP: a name, or not SIP.
+int sip_uri_hop(const url_t *url, struct inet_endpoint *address, enum sip_transport *transport);

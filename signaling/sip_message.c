@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip_message.c - building the requests and responses that we send; what every one of them has is put in here.
+#include "signaling/sip_priv.h"
+#include "signaling/sip_header.h"
+#include <sofia-sip/sip_tag.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+
+void sip_message_header(msg_t *msg, const char *name, const char *format, ...)
+{
+	char value[1024];
+	va_list ap;
+
+	if (msg == NULL)
+		return;
+	va_start(ap, format);
+	int n = vsnprintf(value, sizeof(value), format, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof(value))
+		return;
+	sip_unknown_t *un = sip_unknown_format(msg_home(msg), "%s: %s", name, value);
+
+	if (un != NULL)
+		msg_header_insert(msg, NULL, (msg_header_t *)un);
+}
+
+static void add_agent_name(struct sip *sip, msg_t *msg, const char *header)
+{
+	if (sip->config->server_name[0] != '\0')
+		sip_message_header(msg, header, "%s", sip->config->server_name);
+}
+
+msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards)
+{
+	struct sip *sip = d->call->sip;
+	msg_t *msg = nta_msg_create(sip_agent_nta(sip->agent), 0);
+
+	if (msg == NULL)
+		return NULL;
+	sip_max_forwards_t *mf = sip_max_forwards_format(msg_home(msg), "%u", max_forwards);
+	sip_contact_t *contact = sip_contact_format(msg_home(msg), "<%s>", d->contact);
+
+	if (mf == NULL || contact == NULL || msg_header_insert(msg, NULL, (msg_header_t *)mf) < 0 ||
+	    msg_header_insert(msg, NULL, (msg_header_t *)contact) < 0) {
+		msg_destroy(msg);
+		return NULL;
+	}
+	sip_message_header(msg, "Allow", "%s", ALLOW);
+	add_agent_name(sip, msg, "User-Agent");
+	return msg;
+}
+
+void sip_message_body(msg_t *msg, const char *type, const char *body, size_t len)
+{
+	if (msg == NULL || len == 0)
+		return;
+	su_home_t *home = msg_home(msg);
+	sip_content_type_t *content = sip_content_type_make(home, type);
+	sip_payload_t *payload = sip_payload_create(home, body, len);
+
+	if (content != NULL)
+		msg_header_insert(msg, NULL, (msg_header_t *)content);
+	if (payload != NULL)
+		msg_header_insert(msg, NULL, (msg_header_t *)payload);
+}
+
+struct call_body sip_body_of(const sip_t *sip)
+{
+	struct call_body body = { NULL, 0 };
+
+	if (sip->sip_payload != NULL && sip->sip_payload->pl_len > 0)
+		body = (struct call_body){ sip->sip_payload->pl_data, sip->sip_payload->pl_len };
+	return body;
+}
+
+bool sip_body_is_sdp(const sip_t *sip)
+{
+	return sip->sip_content_type != NULL && sip->sip_content_type->c_type != NULL &&
+	       strcasecmp(sip->sip_content_type->c_type, "application/sdp") == 0;
+}
+
+// A connection that the peer opened is used as long as it is there: behind a NAT it is the only way.
+static struct sip_hop next_hop(const struct sip_dialog *d)
+{
+	struct sip_hop flow = { .address = d->source, .listener = d->hop.listener };
+
+	return sip_agent_connected(d->call->sip->agent, &flow) ? flow : d->hop;
+}
+
+nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback)
+{
+	struct sip *sip = d->call->sip;
+	struct sip_hop hop = next_hop(d);
+	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, callback, d);
+
+	if (orq != NULL && method != sip_method_ack)
+		sip->n_transactions++;
+	return orq;
+}
+
+msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_dialog *d)
+{
+	msg_t *msg = nta_msg_create(sip_agent_nta(sip->agent), 0);
+
+	if (msg == NULL)
+		return NULL;
+	if (d != NULL) {
+		sip_contact_t *contact = sip_contact_format(msg_home(msg), "<%s>", d->contact);
+
+		if (contact != NULL)
+			msg_header_insert(msg, NULL, (msg_header_t *)contact);
+		sip_message_header(msg, "Allow", "%s", ALLOW);
+	}
+	add_agent_name(sip, msg, "Server");
+	return msg;
+}
+
+int sip_respond(nta_incoming_t *irq, int status, msg_t *msg)
+{
+	if (msg == NULL)
+		return nta_incoming_treply(irq, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
+	if (nta_incoming_complete_response(irq, msg, status, NULL, TAG_END()) < 0) {
+		msg_destroy(msg);
+		return -1;
+	}
+	return nta_incoming_mreply(irq, msg);
+}
+
+// Spread over a few seconds, so that the refused do not all come back at once.
+void sip_message_retry_after(msg_t *msg)
+{
+	sip_message_header(msg, "Retry-After", "%u", 5u + (unsigned)random() % 6u);
+}
+
+int sip_refuse(struct sip *sip, nta_incoming_t *irq, int status, int warning, const char *text)
+{
+	msg_t *msg = sip_response_new(sip, irq, NULL);
+
+	if (msg != NULL && warning != 0)
+		sip_message_header(msg, "Warning", "%d sallyport \"%s\"", warning, text);
+	if (msg != NULL && status == 503)
+		sip_message_retry_after(msg);
+	if (msg != NULL && status == 405)
+		sip_message_header(msg, "Allow", "%s", ALLOW);
+	if (msg != NULL && status == 415)
+		sip_message_header(msg, "Accept", "application/sdp");
+	sip_respond(irq, status, msg);
+	nta_incoming_destroy(irq);
+	return 0;
+}
+
+int sip_refuse_silently(nta_incoming_t *irq)
+{
+	nta_incoming_destroy(irq);
+	return 0;
+}
+
+void sip_message_reason(msg_t *msg, int status, const char *text)
+{
+	char clean[SIP_CAUSE_MAX];
+	size_t n = 0;
+
+	for (; *text != '\0' && n + 1 < sizeof(clean); text++) {
+		if (*text >= ' ' && *text < 0x7f && *text != '"' && *text != '\\')
+			clean[n++] = *text;
+	}
+	clean[n] = '\0';
+	sip_message_header(msg, "Reason", "SIP;cause=%d;text=\"%s\"", status, clean);
+}
+
+void sip_drop_incoming(struct sip *sip, nta_incoming_t **irqp)
+{
+	if (*irqp == NULL)
+		return;
+	nta_incoming_destroy(*irqp);
+	*irqp = NULL;
+	sip->n_transactions--;
+}
+
+void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp)
+{
+	if (*orqp == NULL)
+		return;
+	nta_outgoing_destroy(*orqp);
+	*orqp = NULL;
+	sip->n_transactions--;
+}

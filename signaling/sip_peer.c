@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip_peer.c - peers by source, routes, targets; see sip_peer.h.
+#include "signaling/sip_peer.h"
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+int sip_peer_by_source(const struct sip_config *config, uint16_t realm, const struct inet_addr *source)
+{
+	int best = -ENOENT, best_len = -1;
+
+	for (size_t p = 0; p < config->n_peers; p++) {
+		const struct sip_peer *peer = &config->peers[p];
+
+		if (peer->realm != realm)
+			continue;
+		for (size_t i = 0; i < peer->n_sources; i++) {
+			if (peer->sources[i].len > best_len && inet_prefix_holds(&peer->sources[i], source)) {
+				best = (int)p;
+				best_len = peer->sources[i].len;
+			}
+		}
+	}
+	return best;
+}
+
+static bool user_matches(const char *pattern, const char *user)
+{
+	size_t len = strlen(pattern);
+
+	if (len > 0 && pattern[len - 1] == '*')
+		return strncmp(pattern, user, len - 1) == 0;
+	return strcmp(pattern, user) == 0;
+}
+
+int sip_route_find(const struct sip_config *config, uint16_t realm, int peer, const char *user)
+{
+	for (size_t i = 0; i < config->n_routes; i++) {
+		const struct sip_route *route = &config->routes[i];
+
+		if (route->from_realm == realm && (route->from_peer < 0 || route->from_peer == peer) &&
+		    user_matches(route->user, user))
+			return route->to_peer;
+	}
+	return -ENOENT;
+}
+
+// RFC 3261 section 25.1: user = 1*( unreserved / escaped / user-unreserved )
+static bool user_is_clean(const char *user)
+{
+	for (const char *c = user; *c != '\0'; c++) {
+		if (*c == '%') {
+			if (!isxdigit((unsigned char)c[1]) || !isxdigit((unsigned char)c[2]))
+				return false;
+		} else if (!isalnum((unsigned char)*c) && strchr("-_.!~*'()&=+$,;?/", *c) == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+int sip_target_expand(const char *target, const char *user, char *dst, size_t room)
+{
+	static const char place[] = "{user}";
+	const char *at = strstr(target, place);
+	size_t head = at != NULL ? (size_t)(at - target) : strlen(target);
+	const char *tail = at != NULL ? at + strlen(place) : "";
+
+	if (at == NULL)
+		user = "";
+	if (!user_is_clean(user))
+		return -EINVAL;
+	// A Request-URI without user part: "sip:{user}@host" becomes "sip:host".
+	if (at != NULL && user[0] == '\0' && tail[0] == '@')
+		tail++;
+	if (head + strlen(user) + strlen(tail) >= room)
+		return -ENAMETOOLONG;
+	memcpy(dst, target, head);
+	strcpy(dst + head, user);
+	strcat(dst, tail);
+	return 0;
+}

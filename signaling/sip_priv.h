@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip_priv.h - what the files of the B2BUA share: the sip thread, its calls and their dialogs. All of it belongs to the
+// sip thread; nothing here is touched by another one, except where a field says so.
+#pragma once
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "mediarelay/media.h"
+#include "signaling/call_state.h"
+#include "signaling/dialog_state.h"
+#include "signaling/offer_answer.h"
+#include "signaling/sip.h"
+#include "signaling/sip_agent.h"
+#include "signaling/sip_record.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define SIP_ID_MAX 256    // Call-ID or tag; a longer one is answered 400
+#define SIP_CAUSE_MAX 128 // in the log and in Reason
+#define CALL_BUCKETS 1024
+#define DIALOGS_MAX 16 // of one call: the caller's, and one for each fork that answered with a To tag of its own
+
+struct call_media; // call_media.c: descriptions, seats and plans of one call
+
+struct call_body { // a message body; not a string, length counts
+	const char *text;
+	size_t len;
+};
+
+struct sip_call;
+
+// One dialog. The caller's is the first of its call; the others are those that our INVITE made.
+struct sip_dialog {
+	struct sip_dialog *next;
+	struct sip_call *call;
+	struct sip_dialog *joined; // whose media and requests this one exchanges; NULL for forks not taken
+	uint32_t number;
+	bool outgoing; // we sent its INVITE
+	struct dialog_fsm fsm;
+	struct oa_fsm oa;
+	uint16_t peer, realm, profile;
+	struct sip_hop hop;            // where our requests go to
+	struct inet_endpoint source;   // where its INVITE, or the answer to ours, really came from
+	nta_leg_t *leg;                // NULL for forks not taken
+	nta_incoming_t *invite_in;     // INVITE or re-INVITE of theirs that is not done: answer or ACK is due
+	nta_outgoing_t *invite_out;    // INVITE or re-INVITE of ours that has no final response, or no ACK, yet
+	nta_outgoing_t *bye_out;
+	nta_incoming_t *relayed_in;    // INFO of theirs that the other side has to answer
+	nta_outgoing_t *relayed_out;
+	bool cancelled;                // CANCEL of ours is out
+	bool rang;                     // a provisional response came
+	char call_id[SIP_ID_MAX], local_tag[SIP_TOKEN_LEN], remote_tag[SIP_ID_MAX];
+	char contact[SIP_URI_MAX];     // ours
+	char target[SIP_URI_MAX];      // Request-URI of our initial INVITE
+	char local_uri[SIP_URI_MAX], remote_uri[SIP_URI_MAX]; // of From and To, for the record
+};
+
+struct sip_call {
+	struct sip_call *next, **link; // of sip->calls
+	struct sip_call *session_next; // of its bucket
+	struct sip *sip;
+	uint32_t number, session; // session 0: none yet
+	char name[12];            // number as text, for the log
+	struct call_fsm fsm;
+	struct sip_dialog *dialogs;
+	unsigned n_dialogs;
+	struct call_media *media;
+	su_timer_t *timer_c;
+	su_timer_t *grave;         // frees the call outside of nta's callbacks
+	mono_ns started, answered; // answered 0: never
+	bool restored;             // from a record
+	bool keep_media;           // this thread ends, the session does not
+	bool closing;              // an end was decided; the fields below say which
+	bool bye_after_ack;
+	bool buried;               // nothing is left; the grave timer frees it
+	int status;
+	char cause[SIP_CAUSE_MAX];
+	const char *by; // "access", "core" (a realm's name), "gateway"
+};
+
+struct sip {
+	const struct sip_config *config;
+	struct media *media;
+	const struct env *env;
+	struct call_records *records;
+	void (*drained)(void *ctx);
+	void *ctx;
+	unsigned t1_ms;
+	pthread_t thread;
+	su_root_t *root;
+	struct sip_agent *agent;
+	struct mailbox *mailbox; // any thread writes
+	su_wait_t mailbox_wait;
+	int mailbox_index;
+	struct sip_call *calls;
+	struct sip_call *by_session[CALL_BUCKETS];
+	uint32_t last_call, last_dialog;
+	bool draining, drained_told;
+	_Atomic unsigned n_calls, n_dialogs, n_legs, n_transactions; // sip thread writes, any reads
+};
+
+// sip_call.c - birth, death, lookup, and the one way a call ends.
+int call_create(struct sip *sip, struct sip_call **callp);
+struct sip_dialog *call_dialog_create(struct sip_call *call, bool outgoing, uint16_t peer);
+void call_dialog_over(struct sip_dialog *d, enum dialog_event why); // steps, drops its nta objects, ends the call if it was the last
+struct sip_dialog *call_caller(struct sip_call *call);
+struct sip_call *call_by_session(struct sip *sip, uint32_t session);
+int call_open_session(struct sip_call *call);
+void call_restore_session(struct sip_call *call, uint32_t session);
+void call_join(struct sip_dialog *a, struct sip_dialog *b);
+// Ends the call on all sides, each in the way its state asks for: final response, CANCEL, BYE now or after the ACK.
+// The first cause counts. status: what a caller in set-up is told, with an optional Warning or Retry-After.
+void call_end(struct sip_call *call, const char *by, int status, const char *cause);
+void call_settle(struct sip_call *call); // frees the call when nothing of it is left
+void call_free(struct sip_call *call);   // at once, silently: the thread ends
+void call_log(enum log_level level, const struct sip_call *call, const char *event);
+
+// sip_message.c - building what we send.
+msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards);
+void sip_message_body(msg_t *msg, const char *type, const char *body, size_t len);
+void sip_message_header(msg_t *msg, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback);
+struct call_body sip_body_of(const sip_t *sip); // text NULL: none
+bool sip_body_is_sdp(const sip_t *sip);
+msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_dialog *d);
+int sip_respond(nta_incoming_t *irq, int status, msg_t *msg); // takes msg
+// A final response without a dialog; the transaction is given up. text: Warning's, or NULL.
+int sip_refuse(struct sip *sip, nta_incoming_t *irq, int status, int warning, const char *text);
+int sip_refuse_silently(nta_incoming_t *irq); // an ACK gets no response
+void sip_message_reason(msg_t *msg, int status, const char *text);
+void sip_message_retry_after(msg_t *msg);
+void sip_drop_incoming(struct sip *sip, nta_incoming_t **irqp);
+void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp);
+
+// Verbs. in: a request of theirs; out: one of ours.
+int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer);
+int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
+int call_reinvite_response(struct sip_dialog *d, const sip_t *response);
+int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
+void call_bye_out(struct sip_dialog *d, int status, const char *cause);
+int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *request);
+int call_ack_out(struct sip_dialog *d); // for the 2xx to d->invite_out, which is done then
+int call_cancel_in(struct sip_dialog *d);
+void call_cancel_out(struct sip_dialog *d);
+int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response);
+void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
+int call_info_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
+int call_options_in(struct sip *sip, nta_incoming_t *irq);
+int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request); // within a dialog
+void call_drain(struct sip *sip);
+void call_media_event(struct sip *sip, const struct media_event *event);
+
+static inline mono_ns call_now(const struct sip_call *call)
+{
+	return env_now(call->sip->env);
+}
+
+static inline const char *sip_peer_realm_name(const struct sip_dialog *d)
+{
+	return d->call->sip->config->realms[d->realm].name;
+}

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sip thread with fake media (tests/support/sip_alone.c) between an access and a core peer, on loopback addresses.
+
+    access peer 127.0.1.1 --- 127.0.1.254 [ sip_alone ] 127.0.2.254 --- core peer 127.0.2.1
+"""
+import json
+import os
+import queue
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from peer import Dialog, Peer, sdp  # noqa: E402
+
+T1_MS = 50  # a tenth of RFC 3261's, so that 64*T1 is 3.2 s
+
+
+class Gateway:
+    def __init__(self, arguments):
+        program = os.environ.get("SALLYPORT_SIP_ALONE")
+        if not program:
+            pytest.skip("SALLYPORT_SIP_ALONE does not name the program (ctest sets it)")
+        self.process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True, bufsize=1)
+        self.log, self.raw, self.answers = [], [], queue.Queue()
+        threading.Thread(target=self._read_log, daemon=True).start()
+        threading.Thread(target=self._read_answers, daemon=True).start()
+        assert self.answer() == "ready", self.raw
+
+    def _read_log(self):
+        for line in self.process.stderr:
+            self.raw.append(line)
+            try:
+                self.log.append(json.loads(line))
+            except ValueError:
+                pass
+
+    def _read_answers(self):
+        for line in self.process.stdout:
+            self.answers.put(line.strip())
+        self.answers.put(None)
+
+    def answer(self, timeout=10):
+        return self.answers.get(timeout=timeout)
+
+    def command(self, text):
+        self.process.stdin.write(text + "\n")
+
+    def ask(self, text):
+        self.command(text)
+        return self.answer()
+
+    def counts(self):
+        words = self.ask("counts").split()[1:]
+        return {name: int(value) for name, _, value in (w.partition("=") for w in words)}
+
+    def events(self, event, **fields):
+        return [e for e in list(self.log) if e.get("event") == event and all(e.get(k) == v for k, v in fields.items())]
+
+    def wait_event(self, event, timeout=5, **fields):
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            found = self.events(event, **fields)
+            if found:
+                return found[-1]
+            time.sleep(0.01)
+        raise AssertionError(f"no event {event} {fields} in {[e.get('event') for e in self.log]}")
+
+    def wait_idle(self, timeout=8):
+        """Nothing is held any more: every call, dialog, leg, transaction, session and seat."""
+        deadline = time.monotonic() + timeout
+        names = ("calls", "dialogs", "legs", "transactions", "sessions", "seats", "faults")
+        while True:
+            counts = self.counts()
+            if not any(counts[n] for n in names):
+                return counts
+            if time.monotonic() > deadline:
+                raise AssertionError(f"still held: {counts}")
+            time.sleep(0.05)
+
+    def stop(self):
+        if self.process.poll() is None:
+            try:
+                self.command("quit")
+                self.process.wait(10)
+            except (OSError, subprocess.TimeoutExpired):
+                self.process.kill()
+        code = self.process.wait()
+        assert code == 0, "".join(self.raw[-60:])
+
+
+class Net:
+    """Gateway and peers with free ports of their own."""
+
+    def __init__(self, request):
+        options = getattr(request, "param", {})
+        base = random.randint(10000, 30000)
+        self.v6 = options.get("v6", False)
+        transport = options.get("transport", "udp")
+        a, c = ("::1", "::1") if self.v6 else ("127.0.1.254", "127.0.2.254")
+        pa, pc = ("::1", "::1") if self.v6 else ("127.0.1.1", "127.0.2.1")
+        self.access_port, self.core_port = base, base + 1
+        self.access_gw, self.core_gw = (a, base), (c, base + 1)
+        self.access = Peer(pa, 0, transport, self.access_gw)
+        self.core = Peer(pc, 0, transport, self.core_gw)
+
+        def at(address, port):
+            return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+        arguments = ["--realm", "access", "--realm", "core" + (",trusted" if options.get("trusted") else "")]
+        for name, address, port in (("access", a, base), ("core", c, base + 1)):
+            for kind in ("udp", "tcp"):
+                arguments += ["--listen", f"{name},{kind},{at(address, port)}"]
+        suffix = ";transport=tcp" if transport == "tcp" else ""
+        if not options.get("no_peers"):
+            for name, peer, source in (("access", self.access, pa), ("core", self.core, pc)):
+                profile = options.get(name + "_profile", "plain")
+                arguments += ["--peer", f"{'phone' if name == 'access' else 'pbx'},{name},{profile},{source},"
+                              f"sip:{{user}}@{at(peer.address, peer.port)}{suffix}"]
+            arguments += ["--route", "access,*,pbx", "--route", "core,*,phone"]
+        arguments += ["--t1", str(options.get("t1", T1_MS)), "--calls", str(options.get("calls", 1000)),
+                      "--timer-c", str(options.get("timer_c", 60))]
+        self.gateway = Gateway(arguments)
+
+    def caller(self, side="access", number="100"):
+        peer = self.access if side == "access" else self.core
+        address, port = peer.gateway
+        host = f"[{address}]" if ":" in address else address
+        suffix = ";transport=tcp" if peer.transport == "tcp" else ""
+        return Dialog(peer, f"sip:{number}@{host}:{port}{suffix}")
+
+    def callee_peer(self, side="access"):
+        return self.core if side == "access" else self.access
+
+    def call_up(self, side="access"):
+        """A call that is up: the caller's dialog and the callee's."""
+        caller = self.caller(side)
+        caller.send_invite(sdp(caller.peer.address, 40000))
+        invite = self.callee_peer(side).expect("INVITE")
+        callee = Dialog(self.callee_peer(side), invite=invite)
+        callee.reply(180, "Ringing")
+        caller.peer.expect("180")
+        callee.reply(200, "OK", sdp(callee.peer.address, 50000))
+        ok = caller.peer.expect("200 INVITE")
+        callee.peer.expect("ACK")
+        caller.ack(ok)
+        self.gateway.wait_event("state", **{"tag": "call", "to": "up"})
+        return caller, callee
+
+    def close(self):
+        self.access.close()
+        self.core.close()
+        self.gateway.stop()
+
+
+@pytest.fixture
+def net(request):
+    net = Net(request)
+    yield net
+    net.close()
+
+
+def options(**values):
+    return pytest.mark.parametrize("net", [values], indirect=True)

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip_alone.c - the sip thread with fake media behind it, as a program for scenario tests. Configured by arguments, driven
+// by lines on standard input; answers are lines on standard output, the log goes to standard error (JSON).
+#include "base/env.h"
+#include "base/log.h"
+#include "base/region.h"
+#include "mediarelay/call_record.h"
+#include "signaling/sip.h"
+#include "tests/support/fake_media.h"
+#include <err.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REALMS 4
+#define PEERS 16
+#define ROUTES 16
+
+enum { PLAIN, SECURE, SDES, ANY, FAR_SECURED, SIGNALLING, PROFILES };
+
+static struct sip_realm realms[REALMS];
+static struct media_realm media_realms[REALMS];
+static struct sip_peer peers[PEERS];
+static struct sip_route routes[ROUTES];
+static struct media_profile profiles[PROFILES] = {
+	[PLAIN] = { .name = "plain", .keying = { .accept = { KEYING_PLAIN }, .offer = { KEYING_PLAIN } } },
+	[SECURE] = { .name = "secure",
+		     .keying = { .accept = { KEYING_DTLS_SRTP, KEYING_SDES }, .offer = { KEYING_DTLS_SRTP } } },
+	[SDES] = { .name = "sdes", .keying = { .accept = { KEYING_SDES }, .offer = { KEYING_SDES } } },
+	[ANY] = { .name = "any",
+		  .keying = { .accept = { KEYING_DTLS_SRTP, KEYING_SDES, KEYING_PLAIN }, .offer = { KEYING_PLAIN } } },
+	[FAR_SECURED] = { .name = "far_secured",
+			  .keying = { .accept = { KEYING_PLAIN }, .offer = { KEYING_PLAIN }, .far_leg_secured = true } },
+	[SIGNALLING] = { .name = "signalling",
+			 .keying = { .accept = { KEYING_PLAIN },
+				     .offer = { KEYING_PLAIN },
+				     .signalling_security_required = true } },
+};
+static struct sip_config config = {
+	.realms = realms, .peers = peers, .routes = routes, .profiles = profiles, .n_profiles = PROFILES,
+	.max_calls = 1000, .timer_c_s = 180,
+};
+static struct media_config media_config = { .realms = media_realms };
+static unsigned t1_ms;
+static bool quiet;
+
+static uint16_t realm_named(const char *name)
+{
+	for (size_t i = 0; i < config.n_realms; i++) {
+		if (strcmp(realms[i].name, name) == 0)
+			return (uint16_t)i;
+	}
+	errx(2, "no realm %s", name);
+}
+
+// Next part of a comma-separated argument.
+static char *part(char **rest)
+{
+	char *p = strsep(rest, ",");
+
+	if (p == NULL)
+		errx(2, "an argument is too short");
+	return p;
+}
+
+// realm NAME: --realm access[,trusted]
+static void add_realm(char *arg)
+{
+	char *name = part(&arg);
+	struct sip_realm *r = &realms[config.n_realms];
+
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	snprintf(media_realms[config.n_realms].name, sizeof(r->name), "%s", name);
+	r->trusted = arg != NULL && strcmp(arg, "trusted") == 0;
+	config.n_realms = media_config.n_realms = config.n_realms + 1;
+}
+
+// --listen access,udp,127.0.0.1:5060 ; the address is a media address of the realm too
+static void add_listener(char *arg)
+{
+	uint16_t realm = realm_named(part(&arg));
+	struct sip_realm *r = &realms[realm];
+	struct media_realm *m = &media_realms[realm];
+	struct sip_listener *l = &r->listeners[r->n_listeners++];
+
+	l->transport = strcmp(part(&arg), "tcp") == 0 ? SIP_TCP : SIP_UDP;
+	if (inet_endpoint_parse(&l->bind, part(&arg)) < 0)
+		errx(2, "bad address");
+	for (size_t i = 0; i < m->n_addresses; i++) {
+		if (inet_addr_equal(&m->address[i].bind, &l->bind.addr))
+			return;
+	}
+	m->address[m->n_addresses++].bind = l->bind.addr;
+}
+
+// --peer NAME,REALM,PROFILE,SOURCE-PREFIX,TARGET
+static void add_peer(char *arg)
+{
+	struct sip_peer *p = &peers[config.n_peers++];
+
+	snprintf(p->name, sizeof(p->name), "%s", part(&arg));
+	p->realm = realm_named(part(&arg));
+	const char *profile = part(&arg);
+
+	while (p->profile < PROFILES && strcmp(profiles[p->profile].name, profile) != 0)
+		p->profile++;
+	if (p->profile == PROFILES)
+		errx(2, "no profile %s", profile);
+	if (inet_prefix_parse(&p->sources[0], part(&arg)) == 0)
+		p->n_sources = 1;
+	snprintf(p->target, sizeof(p->target), "%s", part(&arg));
+}
+
+// --route REALM,USER,PEER
+static void add_route(char *arg)
+{
+	struct sip_route *r = &routes[config.n_routes++];
+
+	r->from_realm = realm_named(part(&arg));
+	r->from_peer = -1;
+	snprintf(r->user, sizeof(r->user), "%s", part(&arg));
+	const char *name = part(&arg);
+
+	while (r->to_peer < config.n_peers && strcmp(peers[r->to_peer].name, name) != 0)
+		r->to_peer++;
+	if (r->to_peer == config.n_peers)
+		errx(2, "no peer %s", name);
+}
+
+static void read_arguments(int argc, char **argv)
+{
+	for (int i = 1; i + 1 < argc; i += 2) {
+		char *value = argv[i + 1];
+
+		if (strcmp(argv[i], "--realm") == 0)
+			add_realm(value);
+		else if (strcmp(argv[i], "--listen") == 0)
+			add_listener(value);
+		else if (strcmp(argv[i], "--peer") == 0)
+			add_peer(value);
+		else if (strcmp(argv[i], "--route") == 0)
+			add_route(value);
+		else if (strcmp(argv[i], "--calls") == 0)
+			config.max_calls = (uint32_t)strtoul(value, NULL, 10);
+		else if (strcmp(argv[i], "--t1") == 0)
+			t1_ms = (unsigned)strtoul(value, NULL, 10);
+		else if (strcmp(argv[i], "--timer-c") == 0)
+			config.timer_c_s = (uint32_t)strtoul(value, NULL, 10);
+		else if (strcmp(argv[i], "--quiet") == 0)
+			quiet = strcmp(value, "yes") == 0;
+		else
+			errx(2, "unknown argument %s", argv[i]);
+	}
+}
+
+static void say(const char *text)
+{
+	printf("%s\n", text);
+	fflush(stdout);
+}
+
+static void drained(void *ctx)
+{
+	say("drained");
+}
+
+static struct media *media;
+static struct sip *sip;
+static struct call_records *records;
+
+static void open_sip(void)
+{
+	struct sip_start start = {
+		.config = &config, .media = media, .env = &env_real, .records = records, .t1_ms = t1_ms,
+		.drained = drained,
+	};
+	int err_open = sip_open(&sip, &start);
+
+	if (err_open < 0)
+		errx(1, "sip_open: %s", strerror(-err_open));
+	fake_media_set_receiver(media, sip_media_event, sip);
+}
+
+static void tell_counts(void)
+{
+	struct sip_counts s;
+	struct fake_media_counts m;
+	long pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+
+	malloc_trim(0);
+	if (statm != NULL) {
+		if (fscanf(statm, "%*d %ld", &pages) != 1)
+			pages = 0;
+		fclose(statm);
+	}
+	sip_counts(sip, &s);
+	fake_media_counts(media, &m);
+	printf("counts calls=%u dialogs=%u legs=%u transactions=%u sessions=%u seats=%u plans=%u adopted=%u faults=%u "
+	       "rss_kb=%ld heap=%zu\n",
+	       s.calls, s.dialogs, s.legs, s.transactions, m.sessions, m.seats, m.plans, m.adopted, m.faults,
+	       pages * sysconf(_SC_PAGESIZE) / 1024, mallinfo2().uordblks);
+	fflush(stdout);
+}
+
+// One command: counts, drain, limits SESSIONS SEATS, failed|silent|secured SESSION CAUSE, restart, quit
+static bool command(char *line)
+{
+	char word[16] = "", cause[96] = "";
+	unsigned a = 0, b = 0;
+
+	if (sscanf(line, "%15s", word) != 1)
+		return true;
+	if (strcmp(word, "quit") == 0)
+		return false;
+	if (strcmp(word, "counts") == 0) {
+		tell_counts();
+	} else if (strcmp(word, "drain") == 0) {
+		sip_drain(sip);
+	} else if (strcmp(word, "limits") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {
+		fake_media_set_limits(media, a, b);
+		say("ok");
+	} else if (sscanf(line, "%*s %u %95[^\n]", &a, cause) >= 1) {
+		fake_media_event(media, word[0] == 'f' ? MEDIA_EVENT_FAILED : word[1] == 'i' ? MEDIA_EVENT_SILENT : MEDIA_EVENT_SECURED,
+				 a, cause);
+		say("ok");
+	} else if (strcmp(word, "restart") == 0) { // as a death of control: no BYE, a new thread takes up the records
+		sip_close(sip);
+		open_sip();
+		say("restarted");
+	} else {
+		say("what?");
+	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct region region;
+	char line[256];
+
+	read_arguments(argc, argv);
+	log_setup(quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, LOG_FORMAT_JSON, "sip_alone");
+	media_config.max_sessions = config.max_calls;
+	struct media_start start = { .config = &media_config, .profiles = profiles, .n_profiles = PROFILES, .env = &env_real };
+
+	if (media_open(&media, &start) < 0 ||
+	    region_create(&region, "calls", call_records_footprint(config.max_calls), false) < 0 ||
+	    call_records_open(&records, region.fd, config.max_calls) < 0)
+		errx(1, "cannot start");
+	open_sip();
+	say("ready");
+	while (fgets(line, sizeof(line), stdin) != NULL && command(line))
+		continue;
+	sip_close(sip);
+	call_records_close(records);
+	media_close(media);
+	return 0;
+}
