@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DTLS_COOKIE_SECRET 32
+#define PEER_MAX 28
+
 struct dtls_cookie {
 	const struct env *env;
 	mono_ns period, born;
@@ -46,7 +49,7 @@ uint64_t dtls_cookie_generation(struct dtls_cookie *cookie)
 	return 1 + (env_now(cookie->env) - cookie->born) / cookie->period;
 }
 
-int dtls_cookie_secret(struct dtls_cookie *cookie, uint64_t generation, uint8_t secret[DTLS_COOKIE_SECRET])
+static int cookie_secret(struct dtls_cookie *cookie, uint64_t generation, uint8_t secret[DTLS_COOKIE_SECRET])
 {
 	uint64_t now = dtls_cookie_generation(cookie);
 	size_t slot = generation & 1;
@@ -63,5 +66,26 @@ int dtls_cookie_secret(struct dtls_cookie *cookie, uint64_t generation, uint8_t 
 	if (err == 0)
 		memcpy(secret, cookie->secret[slot], DTLS_COOKIE_SECRET);
 	pthread_mutex_unlock(&cookie->lock);
+	return err;
+}
+
+// DTLS 1.2 and 1.3 keep their secrets apart in the library; the latter is refused by objects that do only 1.2.
+int dtls_cookie_use(struct dtls_cookie *cookie, uint64_t generation, WOLFSSL *ssl, const void *peer, size_t peer_len)
+{
+	uint8_t secret[DTLS_COOKIE_SECRET], address[PEER_MAX];
+	int err;
+
+	if (peer_len > sizeof(address))
+		return -EINVAL;
+	memcpy(address, peer, peer_len); // the library copies it too, but says so without const
+	err = cookie_secret(cookie, generation, secret);
+	if (err < 0)
+		return err;
+	if (wolfSSL_DTLS_SetCookieSecret(ssl, secret, sizeof(secret)) != 0 ||
+	    wolfSSL_dtls_set_peer(ssl, address, (unsigned)peer_len) != WOLFSSL_SUCCESS ||
+	    (wolfSSL_GetVersion(ssl) == WOLFSSL_DTLSV1_3 &&
+	     wolfSSL_send_hrr_cookie(ssl, secret, sizeof(secret)) != WOLFSSL_SUCCESS))
+		err = -ENOMEM;
+	secret_wipe(secret, sizeof(secret));
 	return err;
 }

@@ -59,7 +59,7 @@ enum dtls_failure { DTLS_FAILURES(X) DTLS_FAILURE_COUNT };
 // What an endpoint dropped, by name.
 #define DTLS_DROPS(X)                                                                         \
 	X(HELLO_MALFORMED, "ClientHello malformed, too long or contradictory")                \
-	X(FORGED, "unprotected record after the handshake")                                   \
+	X(FORGED, "unprotected record that no honest peer sends now")                         \
 	X(PLAIN_ALERT, "unprotected alert during the handshake: noted, not believed")         \
 	X(APPLICATION, "application data")                                                    \
 	X(REFUSED, "record that the TLS library refused after the handshake")                 \

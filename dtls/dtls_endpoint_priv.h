@@ -17,6 +17,7 @@ struct dtls_endpoint {
 	bool keys_taken;
 	bool address_proven; // by ICE: a hello without cookie is acted upon
 	uint16_t profiles[DTLS_PROFILES_MAX + 1];
+	uint16_t chosen; // passive side: of those that the hello offers
 	uint16_t mtu;
 
 	// Fingerprints that were signalled, and the certificate that was shown.
@@ -28,6 +29,7 @@ struct dtls_endpoint {
 	// The hello that the library took up: a copy may pass again, another may not.
 	struct dtls_hello_merge merge;
 	bool hello_taken;
+	bool cipher_change_due; // DTLS 1.2: all that comes before the peer's ChangeCipherSpec was seen
 	uint8_t hello_head[2 + 32]; // version and random
 
 	// Valid during a call only.
@@ -53,6 +55,7 @@ void dtls_tls_handshake(struct dtls_endpoint *ep);
 void dtls_tls_read(struct dtls_endpoint *ep);       // after the handshake
 void dtls_tls_retransmit(struct dtls_endpoint *ep); // our last flight again
 void dtls_tls_acknowledge(struct dtls_endpoint *ep);
+uint32_t dtls_tls_refused(const struct dtls_endpoint *ep); // records that did not verify, or came twice
 bool dtls_tls_wants_ack(const struct dtls_endpoint *ep);
 bool dtls_tls_hello_taken(const struct dtls_endpoint *ep); // a ClientHello with a good cookie is being worked on
 int dtls_tls_choose_profile(struct dtls_endpoint *ep, uint16_t profile);

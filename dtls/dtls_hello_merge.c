@@ -8,17 +8,6 @@
 
 #define HEADERS (DTLS_RECORD_HEADER + DTLS_HANDSHAKE_HEADER)
 
-struct fragment {
-	uint32_t length, offset, len; // RFC 6347 section 4.2.2: of the message, where, how much
-	uint16_t msg_seq;
-	const uint8_t *bytes;
-};
-
-static uint32_t read24(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
-}
-
 static void write24(uint8_t *p, uint32_t n)
 {
 	p[0] = (uint8_t)(n >> 16);
@@ -38,7 +27,7 @@ void dtls_hello_merge_clear(struct dtls_hello_merge *m)
 	m->length = m->have = 0;
 }
 
-static int merge_begin(struct dtls_hello_merge *m, const struct fragment *f)
+static int merge_begin(struct dtls_hello_merge *m, const struct dtls_fragment *f)
 {
 	uint32_t limit = m->limit != 0 && m->limit < DTLS_HELLO_MAX ? m->limit : DTLS_HELLO_MAX;
 
@@ -54,7 +43,7 @@ static int merge_begin(struct dtls_hello_merge *m, const struct fragment *f)
 }
 
 // Overlap is legal (a retransmission may be cut elsewhere), but then the bytes are the same.
-static bool merge_contradicts(struct dtls_hello_merge *m, const struct fragment *f)
+static bool merge_contradicts(struct dtls_hello_merge *m, const struct dtls_fragment *f)
 {
 	const uint8_t *bits = merge_bits(m);
 
@@ -67,7 +56,7 @@ static bool merge_contradicts(struct dtls_hello_merge *m, const struct fragment 
 	return false;
 }
 
-static void merge_copy(struct dtls_hello_merge *m, const struct fragment *f)
+static void merge_copy(struct dtls_hello_merge *m, const struct dtls_fragment *f)
 {
 	uint8_t *bits = merge_bits(m);
 
@@ -80,7 +69,7 @@ static void merge_copy(struct dtls_hello_merge *m, const struct fragment *f)
 	}
 }
 
-static int merge_add(struct dtls_hello_merge *m, const struct fragment *f)
+static int merge_add(struct dtls_hello_merge *m, const struct dtls_fragment *f)
 {
 	int err = 0;
 
@@ -112,22 +101,6 @@ static size_t merge_finish(struct dtls_hello_merge *m, const uint8_t *record)
 	return HEADERS + m->length;
 }
 
-// Reads the handshake message at p; its size in the record, or -EBADMSG.
-static int fragment_read(struct fragment *f, uint8_t *type, const uint8_t *p, size_t len)
-{
-	if (len < DTLS_HANDSHAKE_HEADER)
-		return -EBADMSG;
-	*type = p[0];
-	f->length = read24(p + 1);
-	f->msg_seq = (uint16_t)(p[4] << 8 | p[5]);
-	f->offset = read24(p + 6);
-	f->len = read24(p + 9);
-	f->bytes = p + DTLS_HANDSHAKE_HEADER;
-	if (f->len > len - DTLS_HANDSHAKE_HEADER || f->offset > f->length || f->len > f->length - f->offset)
-		return -EBADMSG;
-	return (int)(DTLS_HANDSHAKE_HEADER + f->len);
-}
-
 struct scan {
 	bool hello;                // the datagram opens with a ClientHello
 	bool whole;                // all of it in one piece, alone in its record
@@ -140,14 +113,13 @@ struct scan {
 static int scan_datagram(struct scan *s, const uint8_t *datagram, size_t len)
 {
 	struct dtls_record r;
-	struct fragment f;
-	uint8_t type;
+	struct dtls_fragment f;
 	int n;
 
 	*s = (struct scan){ 0 };
 	if (dtls_record_read(&r, datagram, len) <= 0 || r.epoch != 0 || r.type != DTLS_HANDSHAKE)
 		return 0;
-	n = fragment_read(&f, &type, r.body, r.len);
+	n = dtls_fragment_read(&f, r.body, r.len);
 	if (r.len < 1 || r.body[0] != DTLS_CLIENT_HELLO)
 		return 0;
 	s->hello = true;
@@ -166,11 +138,10 @@ static void merge_record(struct dtls_hello_merge *m, const struct dtls_record *r
 	size_t left = r->len;
 
 	while (left > 0 && result->pass == NULL) {
-		struct fragment f;
-		uint8_t type;
-		int n = fragment_read(&f, &type, p, left);
+		struct dtls_fragment f;
+		int n = dtls_fragment_read(&f, p, left);
 
-		if (n < 0 || type != DTLS_CLIENT_HELLO || f.length == 0 || merge_add(m, &f) < 0) {
+		if (n < 0 || f.type != DTLS_CLIENT_HELLO || f.length == 0 || merge_add(m, &f) < 0) {
 			result->dropped = true;
 			return;
 		}

@@ -54,28 +54,52 @@ static bool hello_may_pass(struct dtls_endpoint *ep, const uint8_t *body, size_t
 	return ep->status == DTLS_HANDSHAKING;
 }
 
-// May the library see this record? Alerts in plain text can be anyone's, and so can everything plain after the handshake.
+// The messages that a peer sends in plain text in a handshake without resumption or renegotiation (RFC 5246 section 7.4,
+// RFC 6347 section 4.3.2). A HelloRequest, say, is nobody's but a forger's.
+static bool handshake_may_pass(struct dtls_endpoint *ep, const struct dtls_record *r)
+{
+	static const uint32_t expected[] = {
+		[DTLS_ACTIVE] = 1u << 2 | 1u << 3 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14,
+		[DTLS_PASSIVE] = 1u << DTLS_CLIENT_HELLO | 1u << 11 | 1u << 15 | 1u << 16,
+	};
+	static const uint8_t last[] = { [DTLS_ACTIVE] = 14, [DTLS_PASSIVE] = 15 }; // ServerHelloDone, CertificateVerify
+	struct dtls_fragment f;
+	size_t at = 0;
+	int n;
+
+	for (; at < r->len; at += (size_t)n) {
+		n = dtls_fragment_read(&f, r->body + at, r->len - at);
+		if (n < 0 || f.type >= 32 || (expected[ep->role] >> f.type & 1) == 0)
+			return false;
+		ep->cipher_change_due |= f.type == last[ep->role];
+	}
+	return at > 0;
+}
+
+// May the library see this record? After the handshake nothing plain may: it can be anyone's. Before, only what the peer must
+// say in the clear. Alerts are noted; a plain acknowledgement (RFC 9147 section 7) would only spare a retransmission.
 static bool record_may_pass(struct dtls_endpoint *ep, const struct dtls_record *r)
 {
-	bool plain = r->type != 0 && r->epoch == 0;
-
-	if (!plain)
+	if (r->type == 0 || r->epoch > 0)
 		return true;
-	if (handshake_is_through(ep) || r->type == DTLS_APPLICATION) {
-		ep->info.drops[DTLS_DROP_FORGED]++;
-		return false;
-	}
-	if (r->type == DTLS_ALERT) {
+	if (r->type == DTLS_ALERT && ep->status == DTLS_HANDSHAKING) {
 		if (r->len == 2)
 			ep->info.plain_alert = r->body[1];
 		ep->info.drops[DTLS_DROP_PLAIN_ALERT]++;
 		return false;
 	}
-	return true;
+	if (ep->status == DTLS_HANDSHAKING && r->type == DTLS_HANDSHAKE && handshake_may_pass(ep, r))
+		return true;
+	// A ChangeCipherSpec ahead of its time would move the library to an epoch without keys. One that was only overtaken
+	// on its way comes again with its flight.
+	if (ep->status == DTLS_HANDSHAKING && r->type == DTLS_CHANGE_CIPHER_SPEC && ep->cipher_change_due)
+		return true;
+	ep->info.drops[DTLS_DROP_FORGED]++;
+	return false;
 }
 
 // The peer repeats its last flight, so ours was lost. The library answers by itself in DTLS 1.3; in 1.2 it waits for a plain
-// Certificate, which we never let through. Bounded, since nobody has checked that record yet.
+// Certificate, which we never let through. Bounded all the same.
 static void answer_again(struct dtls_endpoint *ep)
 {
 	mono_ns now = env_now(ep->env);
@@ -92,6 +116,7 @@ static void answer_again(struct dtls_endpoint *ep)
 static void feed_records(struct dtls_endpoint *ep, const uint8_t *p, size_t len)
 {
 	bool was_through = handshake_is_through(ep), last_flight = false;
+	uint32_t refused = dtls_tls_refused(ep);
 	const uint8_t *run = p;
 	struct dtls_record r;
 	int n;
@@ -109,7 +134,7 @@ static void feed_records(struct dtls_endpoint *ep, const uint8_t *p, size_t len)
 	}
 	if (p > run)
 		feed(ep, run, (size_t)(p - run));
-	if (was_through && last_flight && ep->role == DTLS_PASSIVE && handshake_is_through(ep))
+	if (was_through && last_flight && dtls_tls_refused(ep) == refused && ep->role == DTLS_PASSIVE && handshake_is_through(ep))
 		answer_again(ep);
 }
 

@@ -4,7 +4,6 @@
 #include "dtls/dtls_hello.h"
 #include "dtls/dtls_identity_priv.h"
 #include "dtls/dtls_record.h"
-#include "base/secret.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,21 +164,16 @@ enum verdict { STATELESS_ANSWERED, STATELESS_PROVEN, STATELESS_REFUSED };
 static enum verdict stateless_try(struct dtls_listener *l, uint64_t generation, const void *peer, size_t peer_len,
 				  const struct dtls_hello_result *hello)
 {
-	uint8_t secret[DTLS_COOKIE_SECRET], address[PEER_MAX];
-	int r = WOLFSSL_FATAL_ERROR;
+	int r;
 
 	if (l->scratch == NULL && scratch_renew(l) < 0)
 		return STATELESS_REFUSED;
-	if (dtls_cookie_secret(l->cookie, generation, secret) < 0)
+	if (dtls_cookie_use(l->cookie, generation, l->scratch, peer, peer_len) < 0)
 		return STATELESS_REFUSED;
-	memcpy(address, peer, peer_len);
 	l->in = hello->pass;
 	l->in_len = hello->pass_len;
-	if (wolfSSL_DTLS_SetCookieSecret(l->scratch, secret, sizeof(secret)) == 0 &&
-	    wolfSSL_dtls_set_peer(l->scratch, address, (unsigned)peer_len) == WOLFSSL_SUCCESS)
-		r = wolfDTLS_accept_stateless(l->scratch);
+	r = wolfDTLS_accept_stateless(l->scratch);
 	l->in = NULL;
-	secret_wipe(secret, sizeof(secret));
 	if (r == WOLFSSL_FAILURE)
 		return STATELESS_ANSWERED;
 	scratch_renew(l); // it has taken the hello up, or stumbled over it

@@ -41,3 +41,32 @@ static inline int dtls_record_read(struct dtls_record *r, const uint8_t *p, size
 	r->body = p + DTLS_RECORD_HEADER;
 	return r->len <= len - DTLS_RECORD_HEADER ? (int)(DTLS_RECORD_HEADER + r->len) : -1;
 }
+
+// A handshake message, or a piece of one (RFC 6347 section 4.2.2).
+struct dtls_fragment {
+	uint8_t type;
+	uint16_t msg_seq;
+	uint32_t length, offset, len; // of the message, where in it, how much
+	const uint8_t *bytes;
+};
+
+static inline uint32_t dtls_read24(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+}
+
+// Reads the piece at p in a record's body. Its size with header, or negative.
+static inline int dtls_fragment_read(struct dtls_fragment *f, const uint8_t *p, size_t len)
+{
+	if (len < DTLS_HANDSHAKE_HEADER)
+		return -1;
+	f->type = p[0];
+	f->length = dtls_read24(p + 1);
+	f->msg_seq = (uint16_t)(p[4] << 8 | p[5]);
+	f->offset = dtls_read24(p + 6);
+	f->len = dtls_read24(p + 9);
+	f->bytes = p + DTLS_HANDSHAKE_HEADER;
+	if (f->len > len - DTLS_HANDSHAKE_HEADER || f->offset > f->length || f->len > f->length - f->offset)
+		return -1;
+	return (int)(DTLS_HANDSHAKE_HEADER + f->len);
+}

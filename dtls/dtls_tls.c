@@ -89,28 +89,6 @@ static int on_verify(int preverified, WOLFSSL_X509_STORE_CTX *store)
 	return 1;
 }
 
-static int tls_set_cookie(struct dtls_endpoint *ep, const struct dtls_endpoint_config *config)
-{
-	uint64_t generation = config->cookie_generation;
-	uint8_t secret[DTLS_COOKIE_SECRET];
-	union {
-		const void *in;
-		void *out;
-	} peer = { .in = config->peer }; // the library copies it, and says so without const
-	int err;
-
-	if (generation == 0)
-		generation = dtls_cookie_generation(config->cookie);
-	err = dtls_cookie_secret(config->cookie, generation, secret);
-	if (err < 0)
-		return err;
-	if (wolfSSL_DTLS_SetCookieSecret(ep->ssl, secret, sizeof(secret)) != 0 ||
-	    wolfSSL_dtls_set_peer(ep->ssl, peer.out, (unsigned)config->peer_len) != WOLFSSL_SUCCESS)
-		err = -ENOMEM;
-	secret_wipe(secret, sizeof(secret));
-	return err;
-}
-
 static int tls_set_profiles(struct dtls_endpoint *ep, const uint16_t *ids)
 {
 	char list[256] = "";
@@ -126,6 +104,26 @@ static int tls_set_profiles(struct dtls_endpoint *ep, const uint16_t *ids)
 		p = stpcpy(p, profile->library_name); // at most DTLS_PROFILES_MAX names of 23 characters
 	}
 	return wolfSSL_set_tlsext_use_srtp(ep->ssl, list) == 0 ? 0 : -EINVAL; // 0 is success here since 5.9
+}
+
+// The cookie was good; the hello is read in full next. Not earlier: with a profile set the library asks for no DTLS 1.2 cookie.
+static int on_good_hello(WOLFSSL *ssl, void *ctx)
+{
+	struct dtls_endpoint *ep = ctx;
+
+	return tls_set_profiles(ep, (const uint16_t[]){ ep->chosen, 0 }) == 0 ? 0 : -1;
+}
+
+// A cookie is asked for, and only then does the hello count.
+static int tls_set_cookie(struct dtls_endpoint *ep, const struct dtls_endpoint_config *config)
+{
+	uint64_t generation = config->cookie_generation;
+
+	if (generation == 0)
+		generation = dtls_cookie_generation(config->cookie);
+	wolfSSL_set_tlsext_use_srtp(ep->ssl, ""); // until on_good_hello()
+	wolfDTLS_SetChGoodCb(ep->ssl, on_good_hello, ep);
+	return dtls_cookie_use(config->cookie, generation, ep->ssl, config->peer, config->peer_len);
 }
 
 // As client we offer classical groups unless told: a post-quantum key share does not fit the first datagram below an MTU of
@@ -169,7 +167,6 @@ int dtls_tls_open(struct dtls_endpoint *ep, const struct dtls_endpoint_config *c
 		return err;
 	if (config->cookie != NULL)
 		return tls_set_cookie(ep, config);
-	// The address is proven. DTLS 1.2 still costs its HelloVerifyRequest: the library cannot do without.
 	if (config->max_version != DTLS_VERSION_1_2 && wolfSSL_disable_hrr_cookie(ep->ssl) != WOLFSSL_SUCCESS)
 		return -EIO;
 	return 0;
@@ -292,6 +289,14 @@ void dtls_tls_acknowledge(struct dtls_endpoint *ep)
 	got_timeout(ep);
 }
 
+uint32_t dtls_tls_refused(const struct dtls_endpoint *ep)
+{
+	word32 mac = 0, replay = 0;
+
+	wolfSSL_dtls_get_drop_stats(ep->ssl, &mac, &replay);
+	return mac + replay;
+}
+
 bool dtls_tls_wants_ack(const struct dtls_endpoint *ep)
 {
 	return wolfSSL_dtls13_use_quick_timeout(ep->ssl) != 0;
@@ -304,7 +309,8 @@ bool dtls_tls_hello_taken(const struct dtls_endpoint *ep)
 
 int dtls_tls_choose_profile(struct dtls_endpoint *ep, uint16_t profile)
 {
-	return tls_set_profiles(ep, (const uint16_t[]){ profile, 0 });
+	ep->chosen = profile;
+	return ep->address_proven ? tls_set_profiles(ep, (const uint16_t[]){ profile, 0 }) : 0;
 }
 
 // RFC 5764 section 4.2: client key, server key, client salt, server salt.
