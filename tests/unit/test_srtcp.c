@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// test_srtcp.c - SRTCP of every suite: there and back, tampering, replay, plain text refused, indices over a restart.
+#include "mediarelay/srtcp.h"
+#include "base/secret.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define REPORT_LEN 52 // SR with one report block
+
+struct pair {
+	struct srtp_master master;
+	struct srtcp *tx, *rx;
+};
+
+static void report(uint8_t *packet, uint32_t ssrc)
+{
+	uint32_t word = htonl(ssrc);
+
+	for (size_t i = 0; i < REPORT_LEN; i++)
+		packet[i] = (uint8_t)i;
+	packet[0] = 0x81;
+	packet[1] = 200;
+	packet[2] = 0;
+	packet[3] = REPORT_LEN / 4 - 1;
+	memcpy(packet + 4, &word, 4);
+}
+
+static struct pair pair_open(enum srtp_suite suite)
+{
+	struct pair p = { .master.suite = suite };
+
+	secret_random(p.master.key, sizeof(p.master.key));
+	secret_random(p.master.salt, sizeof(p.master.salt));
+	assert_int_equal(srtcp_open(&p.tx, &p.master, SRTCP_SEND), 0);
+	assert_int_equal(srtcp_open(&p.rx, &p.master, SRTCP_RECEIVE), 0);
+	return p;
+}
+
+static void pair_close(struct pair *p)
+{
+	srtcp_close(p->tx);
+	srtcp_close(p->rx);
+}
+
+static size_t sealed(struct pair *p, uint8_t *packet, uint32_t ssrc)
+{
+	size_t len = REPORT_LEN;
+
+	report(packet, ssrc);
+	assert_int_equal(srtcp_protect(p->tx, packet, &len, REPORT_LEN + SRTCP_TRAILER_MAX), 0);
+	return len;
+}
+
+static void test_every_suite(void **state)
+{
+	(void)state;
+	for (int suite = 1; suite < SRTP_SUITE_COUNT; suite++) {
+		uint8_t packet[REPORT_LEN + SRTCP_TRAILER_MAX], copy[sizeof(packet)], clear[REPORT_LEN];
+		struct pair p = pair_open((enum srtp_suite)suite);
+		size_t len = sealed(&p, packet, 7), again;
+
+		report(clear, 7);
+		assert_int_equal(len, REPORT_LEN + 4 + srtp_suite_info((enum srtp_suite)suite)->rtcp_tag_len);
+		assert_memory_equal(packet, clear, 8);
+		assert_memory_not_equal(packet + 8, clear + 8, REPORT_LEN - 8);
+		for (size_t bit = 0; bit < 8 * len; bit += 5) { // any flipped bit is refused, and binds nothing
+			struct srtcp_marks marks;
+
+			memcpy(copy, packet, len);
+			copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			again = len;
+			assert_int_not_equal(srtcp_unprotect(p.rx, copy, &again), 0);
+			srtcp_save(p.rx, &marks);
+			assert_int_equal(marks.n, 0);
+		}
+		memcpy(copy, packet, len);
+		again = len;
+		assert_int_equal(srtcp_unprotect(p.rx, copy, &again), 0);
+		assert_int_equal(again, REPORT_LEN);
+		assert_memory_equal(copy, clear, REPORT_LEN);
+		again = len;
+		assert_int_equal(srtcp_unprotect(p.rx, packet, &again), -EALREADY);
+		pair_close(&p);
+	}
+}
+
+static void test_plain_is_refused(void **state)
+{
+	uint8_t packet[REPORT_LEN + SRTCP_TRAILER_MAX];
+	struct pair p = pair_open(SRTP_AES_CM_128_HMAC_SHA1_80);
+	size_t len = sealed(&p, packet, 7);
+
+	(void)state;
+	packet[REPORT_LEN] &= 0x7f; // E = 0: "authenticated only" was never negotiated
+	assert_int_equal(srtcp_unprotect(p.rx, packet, &len), -EPERM);
+	len = 8;
+	report(packet, 7);
+	assert_int_equal(srtcp_unprotect(p.rx, packet, &len), -EBADMSG);
+	pair_close(&p);
+}
+
+static void test_every_short_length(void **state)
+{
+	struct pair p = pair_open(SRTP_AEAD_AES_128_GCM);
+	uint8_t packet[REPORT_LEN + SRTCP_TRAILER_MAX];
+	size_t whole = sealed(&p, packet, 7);
+
+	(void)state;
+	for (size_t n = 0; n < whole; n++) {
+		uint8_t *exact = malloc(n > 0 ? n : 1); // the sanitizer stands behind the last byte
+		size_t len = n;
+
+		memcpy(exact, packet, n);
+		assert_int_not_equal(srtcp_unprotect(p.rx, exact, &len), 0);
+		free(exact);
+	}
+	pair_close(&p);
+}
+
+static void test_bounds_of_protect(void **state)
+{
+	uint8_t packet[REPORT_LEN + SRTCP_TRAILER_MAX];
+	struct pair p = pair_open(SRTP_AES_CM_128_HMAC_SHA1_80);
+	size_t len = REPORT_LEN;
+
+	(void)state;
+	report(packet, 7);
+	assert_int_equal(srtcp_protect(p.tx, packet, &len, REPORT_LEN), -EMSGSIZE);
+	len = 7;
+	assert_int_equal(srtcp_protect(p.tx, packet, &len, sizeof(packet)), -EBADMSG);
+	for (uint32_t ssrc = 1; ssrc <= SRTCP_SSRCS_MAX; ssrc++)
+		sealed(&p, packet, ssrc);
+	report(packet, SRTCP_SSRCS_MAX + 1);
+	len = REPORT_LEN;
+	assert_int_equal(srtcp_protect(p.tx, packet, &len, sizeof(packet)), -ENOSPC);
+	pair_close(&p);
+}
+
+static uint32_t index_of(const uint8_t *packet)
+{
+	uint32_t word;
+
+	memcpy(&word, packet + REPORT_LEN, 4);
+	return ntohl(word) & 0x7fffffff;
+}
+
+static void test_index_over_a_restart(void **state)
+{
+	uint8_t packet[REPORT_LEN + SRTCP_TRAILER_MAX];
+	struct pair p = pair_open(SRTP_AES_256_CM_HMAC_SHA1_80);
+	struct srtcp_marks marks;
+	uint32_t last = 0;
+
+	(void)state;
+	for (unsigned life = 0; life < 5; life++) {
+		for (unsigned i = 0; i < 3 * SRTCP_BLOCK / 2; i++) {
+			size_t len = sealed(&p, packet, 7);
+
+			assert_true(index_of(packet) > last);
+			last = index_of(packet);
+			if (srtcp_unsaved(p.tx))
+				srtcp_save(p.tx, &marks);
+			assert_true(marks.mark[0].index >= last); // saved before it leaves
+			assert_int_equal(srtcp_unprotect(p.rx, packet, &len), 0);
+		}
+		srtcp_close(p.tx); // dies with what the record holds
+		assert_int_equal(srtcp_open(&p.tx, &p.master, SRTCP_SEND), 0);
+		assert_int_equal(srtcp_restore(p.tx, &marks), 0);
+	}
+	srtcp_save(p.rx, &marks); // a receiver that comes back refuses what it had seen
+	srtcp_close(p.rx);
+	assert_int_equal(srtcp_open(&p.rx, &p.master, SRTCP_RECEIVE), 0);
+	assert_int_equal(srtcp_restore(p.rx, &marks), 0);
+	pair_close(&p);
+}
+
+static void test_receiver_restart_refuses_replay(void **state)
+{
+	uint8_t packet[REPORT_LEN + SRTCP_TRAILER_MAX], copy[sizeof(packet)];
+	struct pair p = pair_open(SRTP_AEAD_AES_256_GCM);
+	struct srtcp_marks marks;
+	size_t len = sealed(&p, packet, 7), again = len;
+
+	(void)state;
+	memcpy(copy, packet, len);
+	assert_int_equal(srtcp_unprotect(p.rx, copy, &again), 0);
+	srtcp_save(p.rx, &marks);
+	srtcp_close(p.rx);
+	assert_int_equal(srtcp_open(&p.rx, &p.master, SRTCP_RECEIVE), 0);
+	assert_int_equal(srtcp_restore(p.rx, &marks), 0);
+	assert_int_equal(srtcp_unprotect(p.rx, packet, &len), -EALREADY);
+	pair_close(&p);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return srtcp_setup();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_suite),
+		cmocka_unit_test(test_plain_is_refused),
+		cmocka_unit_test(test_every_short_length),
+		cmocka_unit_test(test_bounds_of_protect),
+		cmocka_unit_test(test_index_over_a_restart),
+		cmocka_unit_test(test_receiver_restart_refuses_replay),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
