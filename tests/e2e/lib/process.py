@@ -84,6 +84,21 @@ class Process:
 	def wait_for(self, regex, timeout=10, since=0):
 		return self.wait_until(re.compile(regex).search, timeout, regex, since)
 
+	def wait_bound(self, port, transport="udp", timeout=5):
+		"""Until something in the process's network namespace is bound to that port (its kernel table says so)."""
+		needle = re.compile(rf":{port:04X} [0-9A-F]+:0000 " + ("0A" if transport == "tcp" else "07"))
+		deadline = time.monotonic() + timeout
+		while time.monotonic() < deadline and self.alive():
+			for family in ("", "6"):
+				try:
+					with open(f"/proc/{self.pid}/net/{transport}{family}") as table:
+						if needle.search(table.read()):
+							return
+				except OSError:
+					pass
+			time.sleep(0.01)
+		raise Timeout(f"{self.name}: nothing bound {transport} {port} in {timeout} s\n{self.tail()}")
+
 	def tail_locked(self, n=40):
 		return "\n".join(f"  {self.name}| {line}" for _, _, line in self.lines[-n:])
 
