@@ -2,6 +2,7 @@
 // srtp_cm.c - AES-CM with HMAC-SHA1 (RFC 3711, 6188): all tags of a burst in one call, all ciphers in another.
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
 #include <assert.h>
+#include <emmintrin.h>
 #include <string.h>
 
 static const unsigned key_octets[SRTP_CM_SIZES] = { [SRTP_CM_128] = 16, [SRTP_CM_256] = 32 };
@@ -74,19 +75,15 @@ static void hash_run(struct srtp_engine *engine)
 static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned len)
 {
 	struct srtp_cm_list *list = &engine->cipher[key_size(op->key)];
-	uint64_t index = htobe64(op->index << 16);
+	__m128i salt = _mm_load_si128((const __m128i *)op->key->salt);
+	uint64_t high = htobe64(rtp_ssrc(op->packet));
+	uint64_t low = htobe64(op->index << 16);
 	uint8_t *iv = engine->iv[slot];
-	uint64_t half[2];
-	uint32_t ssrc;
 	IMB_JOB *job;
 
 	if (len == op->hdr_len)
 		return; // no payload
-	memcpy(half, op->key->salt, sizeof(half));
-	memcpy(&ssrc, op->packet + 8, sizeof(ssrc));
-	half[0] ^= (uint64_t)ssrc << 32; // octets 4 to 7, as they stand in the packet
-	half[1] ^= index;
-	memcpy(iv, half, sizeof(half));
+	_mm_store_si128((__m128i *)iv, _mm_xor_si128(salt, _mm_set_epi64x((long long)low, (long long)high)));
 	job = &list->jobs[list->n++];
 	job->enc_keys = op->key->cm.rounds;
 	job->dec_keys = op->key->cm.rounds;
@@ -125,7 +122,7 @@ static void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, unsigned 
 	if (srtp_index_check(op) != SRTP_OK)
 		return;
 	len = op->len - op->key->tag_len;
-	memcpy(engine->tag[slot], op->packet + len, op->key->tag_len);
+	srtp_tag_copy(engine->tag[slot], op->packet + len, op->key->tag_len);
 	hash_add(engine, op, slot, len);
 	engine->hashed[slot] = true;
 }
@@ -135,10 +132,10 @@ static void rx_again(struct srtp_engine *engine, struct srtp_op *op, unsigned sl
 {
 	unsigned len = op->len - op->key->tag_len;
 
-	memcpy(engine->tag[slot], op->packet + len, op->key->tag_len);
+	srtp_tag_copy(engine->tag[slot], op->packet + len, op->key->tag_len);
 	hash_add(engine, op, slot, len);
 	hash_run(engine);
-	memcpy(op->packet + len, engine->tag[slot], op->key->tag_len);
+	srtp_tag_copy(op->packet + len, engine->tag[slot], op->key->tag_len);
 }
 
 // As if the packet had come alone: its index now, its window now, its tag.
@@ -195,7 +192,7 @@ void srtp_cm_protect(struct srtp_engine *engine, struct srtp_op **ops, unsigned 
 	for (unsigned i = 0; i < n; i++) {
 		if (ops[i]->result != SRTP_OK)
 			continue;
-		memcpy(ops[i]->packet + ops[i]->len, engine->digest[i], ops[i]->key->tag_len);
+		srtp_tag_copy(ops[i]->packet + ops[i]->len, engine->digest[i], ops[i]->key->tag_len);
 		ops[i]->len += ops[i]->key->tag_len;
 	}
 }
