@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dp_stats.c - reading the records: one transport's figures, and a walk over all that are published.
+#include "dataplane/client/dp_client_priv.h"
+#include <errno.h>
+#include <string.h>
+
+static const struct dp_stream *stream_of(const struct dp_client *dp, uint32_t stream, uint32_t owner)
+{
+	if (stream >= dp->map.n_streams || dp->map.streams[stream].owner != owner)
+		return NULL;
+	return &dp->map.streams[stream];
+}
+
+// RFC 3550 A.3. The fields are read while the worker writes them: off by a packet at most.
+static uint64_t stream_lost(const struct dp_stream *st)
+{
+	uint64_t received = dp_counter(&st->received);
+	uint64_t expected = dp_counter(&st->highest_index) - dp_counter(&st->first_index) + 1;
+
+	return received == 0 || expected < received ? 0 : expected - received;
+}
+
+static void streams_sum(const struct dp_client *dp, const struct dp_transport *tp, uint32_t index,
+			struct dp_stats *stats)
+{
+	const struct dp_stream *newest = stream_of(dp, tp->counters.newest_stream, index);
+
+	for (unsigned e = 0; e < DP_RX_EPOCHS; e++) {
+		for (unsigned i = 0; i < DP_RX_SSRCS; i++) {
+			const struct dp_stream *st = stream_of(dp, tp->rx_ssrcs[e][i].stream, index);
+
+			if (st != NULL)
+				stats->lost += stream_lost(st);
+		}
+	}
+	if (newest != NULL)
+		stats->jitter_us = newest->jitter_ns16 / 16 / 1000;
+}
+
+int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats)
+{
+	const struct dp_counters *c;
+	const struct dp_transport *tp;
+
+	if (ref.index >= dp->map.n_transports)
+		return -ENOENT;
+	tp = &dp->map.transports[ref.index];
+	if (tp->generation != ref.generation || tp->state == DP_STATE_FREE)
+		return -ENOENT;
+	c = &tp->counters;
+	*stats = (struct dp_stats){
+		.rx_packets = dp_counter(&c->rx_packets),
+		.rx_octets = dp_counter(&c->rx_octets),
+		.tx_packets = dp_counter(&c->tx_packets),
+		.tx_octets = dp_counter(&c->tx_octets),
+		.lost = dp_counter(&c->lost_before),
+		.rx_ssrc = c->rx_ssrc,
+		.tx_ssrc = c->tx_ssrc,
+		.last_rx = dp_counter(&c->last_rx),
+		.last_tx = dp_counter(&c->last_tx),
+	};
+	for (unsigned i = 0; i < RELAY_DROP_COUNT; i++)
+		stats->drops[i] = dp_counter(&c->drops[i]);
+	streams_sum(dp, tp, ref.index, stats);
+	return tp->generation == ref.generation ? 0 : -ENOENT;
+}
+
+static void found_from(struct dp_found *f, uint32_t index, const struct dp_transport *tp)
+{
+	const struct dp_key_slot *rx = &tp->rx_keys[tp->rx_newest];
+
+	*f = (struct dp_found){
+		.transport = { .index = index, .generation = tp->generation },
+		.conf = {
+			.network = tp->network,
+			.worker = tp->worker,
+			.local = tp->local,
+			.mode = tp->mode,
+			.session = tp->session,
+			.owner_tag = tp->owner_tag,
+		},
+		.security = tp->security,
+		.path = tp->path,
+		.rx_epoch = rx->key == DP_NONE ? 0 : rx->epoch,
+		.tx_epoch = tp->tx_key.key == DP_NONE ? 0 : tp->tx_key.epoch,
+		.n_edges = tp->n_edges,
+	};
+	memcpy(f->edges, tp->edges, sizeof(f->edges));
+}
+
+void dp_client_walk(struct dp_client *dp, void (*found)(void *ctx, const struct dp_found *f), void *ctx)
+{
+	for (uint32_t i = 0; i < dp->map.n_transports; i++) {
+		struct dp_transport copy;
+		struct dp_found f;
+
+		if (!dp_transport_read(&dp->map.transports[i], &copy) || copy.state != DP_STATE_PUBLISHED)
+			continue;
+		found_from(&f, i, &copy);
+		found(ctx, &f);
+	}
+}

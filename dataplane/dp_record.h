@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dp_record.h - the media region: what the relay and control share, and all that the relay needs to go on after a crash.
+//
+// The supervisor makes and formats it (dp_region_size(), dp_region_format()); relay and control map it (dp_map_open()).
+// No pointers inside: references are index and generation. Who writes what:
+//   header        supervisor at format; `relay_*` fields the relay, `control_boot` control
+//   command rings control -> one worker each. The relay acts, then moves on: a command that a crash interrupts is
+//                 applied again, so all of them are idempotent.
+//   punt rings    one worker -> control, three classes each; event rings: workers and the keeper -> control
+//   transports, keys, streams: the relay alone. Each belongs to one worker; control reads without locks
+#pragma once
+#include "base/byte_ring.h"
+#include "base/region.h"
+#include "dataplane/client/dp_client.h"
+#include "dataplane/dp_config.h"
+#include "dataplane/worker/srtp/srtp_record.h"
+#include <stdalign.h>
+#include <stdatomic.h>
+
+#define DP_REGION_MAGIC UINT64_C(0x53414c4c59504f52)
+#define DP_REGION_VERSION 1
+#define DP_LINE 64
+
+#define DP_RX_EPOCHS 2 // the newest, and the one before it during the overlap of a key change
+#define DP_RX_SSRCS 16
+#define DP_TX_SSRCS 32 // more than rx: under a live key none is ever forgotten, since its index must not be used again
+#define DP_NONE UINT32_MAX
+
+enum dp_punt_class { DP_CLASS_RTCP, DP_CLASS_PROVEN, DP_CLASS_UNPROVEN, DP_CLASSES };
+
+// Which part of a datagram's way a transport is in. REMOVING: nothing is left but the event that says so.
+enum dp_transport_state { DP_STATE_FREE = 0, DP_STATE_PUBLISHED, DP_STATE_REMOVING };
+
+struct dp_counters { // worker: wo (relaxed), control: ro
+	uint64_t rx_packets, rx_octets;
+	uint64_t tx_packets, tx_octets;
+	uint64_t lost_before; // of streams that were forgotten
+	mono_ns last_rx, last_tx;
+	uint32_t rx_ssrc, tx_ssrc;
+	uint32_t newest_stream; // the rx stream that packet belonged to; DP_NONE: none
+	uint32_t zero;
+	uint64_t drops[RELAY_DROP_COUNT];
+};
+
+struct dp_key_slot {
+	uint32_t key; // index of keys[], DP_NONE: empty
+	uint32_t epoch;
+	uint32_t roc; // streams of this key begin with it
+};
+
+struct dp_ssrc_slot {
+	uint32_t ssrc;
+	uint32_t stream; // index of streams[], DP_NONE: empty
+};
+
+// One local media port.
+struct dp_transport {
+	// The immutable half: changed by commands only, `sequence` odd meanwhile.
+	alignas(DP_LINE) _Atomic uint32_t sequence;
+	uint32_t generation;
+	uint8_t state;     // enum dp_transport_state
+	uint8_t mode;      // enum dp_mode
+	uint8_t security;  // enum dp_security; 0: not said yet, no media passes
+	uint8_t n_edges;
+	uint16_t worker;
+	uint16_t network;
+	struct dp_path path;
+	uint32_t path_serial; // grows with each path; what the keeper resolved carries it
+	struct inet_endpoint local;
+	struct dp_edge edges[DP_EDGES_MAX];
+	uint32_t session, owner_tag;
+	// The mutable half: the worker's alone.
+	uint32_t rx_newest; // which of the two; one store changes over
+	struct dp_key_slot rx_keys[DP_RX_EPOCHS];
+	struct dp_key_slot tx_key;
+	uint32_t rx_epoch_floor, tx_epoch_floor; // epochs below were retired or replaced and do not come back
+	mono_ns source_reported;                 // rate limit of DP_EVENT_SOURCE
+	mono_ns retries_since;                   // rate limit of second and third tag checks
+	uint32_t retries;
+	struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
+	struct dp_ssrc_slot tx_ssrcs[DP_TX_SSRCS];
+	alignas(DP_LINE) struct dp_counters counters;
+};
+
+// One SSRC on one transport in one direction, under one key. Reception statistics: RFC 3550 A.1, A.3, A.8.
+struct dp_stream {
+	struct srtp_stream srtp;
+	alignas(DP_LINE) uint32_t owner; // transport index; DP_NONE: free
+	uint32_t ssrc;
+	uint64_t received;      // packets, duplicates included
+	uint64_t first_index;   // extended sequence number of the first
+	uint64_t highest_index; // and the highest so far
+	mono_ns first_time, last_time;
+	uint32_t first_rtp, last_rtp; // RTP timestamps
+	uint32_t clock_hz;            // assumed from the pace; 0: not known yet
+	uint32_t jitter_ns16;         // RFC 3550 A.8: 16 times the jitter, in ns
+};
+
+struct dp_worker_record { // worker: wo (relaxed)
+	alignas(DP_LINE) _Atomic uint64_t heartbeat; // mono_ns
+	uint64_t rx_packets[DP_PORTS_MAX], tx_packets[DP_PORTS_MAX];
+	uint64_t punts[DP_CLASSES];
+	uint64_t commands, sleeps, bursts;
+	uint64_t ignored; // frames for other addresses, on ports that see them
+	uint64_t drops[RELAY_DROP_COUNT];
+};
+
+struct dp_region_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_size; // sizeof(struct dp_region_header)
+	uint64_t size;        // of the region in use
+	struct dp_config config;
+	_Atomic uint64_t relay_boot;   // grows with every start of the relay
+	_Atomic uint64_t relay_alive;  // mono_ns, newest heartbeat of any worker
+	_Atomic uint32_t control_boot; // grows with every start of control; part of each generation
+};
+
+// Everything above, found. Private to a process; offsets are computed from the configuration, not read from the region.
+struct dp_map {
+	struct region region;
+	struct dp_config config; // private copy
+	struct dp_region_header *header;
+	void *commands[DP_WORKERS_MAX];
+	void *punts[DP_WORKERS_MAX][DP_CLASSES];
+	void *events[DP_WORKERS_MAX + 1]; // the last is the keeper's: events[n_workers]
+	struct dp_worker_record *workers;
+	struct dp_transport *transports;
+	struct srtp_key *keys;
+	struct dp_stream *streams;
+	uint32_t n_transports, n_keys, n_streams;
+};
+
+#define DP_COMMAND_RING (256u << 10)
+#define DP_EVENT_RING (64u << 10)
+extern const size_t dp_punt_ring[DP_CLASSES]; // capacities
+
+size_t dp_region_size(const struct dp_config *config); // 0: configuration is out of bounds
+int dp_region_format(void *base, size_t size, const struct dp_config *config);
+int dp_map_open(struct dp_map *map, int region_fd); // -EPROTO: not our layout
+void dp_map_close(struct dp_map *map);
+
+enum dp_command_kind {
+	DP_COMMAND_PUBLISH = 1,
+	DP_COMMAND_SECURE,
+	DP_COMMAND_PATH,
+	DP_COMMAND_KEYS,
+	DP_COMMAND_RETIRE,
+	DP_COMMAND_EDGES,
+	DP_COMMAND_REMOVE,
+	DP_COMMAND_SEND,
+};
+
+struct dp_command { // message of a command ring; SEND: the datagram follows
+	uint32_t kind;
+	struct dp_ref transport;
+	union {
+		struct dp_transport_conf publish;
+		uint32_t secure; // enum dp_security
+		struct dp_path path;
+		struct dp_keys keys;
+		struct {
+			uint32_t direction, below_epoch;
+		} retire;
+		struct {
+			uint32_t n;
+			struct dp_edge list[DP_EDGES_MAX];
+		} edges;
+		struct inet_endpoint send_to;
+	};
+};
+
+struct dp_punt_head { // message of a punt ring; the datagram follows
+	struct dp_ref transport;
+	uint32_t kind; // enum dp_punt_kind
+	uint32_t proven;
+	struct inet_endpoint source;
+};
+
+// A consistent copy of the immutable half; false: the relay was just writing, each time.
+bool dp_transport_read(const struct dp_transport *tp, struct dp_transport *copy);
+
+static inline void dp_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t dp_counter(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// nexthop.c - birth, and the slots that workers read.
+#include "dataplane/worker/nexthop_priv.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+int nexthops_open(struct nexthops **nhp, const struct dp_map *map, const struct relay_table *table,
+		  struct dp_port *const ports[DP_PORTS_MAX], int control_event)
+{
+	struct nexthops *nh = calloc(1, sizeof(*nh));
+	uint32_t n = map->n_transports + NEXTHOP_QUERIES * map->config.n_workers;
+	int err = -ENOMEM;
+
+	if (nh == NULL)
+		return -ENOMEM;
+	nh->map = map;
+	nh->table = table;
+	nh->ports = ports;
+	nh->control_event = control_event;
+	nh->n_slots = n;
+	nh->n_words = (n + 63) / 64;
+	nh->n_buckets = 1024;
+	nh->resolve_all_at = MONO_NEVER;
+	nh->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	nh->slots = calloc(n, sizeof(*nh->slots));
+	nh->dirty = calloc(nh->n_words, sizeof(*nh->dirty));
+	nh->links = calloc(n, sizeof(*nh->links));
+	nh->neighbours = calloc(n, sizeof(*nh->neighbours));
+	nh->buckets = calloc(nh->n_buckets, sizeof(*nh->buckets));
+	nh->queries = calloc(n - map->n_transports, sizeof(*nh->queries));
+	if (nh->slots == NULL || nh->dirty == NULL || nh->links == NULL || nh->neighbours == NULL || nh->buckets == NULL ||
+	    nh->queries == NULL)
+		goto out;
+	if (nh->wake < 0) {
+		err = -errno;
+		goto out;
+	}
+	for (uint32_t i = 0; i < nh->n_buckets; i++)
+		nh->buckets[i] = DP_NONE;
+	for (uint32_t i = 0; i < n; i++) {
+		nh->links[i].neighbour = DP_NONE;
+		nh->neighbours[i].first = DP_NONE;
+		nh->neighbours[i].next_hash = i + 1 < n ? i + 1 : DP_NONE;
+	}
+	err = byte_ring_attach(&nh->events, map->events[map->config.n_workers], DP_EVENT_RING, BYTE_RING_PRODUCER);
+	if (err < 0)
+		goto out;
+	*nhp = nh;
+	nh = NULL;
+out:
+	nexthops_close(nh);
+	return err;
+}
+
+void nexthops_close(struct nexthops *nh)
+{
+	if (nh == NULL)
+		return;
+	nexthops_stop(nh);
+	rtnetlink_close(nh->rtnl);
+	if (nh->wake >= 0)
+		close(nh->wake);
+	free(nh->slots);
+	free(nh->dirty);
+	free(nh->links);
+	free(nh->neighbours);
+	free(nh->buckets);
+	free(nh->queries);
+	free(nh);
+}
+
+int nexthops_start(struct nexthops *nh)
+{
+	int err = rtnetlink_open(&nh->rtnl);
+
+	if (err < 0)
+		return err;
+	err = -pthread_create(&nh->thread, NULL, keeper_run, nh);
+	nh->running = err == 0;
+	return err;
+}
+
+void nexthops_stop(struct nexthops *nh)
+{
+	if (!nh->running)
+		return;
+	atomic_store(&nh->stop, true);
+	eventfd_write(nh->wake, 1);
+	pthread_join(nh->thread, NULL);
+	nh->running = false;
+}
+
+bool nexthop_get(const struct nexthops *nh, uint32_t transport, uint32_t path_serial, struct nexthop *out)
+{
+	const struct nexthop_slot *s = &nh->slots[transport];
+	uint64_t head = atomic_load_explicit(&s->head, memory_order_acquire), tail;
+
+	if (head >> 32 != path_serial || head == 0)
+		return false;
+	tail = atomic_load_explicit(&s->tail, memory_order_acquire);
+	if (atomic_load_explicit(&s->head, memory_order_relaxed) != head)
+		return false; // it is just being changed: this one packet is lost
+	out->kind = head >> 24 & 0xff;
+	out->port = head >> 16 & 0xff;
+	out->mtu = head & 0xffff;
+	out->vlan = (uint16_t)(tail >> 48);
+	memcpy(out->mac, &tail, sizeof(out->mac));
+	return out->kind != NEXTHOP_NONE;
+}
+
+static bool query_is(const struct nexthop_query *q, uint16_t network, const struct inet_addr *from,
+		     const struct inet_endpoint *to)
+{
+	return q->serial != 0 && q->network == network && inet_addr_equal(&q->from, from) &&
+	       inet_endpoint_equal(&q->to, to);
+}
+
+bool nexthop_get_for(struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to,
+		     struct nexthop *out, bool *wake)
+{
+	const struct dp_transport *tp = &nh->map->transports[transport];
+	struct nexthop_query *queries = &nh->queries[worker * NEXTHOP_QUERIES], *q;
+	uint32_t first = nh->map->n_transports + worker * NEXTHOP_QUERIES;
+	unsigned i;
+
+	if (inet_endpoint_equal(to, &tp->path.remote))
+		return nexthop_get(nh, transport, tp->path_serial, out);
+	for (i = 0; i < NEXTHOP_QUERIES; i++) {
+		if (query_is(&queries[i], tp->network, &tp->local.addr, to))
+			return nexthop_get(nh, first + i, queries[i].serial, out);
+	}
+	i = nh->next_query[worker]++ % NEXTHOP_QUERIES; // the oldest gives way
+	q = &queries[i];
+	atomic_store_explicit(&q->sequence, q->sequence + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	q->network = tp->network;
+	q->from = tp->local.addr;
+	q->to = *to;
+	q->serial = q->serial + 1 == 0 ? 1 : q->serial + 1;
+	atomic_store_explicit(&q->sequence, q->sequence + 1, memory_order_release);
+	nexthop_dirty(nh, first + i);
+	*wake = true;
+	return false;
+}
+
+void nexthop_set(struct nexthops *nh, uint32_t transport, uint32_t path_serial, const struct nexthop *hop)
+{
+	struct nexthop_slot *s = &nh->slots[transport];
+	uint64_t tail = 0;
+
+	memcpy(&tail, hop->mac, sizeof(hop->mac));
+	tail |= (uint64_t)hop->vlan << 48;
+	atomic_store_explicit(&s->head, 0, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&s->tail, tail, memory_order_relaxed);
+	if (hop->kind != NEXTHOP_NONE)
+		atomic_store_explicit(&s->head, (uint64_t)path_serial << 32 | (uint64_t)hop->kind << 24 |
+						(uint64_t)hop->port << 16 | hop->mtu, memory_order_release);
+}
+
+void nexthop_dirty(struct nexthops *nh, uint32_t transport)
+{
+	atomic_fetch_or(&nh->dirty[transport / 64], UINT64_C(1) << transport % 64);
+}
+
+void nexthop_wake(struct nexthops *nh)
+{
+	eventfd_write(nh->wake, 1);
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// nexthop_priv.h - the keeper's own: links of transports to neighbours. Its thread alone, but for slots and dirty bits.
+#pragma once
+#include "dataplane/worker/nexthop.h"
+#include "dataplane/worker/rtnetlink.h"
+#include <pthread.h>
+
+struct nexthop_slot { // keeper: wo, workers: ro
+	_Atomic uint64_t head; // path serial << 32 | kind << 24 | port << 16 | mtu; 0 while it changes
+	_Atomic uint64_t tail; // vlan << 48 | mac
+};
+
+#define NEXTHOP_QUERIES 64 // a worker
+
+// Where a datagram is to go that does not go to its transport's remote. Has a slot behind those of the transports.
+struct nexthop_query { // one worker: wo, keeper: ro
+	_Atomic uint32_t sequence; // odd while it changes
+	uint32_t serial;           // 0: unused
+	uint16_t network;
+	struct inet_addr from;
+	struct inet_endpoint to;
+};
+
+struct link { // of a transport or query
+	uint32_t path_serial; // resolved for this path; 0: not linked
+	uint32_t next, prev;  // transports of the same neighbour; DP_NONE ends
+	uint32_t neighbour;   // DP_NONE: none
+	struct nexthop hop;   // all but the MAC
+	int told;             // cause of the last DP_EVENT_UNREACHABLE for this path; 0: none
+};
+
+struct neighbour {
+	struct inet_addr addr;
+	int ifindex;
+	bool resolved;
+	bool kept; // we asked the kernel to keep it fresh
+	uint8_t mac[6];
+	uint32_t first;      // transport; DP_NONE: entry is free
+	uint32_t next_hash;  // in its bucket, or of the free list
+};
+
+struct nexthops {
+	const struct dp_map *map;
+	const struct relay_table *table;
+	struct dp_port *const *ports;
+	struct nexthop_slot *slots;
+	_Atomic uint64_t *dirty; // a bit a transport
+	uint32_t n_slots, n_words;
+	struct nexthop_query *queries;
+	uint8_t next_query[DP_WORKERS_MAX];
+	int wake; // eventfd: dirty bits, or the end
+	int control_event;
+	_Atomic bool stop;
+	pthread_t thread;
+	bool running;
+	struct byte_ring events;
+	struct rtnetlink *rtnl;
+	struct link *links;
+	struct neighbour *neighbours;
+	uint32_t *buckets;
+	uint32_t n_buckets, free_neighbour;
+	mono_ns resolve_all_at; // MONO_NEVER: not due
+};
+
+// keeper.c
+void *keeper_run(void *arg);

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay.h - the relay's own objects: what all its threads share, and what each worker has for itself.
+#pragma once
+#include "dataplane/dp_record.h"
+#include "dataplane/worker/dp_port.h"
+#include "dataplane/worker/nexthop.h"
+#include "dataplane/worker/relay_table.h"
+#include "dataplane/worker/srtp/srtp_engine.h"
+#include <pthread.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#define RELAY_BURST 32
+#define RELAY_FAN (RELAY_BURST * 2) // packets out of one round of edges; a wider fan-out takes another round
+#define RELAY_HAIRPIN 256
+#define RELAY_SCRATCH (RELAY_BURST * DP_RX_EPOCHS)
+#define RELAY_HOPS 4                // times a packet may enter by a media address of ours
+#define RELAY_LOCAL UINT16_MAX      // mbuf port of a packet that came from inside
+
+// A datagram on its way. Lives in its worker's arrays for one burst.
+struct packet {
+	struct rte_mbuf *m;
+	struct dp_transport *tp; // where it came in; from the edges on: where it goes out
+	uint32_t index;          // of tp
+	uint8_t *bytes;          // UDP payload
+	uint16_t len;
+	uint16_t hdr_len;        // of RTP, with CSRCs and extension
+	uint16_t payload_len;    // of RTP, padding included
+	uint8_t family;
+	bool proven;             // from the path's remote
+	uint16_t source_port;
+	const uint8_t *source;   // address in the frame, valid until the headers are rewritten
+	struct dp_stream *stream;
+	uint64_t rtp_index;      // extended sequence number
+	struct nexthop hop;      // out
+};
+
+struct relay_tx { // frames for one port, sent once a burst
+	struct dp_queue *queue; // NULL: another worker has it
+	uint16_t n;
+	struct rte_mbuf *pkts[RELAY_FAN * 2];
+};
+
+struct scratch_stream { // an SSRC not bound yet: its state until the tag of one of its packets was good
+	struct dp_transport *tp;
+	unsigned epoch;
+	struct dp_stream *bound;
+	struct srtp_stream state;
+};
+
+#define RELAY_WAITING 64
+#define RELAY_DATAGRAM 2048
+
+struct relay_waiting { // a datagram of control's whose next hop is being asked for
+	mono_ns until;
+	uint32_t index, generation;
+	struct inet_endpoint to;
+	uint16_t len; // 0: free
+	uint8_t bytes[RELAY_DATAGRAM];
+};
+
+struct relay;
+
+struct relay_worker {
+	struct relay *relay;
+	unsigned id;
+	pthread_t thread;
+	int wake; // eventfd, ours
+	mono_ns now;
+	struct dp_worker_record *record;
+	struct srtp_engine *engine;
+	struct byte_ring commands, punts[DP_CLASSES], events;
+	bool control_wants_wake;
+	bool keeper_wants_wake;
+	struct dp_queue *rx[DP_PORTS_MAX * 4]; // queues that this worker polls
+	unsigned n_rx;
+	struct relay_tx tx[DP_PORTS_MAX];
+	struct rte_ring *inbox; // from other workers: received here belongs there, or our queue is theirs to fill
+	struct packet in[RELAY_BURST];
+	struct packet out[RELAY_FAN];
+	struct srtp_op ops[RELAY_FAN];
+	struct scratch_stream scratch[RELAY_SCRATCH];
+	unsigned n_scratch;
+	struct rte_mbuf *hairpin[RELAY_HAIRPIN];
+	unsigned n_hairpin;
+	struct relay_waiting waiting[RELAY_WAITING];
+	unsigned n_waiting;
+	mono_ns waiting_next; // when to try them again
+	mono_ns idle_since;
+	uint32_t *free_streams, *free_keys; // stacks of indices of this worker's share
+	uint32_t n_free_streams, n_free_keys;
+	uint32_t *removing; // transports whose DP_EVENT_REMOVED is owed: a ring
+	uint32_t removing_head, removing_tail;
+};
+
+struct relay {
+	struct dp_map map;
+	struct relay_table *table;
+	struct nexthops *hops;
+	struct rte_mempool *pool;
+	struct dp_port *ports[DP_PORTS_MAX];
+	struct relay_worker *workers[DP_WORKERS_MAX];
+	int control_event;
+	_Atomic bool stop;
+};
+
+// relay_worker.c
+int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id);
+void relay_worker_close(struct relay_worker *w);
+int relay_worker_start(struct relay_worker *w); // its thread
+void relay_worker_join(struct relay_worker *w);
+unsigned relay_worker_round(struct relay_worker *w); // one turn of the loop; how much there was to do
+void relay_worker_wake(struct relay_worker *w);      // from any thread
+
+// relay_burst.c
+void relay_burst(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n);
+
+// relay_input.c: stages over in[]; each returns how many are left
+uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n);
+uint16_t stage_classify(struct relay_worker *w, uint16_t n);
+
+// relay_crypt.c
+uint16_t stage_unprotect(struct relay_worker *w, uint16_t n);
+uint16_t stage_accept(struct relay_worker *w, uint16_t n);
+uint16_t stage_protect(struct relay_worker *w, uint16_t n);
+
+// relay_output.c
+uint16_t stage_ready(struct relay_worker *w, uint16_t n);
+void stage_headers(struct relay_worker *w, uint16_t n);
+void relay_datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes, size_t len);
+void relay_waiting_retry(struct relay_worker *w);
+void relay_flush(struct relay_worker *w);
+
+// relay_command.c
+unsigned relay_commands(struct relay_worker *w);
+void relay_removals(struct relay_worker *w);
+
+// relay_punt.c
+void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind);
+void relay_source_event(struct relay_worker *w, const struct packet *p, bool authenticated);
+bool relay_event(struct relay_worker *w, const struct dp_event *event);
+void relay_wakes(struct relay_worker *w); // control and keeper, once a round
+
+// relay_stream.c
+int relay_pools_load(struct relay_worker *w); // what the records use is not free
+struct dp_stream *stream_bind(struct relay_worker *w, uint32_t index, struct dp_ssrc_slot *slots, unsigned n,
+			      uint32_t ssrc, bool evict);
+void stream_release(struct relay_worker *w, struct dp_transport *tp, struct dp_ssrc_slot *slot);
+void stream_account(struct dp_transport *tp, struct packet *p, mono_ns now);
+uint32_t key_take(struct relay_worker *w);
+void key_release(struct relay_worker *w, uint32_t key);
+
+// A packet ends here; tp NULL: it belongs to no transport.
+void relay_drop(struct relay_worker *w, struct dp_transport *tp, enum relay_drop reason, struct rte_mbuf *m);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_burst.c - a media packet's day, stage by stage over a burst. What leaves on the way leaves by a named drop.
+#include "dataplane/worker/relay.h"
+#include <string.h>
+#include "dataplane/worker/fastpath.h"
+
+// For the second and later edges of a stream: a packet of its own, since each leg encrypts in place.
+static struct rte_mbuf *copy_of(struct relay_worker *w, struct packet *p)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->relay->pool);
+	uint8_t *bytes = m == NULL ? NULL : (uint8_t *)rte_pktmbuf_append(m, p->len);
+
+	if (bytes == NULL) {
+		if (m != NULL)
+			rte_pktmbuf_free(m);
+		return NULL;
+	}
+	memcpy(bytes, p->bytes, p->len);
+	m->port = p->m->port;
+	m->vlan_tci = p->m->vlan_tci;
+	p->bytes = bytes;
+	return m;
+}
+
+static bool edge_leads(const struct relay_worker *w, const struct dp_edge *e)
+{
+	const struct dp_transport *to;
+
+	if (e->to.index >= w->relay->map.n_transports)
+		return false;
+	to = &w->relay->map.transports[e->to.index];
+	return to->state == DP_STATE_PUBLISHED && to->generation == e->to.generation && to->worker == w->id;
+}
+
+// Sends what is in out[] on its way.
+static void leave(struct relay_worker *w, uint16_t n)
+{
+	n = stage_ready(w, n);   // other leg secured, keyed, reachable?
+	n = stage_protect(w, n); // SRTP out
+	stage_headers(w, n);     // addresses, checksums, frame; to the ports
+}
+
+// Follows the edges of one packet; returns how many packets are in out[] now.
+static uint16_t follow(struct relay_worker *w, const struct packet *p, uint16_t n)
+{
+	enum relay_drop why = RELAY_DROP_NO_EDGE;
+	const struct dp_edge *last = NULL;
+	bool sent = false; // an open edge was found
+
+	for (unsigned e = 0; e <= p->tp->n_edges; e++) {
+		const struct dp_edge *edge = e < p->tp->n_edges ? &p->tp->edges[e] : NULL;
+		struct packet *out = &w->out[n];
+
+		if (edge != NULL && !edge_leads(w, edge))
+			continue;
+		if (edge != NULL && !edge->open) {
+			why = RELAY_DROP_GATE;
+			continue;
+		}
+		if (last != NULL) { // the packet itself goes by the last open edge, copies by those before
+			*out = *p;
+			out->index = last->to.index;
+			out->tp = &w->relay->map.transports[last->to.index];
+			if (edge != NULL) {
+				out->m = copy_of(w, out);
+				if (out->m == NULL)
+					relay_drop(w, out->tp, RELAY_DROP_NO_MBUF, NULL);
+			}
+			n += out->m != NULL;
+		}
+		last = edge;
+		sent |= edge != NULL;
+	}
+	if (!sent)
+		relay_drop(w, p->tp, why, p->m);
+	return n;
+}
+
+static void follow_all(struct relay_worker *w, uint16_t n)
+{
+	uint16_t out = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (out + DP_EDGES_MAX > RELAY_FAN) {
+			leave(w, out);
+			out = 0;
+		}
+		out = follow(w, &w->in[i], out);
+	}
+	leave(w, out);
+}
+
+void relay_burst(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
+{
+	n = stage_parse(w, frames, n); // frame -> datagram of a transport; the rest is NO_TRANSPORT, MALFORMED, ...
+	n = stage_classify(w, n);      // STUN, DTLS, RTCP leave here, to the punt rings
+	n = stage_unprotect(w, n);     // SRTP in; unauthenticated packets end here
+	n = stage_accept(w, n);        // plain: the leg's peer only; figures
+	follow_all(w, n);              // edges, fan-out, and out by the other legs
+}

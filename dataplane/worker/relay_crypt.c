@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_crypt.c - the secured stages: whole bursts to the SRTP engine, and the binding of SSRCs to streams.
+#include "dataplane/worker/relay.h"
+#include "dataplane/worker/srtp/rtp_header.h"
+#include "dataplane/worker/srtp/srtp_window.h"
+#include <string.h>
+#include "dataplane/worker/fastpath.h"
+
+// A packet is checked three times at most: newest key, the key before it, and another roll-over counter. How often the
+// second and third may happen is bounded for each transport, so that forged packets cost one check.
+#define RETRY_SPAN MONO_MS(100)
+#define RETRY_OLD_KEY 256 // in a span; real ones come while a key changes
+#define RETRY_ROC 8
+
+static const enum relay_drop drop_of[SRTP_RESULT_COUNT] = {
+	[SRTP_OK] = RELAY_OK,
+	[SRTP_SHORT] = RELAY_DROP_MALFORMED,
+	[SRTP_NO_ROOM] = RELAY_DROP_TOO_BIG,
+	[SRTP_NO_KEY] = RELAY_DROP_NOT_KEYED,
+	[SRTP_WRONG_SSRC] = RELAY_DROP_MALFORMED,
+	[SRTP_AUTH] = RELAY_DROP_AUTH,
+	[SRTP_REPLAY] = RELAY_DROP_REPLAY,
+	[SRTP_OLD] = RELAY_DROP_OLD,
+	[SRTP_TX_REPEAT] = RELAY_DROP_TX_REPEAT,
+	[SRTP_KEY_EXPIRED] = RELAY_DROP_KEY_EXPIRED,
+};
+
+static struct dp_stream *stream_find(struct relay_worker *w, const struct dp_ssrc_slot *slots, unsigned n, uint32_t ssrc)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (slots[i].ssrc == ssrc && slots[i].stream < w->relay->map.n_streams)
+			return &w->relay->map.streams[slots[i].stream];
+	}
+	return NULL;
+}
+
+// ---- in
+
+static struct srtp_stream *scratch_for(struct relay_worker *w, struct dp_transport *tp, unsigned epoch, uint32_t ssrc)
+{
+	struct scratch_stream *s;
+
+	for (unsigned i = 0; i < w->n_scratch; i++) {
+		s = &w->scratch[i];
+		if (s->tp == tp && s->epoch == epoch && s->state.ssrc == ssrc)
+			return &s->state;
+	}
+	s = &w->scratch[w->n_scratch++]; // one a packet and key at most
+	s->tp = tp;
+	s->epoch = epoch;
+	s->bound = NULL;
+	srtp_stream_init(&s->state, ssrc, tp->rx_keys[epoch].roc, w->relay->map.config.replay_window);
+	return &s->state;
+}
+
+static struct scratch_stream *scratch_of(struct relay_worker *w, struct srtp_stream *state)
+{
+	struct scratch_stream *s = (struct scratch_stream *)((uint8_t *)state - offsetof(struct scratch_stream, state));
+
+	return s >= w->scratch && s < w->scratch + RELAY_SCRATCH ? s : NULL;
+}
+
+static void op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, unsigned epoch)
+{
+	struct dp_transport *tp = p->tp;
+	uint32_t ssrc = rtp_ssrc(p->bytes);
+	struct dp_stream *st = stream_find(w, tp->rx_ssrcs[epoch], DP_RX_SSRCS, ssrc);
+
+	*op = (struct srtp_op){
+		.packet = p->bytes,
+		.len = p->len,
+		.hdr_len = p->hdr_len,
+		.key = &w->relay->map.keys[tp->rx_keys[epoch].key],
+		.stream = st != NULL ? &st->srtp : scratch_for(w, tp, epoch, ssrc),
+	};
+}
+
+// An authenticated packet of an SSRC without a stream binds one: RFC 3711 3.2.3 leaves to us when.
+static struct dp_stream *stream_of_op(struct relay_worker *w, const struct packet *p, struct srtp_op *op)
+{
+	struct scratch_stream *s = scratch_of(w, op->stream);
+
+	if (s == NULL)
+		return (struct dp_stream *)op->stream;
+	if (s->bound == NULL) {
+		s->bound = stream_bind(w, p->index, p->tp->rx_ssrcs[s->epoch], DP_RX_SSRCS, s->state.ssrc, true);
+		if (s->bound != NULL)
+			s->bound->srtp = s->state;
+	}
+	return s->bound;
+}
+
+static bool retry_allowed(struct relay_worker *w, struct dp_transport *tp, uint32_t limit)
+{
+	if (w->now > tp->retries_since + RETRY_SPAN) {
+		tp->retries_since = w->now;
+		tp->retries = 0;
+	}
+	return tp->retries++ < limit;
+}
+
+// The roll-over counter next to the one that was guessed: where the packet is if more than 2^15 were lost, or the first
+// ones after a wrap.
+static uint64_t other_index(const struct srtp_stream *s, uint64_t guess)
+{
+	if (s->started && guess > s->highest && guess >= 0x10000)
+		return guess - 0x10000;
+	return guess + 0x10000;
+}
+
+// Second and third tries for what did not verify: `again` names packets of in[] by their place in ops[].
+static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsigned n, struct srtp_op *again, uint16_t *at)
+{
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct dp_transport *tp = w->in[who[i]].tp;
+		unsigned old = (tp->rx_newest + 1) % DP_RX_EPOCHS;
+
+		if (w->ops[i].result != SRTP_AUTH || tp->rx_keys[old].key == DP_NONE ||
+		    !retry_allowed(w, tp, RETRY_OLD_KEY))
+			continue;
+		op_in(w, &again[m], &w->in[who[i]], old);
+		at[m++] = (uint16_t)i;
+	}
+	return m;
+}
+
+static unsigned gather_other_roc(struct relay_worker *w, const uint16_t *who, unsigned n, struct srtp_op *again,
+				 uint16_t *at)
+{
+	unsigned m = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct srtp_op *op = &w->ops[i];
+
+		if (op->result != SRTP_AUTH || !retry_allowed(w, w->in[who[i]].tp, RETRY_ROC))
+			continue;
+		again[m] = *op;
+		again[m].fixed_index = true;
+		again[m].index = other_index(op->stream, srtp_index_guess(op->stream, rtp_seq(op->packet)));
+		at[m++] = (uint16_t)i;
+	}
+	return m;
+}
+
+static void try_again(struct relay_worker *w, struct srtp_op *again, const uint16_t *at, unsigned m)
+{
+	if (m == 0)
+		return;
+	srtp_unprotect_burst(w->engine, again, m);
+	for (unsigned k = 0; k < m; k++) {
+		if (again[k].result != SRTP_AUTH)
+			w->ops[at[k]] = again[k];
+	}
+}
+
+static void unprotect(struct relay_worker *w, const uint16_t *who, unsigned n)
+{
+	struct srtp_op again[RELAY_BURST];
+	uint16_t at[RELAY_BURST];
+
+	w->n_scratch = 0;
+	for (unsigned i = 0; i < n; i++)
+		op_in(w, &w->ops[i], &w->in[who[i]], w->in[who[i]].tp->rx_newest);
+	srtp_unprotect_burst(w->engine, w->ops, n);
+	try_again(w, again, at, gather_old_key(w, who, n, again, at));
+	try_again(w, again, at, gather_other_roc(w, who, n, again, at));
+}
+
+static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struct srtp_op *op)
+{
+	enum relay_drop drop = drop_of[op->result];
+
+	if (drop != RELAY_OK)
+		return drop;
+	p->stream = stream_of_op(w, p, op);
+	p->len = op->len;
+	p->rtp_index = op->index;
+	return p->stream == NULL ? RELAY_DROP_SSRC_LIMIT : RELAY_OK;
+}
+
+static enum relay_drop ready_in(const struct dp_transport *tp)
+{
+	if (tp->security == DP_PLAIN)
+		return RELAY_OK;
+	if (tp->security != DP_SRTP || tp->rx_keys[tp->rx_newest].key == DP_NONE)
+		return RELAY_DROP_NOT_KEYED;
+	return RELAY_OK;
+}
+
+uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
+{
+	enum relay_drop drop[RELAY_BURST];
+	uint16_t who[RELAY_BURST], kept = 0;
+	unsigned secured = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		drop[i] = ready_in(w->in[i].tp);
+		if (drop[i] == RELAY_OK && w->in[i].tp->security == DP_SRTP)
+			who[secured++] = i;
+	}
+	if (secured > 0)
+		unprotect(w, who, secured);
+	for (unsigned k = 0; k < secured; k++)
+		drop[who[k]] = result_in(w, &w->in[who[k]], &w->ops[k]);
+	for (uint16_t i = 0; i < n; i++) {
+		if (drop[i] == RELAY_OK)
+			w->in[kept++] = w->in[i];
+		else
+			relay_drop(w, w->in[i].tp, drop[i], w->in[i].m);
+	}
+	return kept;
+}
+
+// ---- accepted or not
+
+// RFC 3550 A.1 in one line: the index nearest to the highest so far.
+static uint64_t plain_index(const struct dp_stream *st, uint16_t seq)
+{
+	if (st->received == 0)
+		return 0x10000 | seq; // one cycle below, for what was overtaken by the first
+	return st->highest_index + (uint64_t)(int64_t)(int16_t)(seq - (uint16_t)st->highest_index);
+}
+
+static enum relay_drop accept_plain(struct relay_worker *w, struct packet *p)
+{
+	struct dp_transport *tp = p->tp;
+	uint32_t ssrc = rtp_ssrc(p->bytes);
+
+	if (!p->proven) {
+		if (tp->path.learn)
+			relay_source_event(w, p, false);
+		return RELAY_DROP_WRONG_SOURCE;
+	}
+	p->stream = stream_find(w, tp->rx_ssrcs[0], DP_RX_SSRCS, ssrc);
+	if (p->stream == NULL)
+		p->stream = stream_bind(w, p->index, tp->rx_ssrcs[0], DP_RX_SSRCS, ssrc, true);
+	if (p->stream == NULL)
+		return RELAY_DROP_SSRC_LIMIT;
+	p->rtp_index = plain_index(p->stream, rtp_seq(p->bytes));
+	return RELAY_OK;
+}
+
+// Only what is accepted changes anything. Where the peer is, control decides: we say where its newest packet came from.
+uint16_t stage_accept(struct relay_worker *w, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct packet *p = &w->in[i];
+		enum relay_drop drop = RELAY_OK;
+
+		if (p->tp->security == DP_PLAIN)
+			drop = accept_plain(w, p);
+		else if (!p->proven && (p->stream->received == 0 || p->rtp_index > p->stream->highest_index))
+			relay_source_event(w, p, true);
+		if (drop != RELAY_OK) {
+			relay_drop(w, p->tp, drop, p->m);
+			continue;
+		}
+		p->payload_len = (uint16_t)(p->len - p->hdr_len);
+		stream_account(p->tp, p, w->now);
+		p->tp->counters.newest_stream = (uint32_t)(p->stream - w->relay->map.streams);
+		w->in[kept++] = *p;
+	}
+	return kept;
+}
+
+// ---- out
+
+// An SSRC that was never sent here starts with the key's first roll-over counter. Under a live key none is forgotten.
+static struct dp_stream *stream_out(struct relay_worker *w, struct packet *p, uint32_t ssrc)
+{
+	struct dp_transport *tp = p->tp;
+	struct dp_stream *st = stream_find(w, tp->tx_ssrcs, DP_TX_SSRCS, ssrc);
+
+	if (st != NULL)
+		return st;
+	st = stream_bind(w, p->index, tp->tx_ssrcs, DP_TX_SSRCS, ssrc, false);
+	if (st != NULL)
+		srtp_stream_init(&st->srtp, ssrc, tp->tx_key.roc, w->relay->map.config.replay_window);
+	return st;
+}
+
+static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct packet *p)
+{
+	struct dp_stream *st = stream_out(w, p, rtp_ssrc(p->bytes));
+
+	if (st == NULL)
+		return RELAY_DROP_SSRC_LIMIT;
+	*op = (struct srtp_op){
+		.packet = p->bytes,
+		.len = p->len,
+		.room = (uint16_t)((uint8_t *)p->m->buf_addr + p->m->buf_len - p->bytes),
+		.hdr_len = p->hdr_len,
+		.key = &w->relay->map.keys[p->tp->tx_key.key],
+		.stream = &st->srtp,
+	};
+	return RELAY_OK;
+}
+
+uint16_t stage_protect(struct relay_worker *w, uint16_t n)
+{
+	enum relay_drop drop[RELAY_FAN];
+	uint16_t who[RELAY_FAN], kept = 0;
+	unsigned secured = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		drop[i] = RELAY_OK;
+		if (w->out[i].tp->security != DP_SRTP)
+			continue;
+		drop[i] = op_out(w, &w->ops[secured], &w->out[i]);
+		if (drop[i] == RELAY_OK)
+			who[secured++] = i;
+	}
+	if (secured > 0)
+		srtp_protect_burst(w->engine, w->ops, secured);
+	for (unsigned k = 0; k < secured; k++) {
+		drop[who[k]] = drop_of[w->ops[k].result];
+		w->out[who[k]].len = w->ops[k].len;
+	}
+	for (uint16_t i = 0; i < n; i++) {
+		if (drop[i] == RELAY_OK)
+			w->out[kept++] = w->out[i];
+		else
+			relay_drop(w, w->out[i].tp, drop[i], w->out[i].m);
+	}
+	return kept;
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_input.c - from a frame to a datagram of a transport, and what kind it is.
+#include "dataplane/worker/relay.h"
+#include "dataplane/worker/srtp/rtp_header.h"
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/udp.h>
+#include <rte_ether.h>
+#include <string.h>
+#include "dataplane/worker/fastpath.h"
+
+#define VLAN_TAGS 2
+#define EXTENSIONS 4
+
+enum { NOT_OURS = RELAY_DROP_COUNT }; // no drop: a frame that the port shows us and that is Linux's affair
+
+struct place { // where a frame says it goes
+	uint16_t vlan;
+	uint8_t family;
+	const uint8_t *source, *destination;
+	const uint8_t *udp; // its header
+	uint16_t len;       // octets of UDP header and what follows, as IP says
+};
+
+static uint16_t be16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static bool ipv4_sum_good(const uint8_t *at, unsigned len)
+{
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < len; i += 2)
+		sum += be16(at + i);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum == 0xffff;
+}
+
+// RFC 791: version, header length, total length, fragmentation, protocol, checksum.
+static unsigned parse_ipv4(struct place *pl, const uint8_t *at, size_t len)
+{
+	unsigned hdr, total;
+
+	if (len < sizeof(struct iphdr) || at[0] >> 4 != 4)
+		return RELAY_DROP_MALFORMED;
+	hdr = (at[0] & 0x0f) * 4u;
+	total = be16(at + 2);
+	if (hdr < sizeof(struct iphdr) || total < hdr || total > len)
+		return RELAY_DROP_MALFORMED;
+	pl->family = INET_V4;
+	pl->source = at + 12;
+	pl->destination = at + 16;
+	if (at[9] != IPPROTO_UDP)
+		return NOT_OURS;
+	if ((be16(at + 6) & 0x3fff) != 0)
+		return RELAY_DROP_FRAGMENT;
+	if (!ipv4_sum_good(at, hdr))
+		return RELAY_DROP_CHECKSUM;
+	pl->udp = at + hdr;
+	pl->len = (uint16_t)(total - hdr);
+	return RELAY_OK;
+}
+
+// RFC 8200: payload length, then a bounded chain of extension headers.
+static unsigned parse_ipv6(struct place *pl, const uint8_t *at, size_t len)
+{
+	const uint8_t *end;
+	uint8_t next;
+
+	if (len < sizeof(struct ip6_hdr) || at[0] >> 4 != 6 || be16(at + 4) + sizeof(struct ip6_hdr) > len)
+		return RELAY_DROP_MALFORMED;
+	end = at + sizeof(struct ip6_hdr) + be16(at + 4);
+	pl->family = INET_V6;
+	pl->source = at + 8;
+	pl->destination = at + 24;
+	next = at[6];
+	at += sizeof(struct ip6_hdr);
+	for (unsigned i = 0; next != IPPROTO_UDP; i++) {
+		size_t size;
+
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    next != IPPROTO_FRAGMENT && next != IPPROTO_AH)
+			return NOT_OURS;
+		if (i == EXTENSIONS || end - at < 8)
+			return RELAY_DROP_MALFORMED;
+		size = (at[1] + 1u) * 8;
+		if (next == IPPROTO_FRAGMENT) {
+			if ((be16(at + 2) & 0xfff9) != 0)
+				return RELAY_DROP_FRAGMENT;
+			size = 8;
+		} else if (next == IPPROTO_AH) {
+			size = (at[1] + 2u) * 4;
+		}
+		if (size > (size_t)(end - at))
+			return RELAY_DROP_MALFORMED;
+		next = at[0];
+		at += size;
+	}
+	pl->udp = at;
+	pl->len = (uint16_t)(end - at);
+	return RELAY_OK;
+}
+
+static unsigned parse_frame(struct place *pl, const uint8_t *at, size_t len)
+{
+	uint16_t type;
+
+	if (len < RTE_ETHER_HDR_LEN)
+		return RELAY_DROP_MALFORMED;
+	if ((at[0] & 1) != 0)
+		return NOT_OURS; // to a group
+	type = be16(at + 12);
+	at += RTE_ETHER_HDR_LEN;
+	len -= RTE_ETHER_HDR_LEN;
+	pl->vlan = 0;
+	for (unsigned i = 0; i < VLAN_TAGS && (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ); i++) {
+		if (len < 4)
+			return RELAY_DROP_MALFORMED;
+		pl->vlan = be16(at) & 0xfff; // the inner one counts
+		type = be16(at + 2);
+		at += 4;
+		len -= 4;
+	}
+	if (type == RTE_ETHER_TYPE_IPV4)
+		return parse_ipv4(pl, at, len);
+	if (type == RTE_ETHER_TYPE_IPV6)
+		return parse_ipv6(pl, at, len);
+	return NOT_OURS;
+}
+
+// RFC 768: the length counts the header; IP may carry more than UDP says, not less.
+static unsigned parse_udp(struct packet *p, const struct place *pl)
+{
+	uint16_t len;
+
+	if (pl->len < sizeof(struct udphdr))
+		return RELAY_DROP_MALFORMED;
+	len = be16(pl->udp + 4);
+	if (len < sizeof(struct udphdr) || len > pl->len)
+		return RELAY_DROP_MALFORMED;
+	p->bytes = (uint8_t *)(uintptr_t)pl->udp + sizeof(struct udphdr);
+	p->len = (uint16_t)(len - sizeof(struct udphdr));
+	p->family = pl->family;
+	p->source = pl->source;
+	p->source_port = be16(pl->udp);
+	return RELAY_OK;
+}
+
+static bool from_remote(const struct packet *p, const struct inet_endpoint *remote)
+{
+	if (p->source_port != remote->port || p->family != remote->addr.family)
+		return false;
+	return memcmp(p->source, remote->addr.bytes, p->family == INET_V4 ? 4 : 16) == 0;
+}
+
+// Which transport; RELAY_OK with tp NULL: another worker's, and already on its way there.
+static unsigned find_transport(struct relay_worker *w, struct packet *p, const struct place *pl)
+{
+	const struct relay *r = w->relay;
+	_Atomic uint32_t *slot;
+	struct dp_transport *tp;
+	uint32_t entry;
+
+	slot = relay_table_find(r->table, p->m->port, pl->vlan, pl->family, pl->destination, be16(pl->udp + 2));
+	if (slot == NULL)
+		return NOT_OURS;
+	entry = atomic_load_explicit(slot, memory_order_acquire);
+	if (entry == 0 || entry > r->map.n_transports)
+		return RELAY_DROP_NO_TRANSPORT;
+	tp = &r->map.transports[entry - 1];
+	if (tp->worker != w->id) {
+		p->tp = NULL;
+		if (tp->worker >= r->map.config.n_workers ||
+		    rte_ring_mp_enqueue(r->workers[tp->worker]->inbox, p->m) != 0)
+			return RELAY_DROP_TX_FULL;
+		return RELAY_OK;
+	}
+	p->tp = tp;
+	p->index = entry - 1;
+	p->proven = from_remote(p, &tp->path.remote);
+	return RELAY_OK;
+}
+
+static unsigned parse(struct relay_worker *w, struct packet *p)
+{
+	struct place pl;
+	unsigned drop;
+
+	if (p->m->nb_segs > 1 && rte_pktmbuf_linearize(p->m) < 0)
+		return RELAY_DROP_MALFORMED;
+	drop = parse_frame(&pl, rte_pktmbuf_mtod(p->m, const uint8_t *), p->m->data_len);
+	if (drop == RELAY_OK)
+		drop = parse_udp(p, &pl);
+	if (drop != RELAY_OK)
+		return drop;
+	// Only where the port can tell: a neighbour on the same host sends partial checksums (veth).
+	if ((p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD)
+		return RELAY_DROP_CHECKSUM;
+	return find_transport(w, p, &pl);
+}
+
+uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct packet *p = &w->in[kept];
+		unsigned drop;
+
+		*p = (struct packet){ .m = frames[i] };
+		drop = parse(w, p);
+		if (drop == RELAY_OK) {
+			kept += p->tp != NULL;
+		} else if (drop == NOT_OURS) {
+			dp_count(&w->record->ignored, 1);
+			rte_pktmbuf_free(p->m);
+		} else {
+			relay_drop(w, NULL, drop, p->m);
+		}
+	}
+	return kept;
+}
+
+// RFC 7983 section 7, by the first byte; RFC 5761 section 4: on one port, types 64 to 95 (with the marker bit: 192 to
+// 223) are RTCP. On a port of RTCP alone (RFC 3550 11) all that looks like RTP is RTCP.
+static unsigned kind_of(const struct packet *p)
+{
+	uint8_t first, type;
+
+	if (p->len == 0)
+		return 0;
+	first = p->bytes[0];
+	if (first <= 3)
+		return DP_PUNT_STUN;
+	if (first >= 20 && first <= 63)
+		return DP_PUNT_DTLS;
+	if (first < 128 || first > 191 || p->len < 8)
+		return 0;
+	type = p->bytes[1] & 0x7f;
+	if (p->tp->mode == DP_MODE_RTCP || (type >= 64 && type <= 95))
+		return DP_PUNT_RTCP;
+	return UINT8_MAX; // RTP
+}
+
+// Plain RTCP from a stranger is no better than plain RTP from one. What is secured is for control to check.
+static bool punt_is_stray(const struct packet *p, unsigned kind)
+{
+	return kind == DP_PUNT_RTCP && p->tp->security == DP_PLAIN && !p->proven;
+}
+
+uint16_t stage_classify(struct relay_worker *w, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct packet *p = &w->in[i];
+		unsigned kind = kind_of(p);
+
+		if (kind == UINT8_MAX) {
+			p->hdr_len = rtp_header_len(p->bytes, p->len);
+			if (p->hdr_len != 0)
+				w->in[kept++] = *p;
+			else
+				relay_drop(w, p->tp, RELAY_DROP_MALFORMED, p->m);
+		} else if (kind == 0) {
+			relay_drop(w, p->tp, RELAY_DROP_UNKNOWN_KIND, p->m);
+		} else if (punt_is_stray(p, kind)) {
+			relay_drop(w, p->tp, RELAY_DROP_WRONG_SOURCE, p->m);
+		} else {
+			relay_punt(w, p, kind);
+		}
+	}
+	return kept;
+}

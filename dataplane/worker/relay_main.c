@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_main.c - sallyport-relay: the process that owns the ports. Started by the supervisor, which hands over descriptors
+// by number in the environment; ends on SIGTERM or when the supervisor is gone. All that it must remember is in the
+// media region, so a new one goes on where this one ended.
+#include "base/clock.h"
+#include "base/log.h"
+#include "dataplane/worker/memory.h"
+#include "dataplane/worker/privilege.h"
+#include "dataplane/worker/relay.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <rte_version.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TAG "relay"
+
+struct relay_process {
+	struct relay relay;
+	int region, event, supervisor, signals;
+	bool mapped;
+	unsigned n_started;
+	mono_ns last_alive; // of the relay before us; 0: we are the first
+};
+
+// ---- what the supervisor handed over
+
+static int env_fd(const char *name, bool needed)
+{
+	const char *text = getenv(name);
+	char *end;
+	long fd;
+
+	if (text == NULL) {
+		if (needed)
+			log_error(TAG, "descriptor missing", LOG_STR("variable", name));
+		return -1;
+	}
+	fd = strtol(text, &end, 10);
+	if (*end != '\0' || fd < 0 || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) {
+		log_error(TAG, "not a descriptor", LOG_STR("variable", name), LOG_STR("value", text));
+		return -1;
+	}
+	return (int)fd;
+}
+
+static void log_of_environment(void)
+{
+	const char *level = getenv("SALLYPORT_LOG_LEVEL"), *format = getenv("SALLYPORT_LOG_FORMAT");
+	static const char *const words[] = { "debug", "info", "warning", "error" };
+	enum log_level at = LOG_LEVEL_INFO;
+
+	for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (level != NULL && strcmp(level, words[i]) == 0)
+			at = (enum log_level)i;
+	}
+	log_setup(at, format != NULL && strcmp(format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT, "relay");
+}
+
+static int signals_open(struct relay_process *p)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return p->signals < 0 ? -errno : 0;
+}
+
+static int handed_over(struct relay_process *p)
+{
+	p->region = env_fd("SALLYPORT_MEDIA_REGION", true);
+	p->event = env_fd("SALLYPORT_RELAY_EVENT", true);
+	p->relay.control_event = env_fd("SALLYPORT_CONTROL_EVENT", true);
+	p->supervisor = env_fd("SALLYPORT_SUPERVISOR", false);
+	return p->region < 0 || p->event < 0 || p->relay.control_event < 0 ? -EINVAL : 0;
+}
+
+// ---- parts, in the order of their start
+
+static int part_region(struct relay_process *p)
+{
+	int err = dp_map_open(&p->relay.map, p->region);
+
+	if (err < 0)
+		return err;
+	p->mapped = true;
+	p->last_alive = atomic_load(&p->relay.map.header->relay_alive);
+	atomic_fetch_add(&p->relay.map.header->relay_boot, 1);
+	return 0;
+}
+
+static int part_privilege(struct relay_process *p)
+{
+	const struct dp_config *c = &p->relay.map.config;
+	int pinned = 0;
+
+	for (unsigned i = 0; i < c->n_workers; i++)
+		pinned |= c->worker_cpu[i] != UINT16_MAX;
+	return privilege_drop(pinned);
+}
+
+static int part_memory(struct relay_process *p)
+{
+	const struct dp_config *c = &p->relay.map.config;
+	char why[256] = "";
+	int err = memory_open(c, 4096u * (c->n_ports + c->n_workers) - 1, &p->relay.pool, why);
+
+	if (err < 0)
+		log_error(TAG, "packet memory", LOG_STR("why", why));
+	return err;
+}
+
+static void setting_write(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		log_warning(TAG, "kernel setting", LOG_STR("path", path), LOG_STR("value", value), LOG_ERRNO(-errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+// What we send into lo comes in as from outside with a source address of this very host: Linux must take it.
+static void loopback_settings(void)
+{
+	setting_write("/proc/sys/net/ipv4/conf/lo/accept_local", "1");
+	setting_write("/proc/sys/net/ipv4/conf/lo/route_localnet", "1");
+}
+
+static bool copy_needed(const struct dp_config *c)
+{
+	for (unsigned i = 0; i < c->n_ports; i++) {
+		if (c->ports[i].driver == DP_DRIVER_AF_XDP &&
+		    (c->ports[i].xdp_mode == DP_XDP_GENERIC || strcmp(c->ports[i].name, "lo") == 0))
+			return true;
+	}
+	return false;
+}
+
+static void ports_close(struct relay_process *p)
+{
+	for (unsigned i = 0; i < DP_PORTS_MAX; i++) {
+		dp_port_close(p->relay.ports[i]);
+		p->relay.ports[i] = NULL;
+	}
+}
+
+static int ports_open(struct relay_process *p, bool copy, char why[256])
+{
+	const struct dp_config *c = &p->relay.map.config;
+	int err = 0;
+
+	for (unsigned i = 0; i < c->n_ports && err == 0; i++) {
+		char name[32];
+		int map = -1;
+
+		snprintf(name, sizeof(name), "SALLYPORT_XSKMAP_%u", i);
+		if (c->ports[i].driver == DP_DRIVER_AF_XDP) {
+			map = env_fd(name, true);
+			if (map < 0)
+				return -EINVAL;
+		}
+		err = dp_port_open(&p->relay.ports[i], c, i, map, copy, p->relay.pool, why);
+		if (err == 0 && p->relay.ports[i]->loopback)
+			loopback_settings();
+		if (err == 0 && p->relay.ports[i]->n_queues < c->n_workers) {
+			snprintf(why, 256, "interface %s has %u queues for %u workers: ethtool -L %s combined %u, or fewer "
+				 "workers", c->ports[i].name, p->relay.ports[i]->n_queues, c->n_workers, c->ports[i].name,
+				 c->n_workers);
+			err = -ENXIO;
+		}
+	}
+	return err;
+}
+
+static int part_ports(struct relay_process *p)
+{
+	bool copy = copy_needed(&p->relay.map.config);
+	char why[256] = "";
+	int err = ports_open(p, copy, why);
+
+	if (err < 0 && !copy && err != -ENXIO && err != -E2BIG) {
+		ports_close(p); // one port does zero-copy and another cannot: all copy
+		err = ports_open(p, true, why);
+	}
+	if (err < 0)
+		log_error(TAG, "port cannot be opened", LOG_STR("why", why));
+	return err;
+}
+
+static int part_table(struct relay_process *p)
+{
+	return relay_table_open(&p->relay.table, &p->relay.map.config);
+}
+
+static int part_nexthops(struct relay_process *p)
+{
+	return nexthops_open(&p->relay.hops, &p->relay.map, p->relay.table, p->relay.ports, p->relay.control_event);
+}
+
+static int part_workers(struct relay_process *p)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < p->relay.map.config.n_workers && err == 0; i++)
+		err = relay_worker_open(&p->relay.workers[i], &p->relay, i);
+	return err;
+}
+
+static int part_threads(struct relay_process *p)
+{
+	struct dp_event back = { .kind = DP_EVENT_RELAY_BACK };
+	int err = nexthops_start(p->relay.hops);
+
+	if (err < 0)
+		return err;
+	if (p->last_alive != 0) {
+		mono_ns now = clock_now();
+
+		back.gap = now > p->last_alive ? now - p->last_alive : 0;
+		relay_event(p->relay.workers[0], &back); // its thread is not there yet
+		relay_wakes(p->relay.workers[0]);
+	}
+	for (unsigned i = 0; i < p->relay.map.config.n_workers && err == 0; i++) {
+		err = relay_worker_start(p->relay.workers[i]);
+		p->n_started += err == 0;
+	}
+	return err;
+}
+
+static const struct {
+	const char *name;
+	int (*start)(struct relay_process *p);
+} parts[] = {
+	{ "region", part_region },     { "privileges", part_privilege }, { "memory", part_memory },
+	{ "ports", part_ports },       { "table", part_table },          { "next hops", part_nexthops },
+	{ "workers", part_workers },   { "threads", part_threads },
+};
+
+static int parts_start(struct relay_process *p)
+{
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		int err = parts[i].start(p);
+
+		if (err < 0) {
+			log_error(TAG, "cannot start", LOG_STR("part", parts[i].name), LOG_ERRNO(err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void parts_stop(struct relay_process *p)
+{
+	atomic_store(&p->relay.stop, true);
+	for (unsigned i = 0; i < p->n_started; i++)
+		relay_worker_join(p->relay.workers[i]);
+	nexthops_close(p->relay.hops);
+	for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
+		relay_worker_close(p->relay.workers[i]);
+	ports_close(p);
+	relay_table_close(p->relay.table);
+	memory_close(p->relay.pool);
+	if (p->mapped)
+		dp_map_close(&p->relay.map);
+}
+
+// ---- the main thread: wakes for the workers, and the end
+
+static bool has_ended(int fd)
+{
+	char byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
+
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static void serve(struct relay_process *p)
+{
+	for (;;) {
+		struct pollfd fds[] = {
+			{ .fd = p->event, .events = POLLIN },
+			{ .fd = p->signals, .events = POLLIN },
+			{ .fd = p->supervisor, .events = POLLIN },
+		};
+		uint64_t ticks;
+
+		if (poll(fds, 3, -1) < 0)
+			continue;
+		if (fds[0].revents != 0 && read(p->event, &ticks, sizeof(ticks)) > 0) {
+			for (unsigned i = 0; i < p->n_started; i++)
+				relay_worker_wake(p->relay.workers[i]);
+		}
+		if (fds[1].revents != 0 || (fds[2].revents != 0 && has_ended(p->supervisor)))
+			return;
+	}
+}
+
+static void say_ready(const struct relay_process *p)
+{
+	static const char ready[] = "ready\n";
+
+	log_info(TAG, "relay ready", LOG_UINT("workers", p->n_started), LOG_UINT("ports", p->relay.map.config.n_ports),
+		 LOG_STR("crypto", srtp_engine_arch(p->relay.workers[0]->engine)), LOG_STR("dpdk", rte_version()),
+		 LOG_UINT("boot", atomic_load(&p->relay.map.header->relay_boot)));
+	if (p->supervisor >= 0 && write(p->supervisor, ready, sizeof(ready) - 1) < 0)
+		log_warning(TAG, "supervisor does not listen", LOG_ERRNO(-errno));
+}
+
+int main(void)
+{
+	static struct relay_process p = { .region = -1, .event = -1, .supervisor = -1, .signals = -1 };
+	int err;
+
+	log_of_environment();
+	err = handed_over(&p);
+	if (err == 0)
+		err = signals_open(&p);
+	if (err == 0)
+		err = parts_start(&p);
+	if (err == 0) {
+		say_ready(&p);
+		serve(&p);
+	}
+	parts_stop(&p);
+	return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_punt.c - what goes up to control: datagrams in three classes, and events. Bounded, woken once a round.
+#include "dataplane/worker/relay.h"
+#include <string.h>
+#include <sys/eventfd.h>
+#include "dataplane/worker/fastpath.h"
+
+#define SOURCE_EVERY MONO_MS(50) // one word about a new source a transport
+
+void relay_drop(struct relay_worker *w, struct dp_transport *tp, enum relay_drop reason, struct rte_mbuf *m)
+{
+	dp_count(&w->record->drops[reason], 1);
+	if (tp != NULL)
+		dp_count(&tp->counters.drops[reason], 1);
+	if (m != NULL)
+		rte_pktmbuf_free(m);
+}
+
+static struct inet_endpoint source_of(const struct packet *p)
+{
+	struct inet_endpoint ep = { .addr.family = p->family, .port = p->source_port };
+
+	memcpy(ep.addr.bytes, p->source, p->family == INET_V4 ? 4 : 16);
+	return ep;
+}
+
+void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind)
+{
+	struct dp_punt_head head = {
+		.transport = { .index = p->index, .generation = p->tp->generation },
+		.kind = kind,
+		.proven = p->proven,
+		.source = source_of(p),
+	};
+	enum dp_punt_class class = DP_CLASS_UNPROVEN;
+
+	if (p->proven)
+		class = kind == DP_PUNT_RTCP ? DP_CLASS_RTCP : DP_CLASS_PROVEN;
+	if (byte_ring_push2(&w->punts[class], &head, sizeof(head), p->bytes, p->len) < 0) {
+		relay_drop(w, p->tp, RELAY_DROP_PUNT_FULL, p->m);
+		return;
+	}
+	dp_count(&w->record->punts[class], 1);
+	w->control_wants_wake |= byte_ring_take_sleeping(&w->punts[class]);
+	rte_pktmbuf_free(p->m);
+}
+
+bool relay_event(struct relay_worker *w, const struct dp_event *event)
+{
+	if (byte_ring_push2(&w->events, event, sizeof(*event), NULL, 0) < 0)
+		return false;
+	w->control_wants_wake |= byte_ring_take_sleeping(&w->events);
+	return true;
+}
+
+void relay_source_event(struct relay_worker *w, const struct packet *p, bool authenticated)
+{
+	struct dp_event event = {
+		.kind = DP_EVENT_SOURCE,
+		.transport = { .index = p->index, .generation = p->tp->generation },
+		.source = source_of(p),
+		.ssrc = p->hdr_len >= 12 ? (uint32_t)p->bytes[8] << 24 | (uint32_t)p->bytes[9] << 16 |
+						(uint32_t)p->bytes[10] << 8 | p->bytes[11] : 0,
+		.srtp_index = authenticated ? p->rtp_index : 0,
+		.authenticated = authenticated,
+	};
+
+	if (p->tp->source_reported != 0 && w->now < p->tp->source_reported + SOURCE_EVERY)
+		return;
+	if (relay_event(w, &event))
+		p->tp->source_reported = w->now;
+}
+
+void relay_wakes(struct relay_worker *w)
+{
+	if (w->control_wants_wake) {
+		w->control_wants_wake = false;
+		eventfd_write(w->relay->control_event, 1);
+	}
+	if (w->keeper_wants_wake) {
+		w->keeper_wants_wake = false;
+		nexthop_wake(w->relay->hops);
+	}
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_table.c - one array a media address.
+#include "dataplane/worker/relay_table.h"
+#include "dataplane/worker/relay.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int relay_table_open(struct relay_table **tablep, const struct dp_config *config)
+{
+	struct relay_table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < config->n_addresses; i++) {
+		const struct dp_address *a = &config->addresses[i];
+		struct relay_address *r = &t->addresses[i];
+
+		*r = (struct relay_address){
+			.addr = a->addr,
+			.network = a->network,
+			.vlan = config->networks[a->network].vlan,
+			.port = config->networks[a->network].port,
+			.first = a->first_port,
+			.last = a->last_port,
+		};
+		r->transports = calloc((size_t)(r->last - r->first) + 1, sizeof(*r->transports));
+		if (r->transports == NULL) {
+			relay_table_close(t);
+			return -ENOMEM;
+		}
+		t->n++;
+	}
+	for (unsigned i = 0; i < config->n_ports; i++)
+		t->everywhere[i] = strcmp(config->ports[i].name, "lo") == 0;
+	*tablep = t;
+	return 0;
+}
+
+void relay_table_close(struct relay_table *t)
+{
+	if (t == NULL)
+		return;
+	for (unsigned i = 0; i < t->n; i++)
+		free(t->addresses[i].transports);
+	free(t);
+}
+
+_Atomic uint32_t *relay_table_find(const struct relay_table *t, uint16_t port, uint16_t vlan, uint8_t family,
+				   const uint8_t *addr, uint16_t udp_port)
+{
+	bool any = port == RELAY_LOCAL || t->everywhere[port];
+
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct relay_address *r = &t->addresses[i];
+
+		if (r->addr.family != family || (!any && (r->port != port || r->vlan != vlan)))
+			continue;
+		if (memcmp(r->addr.bytes, addr, family == INET_V4 ? 4 : 16) != 0)
+			continue;
+		if (udp_port >= r->first && udp_port <= r->last)
+			return &r->transports[udp_port - r->first];
+	}
+	return NULL;
+}
+
+_Atomic uint32_t *relay_table_slot(const struct relay_table *t, uint16_t network, const struct inet_endpoint *local)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct relay_address *r = &t->addresses[i];
+
+		if (r->network == network && inet_addr_equal(&r->addr, &local->addr) && local->port >= r->first &&
+		    local->port <= r->last)
+			return &r->transports[local->port - r->first];
+	}
+	return NULL;
+}
+
+bool relay_table_holds(const struct relay_table *t, const struct inet_endpoint *ep)
+{
+	return relay_table_find(t, RELAY_LOCAL, 0, ep->addr.family, ep->addr.bytes, ep->port) != NULL;
+}

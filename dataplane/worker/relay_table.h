@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_table.h - table[network][local address][port]: which transport a datagram is for. Made once from the
+// configuration; entries are written by the workers that own the transports, read by all.
+#pragma once
+#include "dataplane/dp_config.h"
+#include <stdatomic.h>
+
+struct relay_address {
+	struct inet_addr addr;
+	uint16_t vlan, network;
+	uint8_t port;
+	uint16_t first, last;
+	_Atomic uint32_t *transports; // [port - first]: index + 1; 0: nobody
+};
+
+struct relay_table {
+	struct relay_address addresses[DP_ADDRESSES_MAX];
+	unsigned n;
+	bool everywhere[DP_PORTS_MAX]; // the port is lo: every address is heard there
+};
+
+int relay_table_open(struct relay_table **tablep, const struct dp_config *config);
+void relay_table_close(struct relay_table *table);
+
+// The slot of a destination as seen on a port (RELAY_LOCAL: from inside). NULL: not an address and port of ours.
+_Atomic uint32_t *relay_table_find(const struct relay_table *t, uint16_t port, uint16_t vlan, uint8_t family,
+				   const uint8_t *addr, uint16_t udp_port);
+_Atomic uint32_t *relay_table_slot(const struct relay_table *t, uint16_t network, const struct inet_endpoint *local);
+bool relay_table_holds(const struct relay_table *t, const struct inet_endpoint *ep); // in any network

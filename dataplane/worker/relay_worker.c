@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_worker.c - a worker's loop: commands, packets, wakes, and rest when there is nothing to do.
+//
+// Rest is a poll() on the descriptors of its queues and its own eventfd: a packet on any port ends it at once, so an idle
+// relay uses no CPU and a silent port delays none of the others. Ports without a descriptor are looked at every 50 us.
+#include "dataplane/worker/relay.h"
+#include "base/clock.h"
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define INBOX 1024
+#define SPIN 20000              // ns of nothing to do before rest: what follows a burst often comes within
+#define REST_POLLED 50000       // ns, with a port that must be polled
+#define REST_WAITING 1000000    // with datagrams that wait for a neighbour, or frames that the device did not take yet
+#define REST 100000000          // else; heartbeat
+
+// ---- birth
+
+static int rings_attach(struct relay_worker *w)
+{
+	const struct dp_map *m = &w->relay->map;
+	int err = byte_ring_attach(&w->commands, m->commands[w->id], DP_COMMAND_RING, BYTE_RING_CONSUMER);
+
+	for (unsigned k = 0; k < DP_CLASSES && err == 0; k++)
+		err = byte_ring_attach(&w->punts[k], m->punts[w->id][k], dp_punt_ring[k], BYTE_RING_PRODUCER);
+	if (err == 0)
+		err = byte_ring_attach(&w->events, m->events[w->id], DP_EVENT_RING, BYTE_RING_PRODUCER);
+	return err;
+}
+
+// A worker polls every n-th queue of each port, and sends by the first of these.
+static int queues_take(struct relay_worker *w)
+{
+	const struct dp_config *c = &w->relay->map.config;
+
+	for (unsigned p = 0; p < c->n_ports; p++) {
+		struct dp_port *port = w->relay->ports[p];
+
+		for (unsigned q = w->id; q < port->n_queues; q += c->n_workers) {
+			if (w->n_rx == sizeof(w->rx) / sizeof(w->rx[0]))
+				return -E2BIG;
+			w->rx[w->n_rx++] = port->queues[q];
+			if (w->tx[p].queue == NULL)
+				w->tx[p].queue = port->queues[q];
+		}
+		if (w->tx[p].queue == NULL)
+			return -ENXIO; // fewer queues than workers
+	}
+	return 0;
+}
+
+// What the last relay left: keys expanded for this CPU, paths to resolve, removals to tell of.
+static int records_adopt(struct relay_worker *w)
+{
+	const struct dp_map *m = &w->relay->map;
+	int err = 0;
+
+	for (uint32_t i = 0; i < m->n_transports && err == 0; i++) {
+		struct dp_transport *tp = &m->transports[i];
+		_Atomic uint32_t *slot;
+
+		if (tp->worker != w->id)
+			continue;
+		if (tp->sequence & 1)
+			atomic_fetch_add(&tp->sequence, 1);
+		if (tp->state == DP_STATE_REMOVING)
+			w->removing[w->removing_tail++] = i;
+		if (tp->state != DP_STATE_PUBLISHED)
+			continue;
+		for (unsigned e = 0; e < DP_RX_EPOCHS && err == 0; e++) {
+			if (tp->rx_keys[e].key < m->n_keys)
+				err = srtp_key_adopt(w->engine, &m->keys[tp->rx_keys[e].key]);
+		}
+		if (err == 0 && tp->tx_key.key < m->n_keys)
+			err = srtp_key_adopt(w->engine, &m->keys[tp->tx_key.key]);
+		slot = relay_table_slot(w->relay->table, tp->network, &tp->local);
+		if (slot != NULL)
+			atomic_store(slot, i + 1);
+		nexthop_dirty(w->relay->hops, i);
+	}
+	return err;
+}
+
+int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id)
+{
+	struct relay_worker *w = calloc(1, sizeof(*w));
+	char name[32];
+	int err;
+
+	if (w == NULL)
+		return -ENOMEM;
+	w->relay = relay;
+	w->id = id;
+	w->record = &relay->map.workers[id];
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	snprintf(name, sizeof(name), "inbox%u", id);
+	w->inbox = rte_ring_create(name, INBOX, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	err = w->inbox == NULL ? -rte_errno : w->wake < 0 ? -errno : 0;
+	if (err == 0)
+		err = srtp_engine_open(&w->engine, SRTP_ARCH_AUTO);
+	if (err == 0)
+		err = rings_attach(w);
+	if (err == 0)
+		err = queues_take(w);
+	if (err == 0)
+		err = relay_pools_load(w);
+	if (err == 0)
+		err = records_adopt(w);
+	if (err < 0) {
+		relay_worker_close(w);
+		return err;
+	}
+	*wp = w;
+	return 0;
+}
+
+void relay_worker_close(struct relay_worker *w)
+{
+	if (w == NULL)
+		return;
+	for (unsigned i = 0; i < w->n_hairpin; i++)
+		rte_pktmbuf_free(w->hairpin[i]);
+	rte_ring_free(w->inbox);
+	srtp_engine_close(w->engine);
+	if (w->wake >= 0)
+		close(w->wake);
+	free(w->free_keys);
+	free(w->free_streams);
+	free(w->removing);
+	free(w);
+}
+
+void relay_worker_wake(struct relay_worker *w)
+{
+	eventfd_write(w->wake, 1);
+}
+
+// ---- the loop
+
+static unsigned packets_from_queue(struct relay_worker *w, struct dp_queue *q)
+{
+	struct rte_mbuf *pkts[RELAY_BURST];
+	uint16_t n = q->ops->rx(q, pkts, RELAY_BURST);
+
+	if (n > 0) {
+		dp_count(&w->record->rx_packets[q->port->index], n);
+		dp_count(&w->record->bursts, 1);
+		relay_burst(w, pkts, n);
+		relay_flush(w);
+	}
+	return n;
+}
+
+static unsigned packets_from_inside(struct relay_worker *w)
+{
+	struct rte_mbuf *pkts[RELAY_BURST];
+	unsigned n, done = 0;
+
+	n = rte_ring_sc_dequeue_burst(w->inbox, (void **)pkts, RELAY_BURST, NULL);
+	if (n > 0)
+		relay_burst(w, pkts, (uint16_t)n);
+	done += n;
+	while (w->n_hairpin > 0) { // each packet some rounds at most: RELAY_HOPS
+		n = w->n_hairpin < RELAY_BURST ? w->n_hairpin : RELAY_BURST;
+		memcpy(pkts, w->hairpin, n * sizeof(pkts[0]));
+		w->n_hairpin -= n;
+		memmove(w->hairpin, w->hairpin + n, w->n_hairpin * sizeof(w->hairpin[0]));
+		relay_burst(w, pkts, (uint16_t)n);
+		done += n;
+	}
+	return done;
+}
+
+unsigned relay_worker_round(struct relay_worker *w)
+{
+	unsigned done;
+
+	w->now = clock_now();
+	__atomic_store_n(&w->relay->map.header->relay_alive, w->now, __ATOMIC_RELAXED);
+	atomic_store_explicit(&w->record->heartbeat, w->now, memory_order_relaxed);
+	done = relay_commands(w);
+	if (w->removing_head != w->removing_tail)
+		relay_removals(w);
+	relay_waiting_retry(w);
+	for (unsigned i = 0; i < w->n_rx; i++)
+		done += packets_from_queue(w, w->rx[i]);
+	done += packets_from_inside(w);
+	relay_flush(w);
+	relay_wakes(w);
+	return done;
+}
+
+static void rest(struct relay_worker *w)
+{
+	struct pollfd fds[1 + sizeof(w->rx) / sizeof(w->rx[0])];
+	long ns = w->n_waiting > 0 || w->removing_head != w->removing_tail ? REST_WAITING : REST;
+	struct timespec ts = { 0 };
+	const void *message;
+	uint64_t ticks;
+	nfds_t n = 1;
+	size_t len;
+
+	fds[0] = (struct pollfd){ .fd = w->wake, .events = POLLIN };
+	for (unsigned i = 0; i < w->n_rx; i++) {
+		struct dp_queue *q = w->rx[i];
+
+		if (!q->ops->settle(q) && ns > REST_WAITING)
+			ns = REST_WAITING;
+		if (q->fd >= 0)
+			fds[n++] = (struct pollfd){ .fd = q->fd, .events = POLLIN };
+		else
+			ns = REST_POLLED;
+	}
+	byte_ring_set_sleeping(&w->commands);
+	if (byte_ring_peek(&w->commands, &message, &len) == 0 || rte_ring_count(w->inbox) > 0) {
+		(void)byte_ring_take_sleeping(&w->commands);
+		return;
+	}
+	dp_count(&w->record->sleeps, 1);
+	ts.tv_nsec = ns;
+	ppoll(fds, n, &ts, NULL);
+	if (fds[0].revents != 0)
+		(void)!read(w->wake, &ticks, sizeof(ticks));
+}
+
+static void *worker_run(void *arg)
+{
+	struct relay_worker *w = arg;
+	bool busy = w->relay->map.config.poll == DP_POLL_BUSY;
+
+	if (rte_thread_register() < 0)
+		return NULL; // the heartbeat stops: the supervisor sees it
+	while (!atomic_load_explicit(&w->relay->stop, memory_order_relaxed)) {
+		if (relay_worker_round(w) > 0)
+			w->idle_since = w->now;
+		else if (!busy && w->now - w->idle_since > SPIN)
+			rest(w);
+	}
+	rte_thread_unregister();
+	return NULL;
+}
+
+int relay_worker_start(struct relay_worker *w)
+{
+	uint16_t cpu = w->relay->map.config.worker_cpu[w->id];
+	pthread_attr_t attr;
+	char name[16];
+	int err;
+
+	pthread_attr_init(&attr);
+	if (cpu != UINT16_MAX) {
+		cpu_set_t set;
+
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	}
+	err = -pthread_create(&w->thread, &attr, worker_run, w);
+	pthread_attr_destroy(&attr);
+	if (err < 0)
+		return err;
+	snprintf(name, sizeof(name), "worker%u", w->id);
+	pthread_setname_np(w->thread, name);
+	return 0;
+}
+
+void relay_worker_join(struct relay_worker *w)
+{
+	relay_worker_wake(w);
+	pthread_join(w->thread, NULL);
+}
