@@ -24,7 +24,7 @@ struct call_record {
 };
 
 struct records_header {
-	uint64_t magic;
+	_Atomic uint64_t magic; // written last: a region is formatted wholly or not at all
 	uint32_t version;
 	uint32_t record_size;
 	uint32_t count;
@@ -64,8 +64,7 @@ static void records_format(struct call_records *cr, uint32_t max_sessions)
 	cr->header->version = CALL_RECORDS_VERSION;
 	cr->header->record_size = sizeof(struct call_record);
 	cr->header->count = max_sessions;
-	atomic_thread_fence(memory_order_release);
-	cr->header->magic = CALL_RECORDS_MAGIC; // last: a region is formatted wholly or not at all
+	atomic_store_explicit(&cr->header->magic, CALL_RECORDS_MAGIC, memory_order_release);
 }
 
 static bool records_fit(const struct call_records *cr)
@@ -94,7 +93,7 @@ int call_records_open(struct call_records **crp, int region_fd, uint32_t max_ses
 	err = -EPROTO;
 	if (call_records_footprint(max_sessions) > cr->region.size)
 		goto out;
-	if (cr->header->magic != CALL_RECORDS_MAGIC)
+	if (atomic_load_explicit(&cr->header->magic, memory_order_acquire) != CALL_RECORDS_MAGIC)
 		records_format(cr, max_sessions);
 	else if (!records_fit(cr))
 		goto out;
@@ -128,8 +127,7 @@ int call_record_write(struct call_records *cr, uint32_t session, enum call_recor
 		return -EMSGSIZE;
 	head = &rec->heads[part];
 	sequence = atomic_load_explicit(&head->sequence, memory_order_relaxed) | 1; // stays odd if we were killed here before
-	atomic_store_explicit(&head->sequence, sequence, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
+	atomic_exchange_explicit(&head->sequence, sequence, memory_order_acq_rel); // before any byte of the part
 	if (len < head->len && head->len <= part_room[part])
 		secret_wipe(part_bytes(rec, part) + len, head->len - len);
 	if (len > 0)

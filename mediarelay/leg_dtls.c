@@ -391,7 +391,7 @@ void leg_dtls_seen(const struct leg_transport *tp, char *dst, size_t size)
 {
 	size_t at = 0;
 
-	snprintf(dst, size, "%s", tp->mismatches > 0 ? tp->line->peer_fingerprint : "none");
+	snprintf(dst, size, "%s", tp->mismatches > 0 ? tp->line->peer_fingerprint : "");
 	at = strlen(dst);
 	for (size_t i = 0; i < LEG_DTLS_CANDIDATES && at < size; i++) {
 		char text[DTLS_FINGERPRINT_STRLEN];
@@ -400,7 +400,9 @@ void leg_dtls_seen(const struct leg_transport *tp, char *dst, size_t size)
 		if (tp->candidates[i].endpoint == NULL ||
 		    dtls_endpoint_peer_fingerprint(tp->candidates[i].endpoint, &fp) < 0)
 			continue;
-		snprintf(dst + at, size - at, ", %s", dtls_fingerprint_print(text, &fp));
+		snprintf(dst + at, size - at, "%s%s", at > 0 ? ", " : "", dtls_fingerprint_print(text, &fp));
 		at = strlen(dst);
 	}
+	if (at == 0)
+		snprintf(dst, size, "none");
 }

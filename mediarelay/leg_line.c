@@ -131,6 +131,17 @@ bool leg_line_secured(const struct leg_line *line)
 	return true;
 }
 
+// Media is expected from the moment that there are keys for it.
+static void line_expect(struct leg_line *line)
+{
+	bool expect = leg_line_secured(line) && line->plan.receive && !line->plan.silent_allowed;
+
+	if (!expect)
+		line->expecting_since = 0;
+	else if (line->expecting_since == 0)
+		line->expecting_since = env_now(line->session->media->env);
+}
+
 void leg_line_keyed(struct leg_line *line)
 {
 	if (!leg_line_secured(line))
@@ -138,7 +149,7 @@ void leg_line_keyed(struct leg_line *line)
 	event_del(line->keying_timer);
 	line->failed = false;
 	log_secured(line);
-	line->secured_told = true;
+	line_expect(line);
 	media_session_secured(line->session, line->dialog);
 }
 
@@ -248,16 +259,6 @@ static void line_signalled(struct leg_line *line, const struct inet_endpoint *rt
 		leg_transport_learn(&line->transports[LEG_RTP]);
 }
 
-static void line_expect(struct leg_line *line)
-{
-	bool expect = line->plan.agreed && line->plan.receive && !line->plan.silent_allowed;
-
-	if (!expect)
-		line->expecting_since = 0;
-	else if (line->expecting_since == 0)
-		line->expecting_since = env_now(line->session->media->env);
-}
-
 static void mux_agreed(struct leg_line *line)
 {
 	struct leg_transport *rtcp = &line->transports[LEG_RTCP];
@@ -305,14 +306,14 @@ void leg_line_tick(struct leg_line *line, mono_ns now)
 		if (transport_live(&line->transports[i]))
 			leg_transport_tick(&line->transports[i], now);
 	}
-	if (limit == 0 || since == 0 || line->failed)
+	if (limit == 0 || since == 0 || line->silent)
 		return;
 	if (dp_transport_stats(line->session->media->dp, line->transports[LEG_RTP].ref, &stats) == 0 &&
 	    stats.last_rx > since)
 		since = stats.last_rx;
 	if (now < since || now - since < limit)
 		return;
-	line->failed = true;
+	line->silent = true;
 	event.session = line->session->id;
 	event.dialog = line->dialog;
 	snprintf(event.cause, sizeof(event.cause), "no media from %s for %u s", leg_line_realm(line),

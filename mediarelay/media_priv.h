@@ -73,7 +73,7 @@ struct leg_line { // one m-line of one dialog
 	struct media_line plan;
 	struct leg_transport transports[LEG_COMPONENTS];
 	struct event *keying_timer;
-	bool secured_told, failed;
+	bool failed, silent; // told so, once
 	mono_ns expecting_since; // media timeout counts from here or the last packet; 0: does not count
 	char dtls_version[8], dtls_cipher[48], dtls_group[32], peer_fingerprint[DTLS_FINGERPRINT_STRLEN];
 	const char *dtls_role; // "active", "passive"; NULL without DTLS

@@ -63,6 +63,7 @@ const char *keying_proto_name(struct keying_proto proto); // "RTP/AVP"; "" for O
 enum keying_setup { KEYING_SETUP_NONE = 0, KEYING_ACTPASS, KEYING_ACTIVE, KEYING_PASSIVE, KEYING_HOLDCONN, KEYING_SETUP_BAD };
 enum keying_setup keying_setup_parse(const char *text, size_t len); // BAD: not a word of RFC 4145
 const char *keying_setup_name(enum keying_setup setup);
+void keying_tls_id_set(char dst[KEYING_TLS_ID_MAX], const char *text, size_t len);
 
 // What one m-line of the peer says of keying. Texts belong to whoever holds the description.
 struct keying_lines {
@@ -86,6 +87,7 @@ struct keying_local {
 	enum keying_mechanism mechanisms[KEYING_MECHANISM_COUNT]; // offered, or the one answered
 	struct {
 		uint32_t tag;
+		bool draft_name; // the offer said AES_CM_256_..., and the answer repeats the word
 		struct srtp_master master;
 	} crypto[KEYING_SUITES_MAX];
 	uint8_t n_crypto;
@@ -115,7 +117,8 @@ const char *keying_mechanism_name(enum keying_mechanism mechanism); // "dtls-srt
 const char *keying_policy_fault(const struct keying_policy *policy);
 
 // What we offer. `current`: what is in force on this line (NULL: nothing); its SDES key and suite are offered again, so
-// that an unchanged line does not rekey. `feedback` chooses AVPF, SAVPF. -EINVAL: keying_policy_fault(). Else the random
+// that an unchanged line does not rekey, and only its mechanism is offered; a caller that knows the line's present proto
+// may put it into local->proto. `feedback` chooses AVPF, SAVPF. -EINVAL: keying_policy_fault(). Else the random
 // source's error.
 int keying_offer(struct keying_local *local, const struct keying_policy *policy, bool feedback,
 		 const struct keying_identity *us, const struct keying_choice *current, const struct env *env);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// keying_priv.h - what offering and answering share.
+#pragma once
+#include "mediarelay/keying/keying.h"
+
+const enum srtp_suite *keying_policy_suites(const struct keying_policy *policy); // ends with NONE
+void keying_dtls_suites(enum srtp_suite to[KEYING_SUITES_MAX + 1], const struct keying_policy *policy);
+bool keying_list_has(const enum keying_mechanism *list, enum keying_mechanism mechanism);
+void keying_local_dtls(struct keying_local *local, const struct keying_policy *policy, const struct keying_identity *us,
+		       enum keying_setup setup);
+
+void keying_because(struct keying_reason *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// keying_words.c - the words of keying: mechanisms, protos, setup, tls-id; and wiping.
+#include "base/secret.h"
+#include "mediarelay/keying/keying.h"
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+const enum srtp_suite keying_suites_default[KEYING_SUITES_MAX + 1] = {
+	SRTP_AEAD_AES_256_GCM,        SRTP_AEAD_AES_128_GCM,        SRTP_AES_256_CM_HMAC_SHA1_80,
+	SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_AES_CM_128_HMAC_SHA1_32,
+};
+
+const char *keying_mechanism_name(enum keying_mechanism mechanism)
+{
+	static const char *const names[KEYING_MECHANISM_COUNT] = {
+		[KEYING_UNDECIDED] = "undecided",
+		[KEYING_PLAIN] = "none",
+		[KEYING_SDES] = "sdes",
+		[KEYING_DTLS_SRTP] = "dtls-srtp",
+	};
+
+	return (unsigned)mechanism < KEYING_MECHANISM_COUNT ? names[mechanism] : "undecided";
+}
+
+static const char *const proto_names[][2] = {
+	[KEYING_TRANSPORT_OTHER] = { "", "" },
+	[KEYING_RTP_AVP] = { "RTP/AVP", "RTP/AVPF" },
+	[KEYING_RTP_SAVP] = { "RTP/SAVP", "RTP/SAVPF" },
+	[KEYING_UDP_TLS_RTP_SAVP] = { "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF" },
+};
+
+struct keying_proto keying_proto_parse(const char *token, size_t len)
+{
+	for (int t = KEYING_RTP_AVP; t <= KEYING_UDP_TLS_RTP_SAVP; t++) {
+		for (int f = 0; f <= 1; f++) {
+			if (strlen(proto_names[t][f]) == len && strncasecmp(proto_names[t][f], token, len) == 0)
+				return (struct keying_proto){ (enum keying_transport)t, f == 1 };
+		}
+	}
+	return (struct keying_proto){ KEYING_TRANSPORT_OTHER, false };
+}
+
+const char *keying_proto_name(struct keying_proto proto)
+{
+	return proto_names[proto.transport][proto.feedback];
+}
+
+static const char *const setup_names[] = {
+	[KEYING_SETUP_NONE] = "",       [KEYING_ACTPASS] = "actpass",   [KEYING_ACTIVE] = "active",
+	[KEYING_PASSIVE] = "passive",   [KEYING_HOLDCONN] = "holdconn", [KEYING_SETUP_BAD] = "",
+};
+
+enum keying_setup keying_setup_parse(const char *text, size_t len)
+{
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	for (int s = KEYING_ACTPASS; s <= KEYING_HOLDCONN; s++) {
+		if (strlen(setup_names[s]) == len && strncasecmp(setup_names[s], text, len) == 0)
+			return (enum keying_setup)s;
+	}
+	return KEYING_SETUP_BAD;
+}
+
+const char *keying_setup_name(enum keying_setup setup)
+{
+	return setup_names[setup];
+}
+
+void keying_tls_id_set(char dst[KEYING_TLS_ID_MAX], const char *text, size_t len)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325); // FNV-1a; two long ones that collide would share a connection's name only
+	int head = len < KEYING_TLS_ID_MAX ? (int)len : KEYING_TLS_ID_MAX - 18;
+
+	snprintf(dst, KEYING_TLS_ID_MAX, "%.*s", head, text);
+	if (len < KEYING_TLS_ID_MAX)
+		return;
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+	snprintf(dst + head, (size_t)(KEYING_TLS_ID_MAX - head), "~%016llx", (unsigned long long)hash);
+}
+
+void keying_choice_wipe(struct keying_choice *choice)
+{
+	secret_wipe(choice, choice != NULL ? sizeof(*choice) : 0);
+}
+
+void keying_local_wipe(struct keying_local *local)
+{
+	secret_wipe(local, local != NULL ? sizeof(*local) : 0);
+}
