@@ -160,7 +160,7 @@ def run_pytest(group, preset, folder, more):
     environment = dict(os.environ, SALLYPORT_BIN=str(BUILD / preset / "bin"), SALLYPORT_PRESET=preset)
     if preset == "asan":
         environment.update(SALLYPORT_SANITIZED="1",
-                           ASAN_OPTIONS="detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=1",
+                           ASAN_OPTIONS="detect_leaks=1:abort_on_error=1",
                            LSAN_OPTIONS=f"suppressions={ROOT}/tests/support/lsan.supp:print_suppressions=0",
                            UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1")
     code, _ = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short",
