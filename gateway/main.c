@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// main.c - the command line. One program: the supervisor, or with --control the child that it starts.
+#include "base/log.h"
+#include "gateway/config.h"
+#include "gateway/control.h"
+#include "gateway/supervisor.h"
+#include "gateway/version.h"
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_FILE "/etc/sallyport/sallyport.yaml"
+#define EXIT_USAGE 64
+#define EXIT_CONFIG 78 // EX_CONFIG of sysexits.h; the unit file does not restart on it
+
+enum action { RUN, CHECK, PRINT };
+
+struct options {
+	enum action action;
+	const char *file;
+	bool host; // look at the host, too
+};
+
+static const char usage[] =
+	"usage: sallyport [-c FILE]                     run the gateway\n"
+	"       sallyport --check [--no-host] [FILE]    check FILE, and that this host has what it names\n"
+	"       sallyport --print-config [-c FILE]      print all that is in effect, defaults included\n"
+	"       sallyport --version                     print our version and those of all libraries\n"
+	"FILE is " DEFAULT_FILE " unless said otherwise. A mistake in it: FILE:LINE:COLUMN: message, exit 78.\n";
+
+static int complain_usage(void)
+{
+	fputs(usage, stderr);
+	return EXIT_USAGE;
+}
+
+// The configuration, or NULL and the reason on standard error.
+static struct config *load(const struct options *o)
+{
+	struct config_error why;
+	struct config *cfg = NULL;
+
+	if (config_load(&cfg, o->file, &why) == 0 && (!o->host || config_check_host(cfg, &why) == 0))
+		return cfg;
+	config_error_print(&why, o->file, stderr);
+	config_free(cfg);
+	return NULL;
+}
+
+// sallyport-relay: beside us as it was built, else where it is installed.
+static int find_relay(char *path, size_t room, const char *self)
+{
+	static const char *const places[] = { "%.*s/sallyport-relay", "%.*s/../libexec/sallyport/sallyport-relay" };
+	int len = (int)(strrchr(self, '/') - self);
+
+	for (size_t i = 0; i < 2; i++) {
+		// The formats are the two literals above.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		int n = snprintf(path, room, places[i], len, self);
+#pragma GCC diagnostic pop
+
+		if (n > 0 && (size_t)n < room && access(path, X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
+
+static int run(const struct config *cfg)
+{
+	struct supervisor_programs programs = { .control.argument = "--control" };
+	char self[PATH_MAX], relay[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	log_setup(cfg->log_level, cfg->log_format, "supervisor");
+	if (len < 0) {
+		log_error("supervisor", "cannot find myself", LOG_ERRNO(-errno));
+		return 1;
+	}
+	self[len] = '\0';
+	if (find_relay(relay, sizeof(relay), self) < 0) {
+		log_error("supervisor", "sallyport-relay is missing", LOG_STR("beside", self));
+		return 1;
+	}
+	programs.control.path = self;
+	programs.relay.path = relay;
+	return supervisor_run(cfg, &programs);
+}
+
+static int act(const struct options *o)
+{
+	struct config *cfg = load(o);
+	int status = 0;
+
+	if (cfg == NULL)
+		return EXIT_CONFIG;
+	if (o->action == PRINT)
+		status = config_print(cfg, stdout) < 0;
+	else if (o->action == RUN)
+		status = run(cfg);
+	config_free(cfg);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
+		{ "no-host", no_argument, NULL, 'n' },      { "print-config", no_argument, NULL, 'p' },
+		{ "version", no_argument, NULL, 'v' },      { "control", no_argument, NULL, 'C' },
+		{ "help", no_argument, NULL, 'h' },         { NULL },
+	};
+	struct options o = { .action = RUN, .file = DEFAULT_FILE, .host = true };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:hv", names, NULL)) != -1) {
+		if (option == 'c')
+			o.file = optarg;
+		else if (option == 'k')
+			o.action = CHECK;
+		else if (option == 'n')
+			o.host = false;
+		else if (option == 'p')
+			o.action = PRINT;
+		else if (option == 'v')
+			return version_print(stdout);
+		else if (option == 'C')
+			return control_main();
+		else if (option == 'h')
+			return fputs(usage, stdout) < 0;
+		else
+			return complain_usage();
+	}
+	if (optind < argc && o.action == CHECK)
+		o.file = argv[optind++];
+	if (optind < argc || (o.action == RUN && !o.host))
+		return complain_usage();
+	if (o.action == PRINT)
+		o.host = false; // a file for another host can be looked at, too
+	return act(&o);
+}

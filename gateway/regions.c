@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// regions.c - take the regions back from systemd if they fit the configuration, else make new ones.
+#include "gateway/regions.h"
+#include "base/log.h"
+#include "dataplane/dp_record.h"
+#include "gateway/service.h"
+#include "mediarelay/call_record.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TAG "supervisor"
+#define MEDIA_NAME "media-region" // as systemctl and the descriptor store show them
+#define CALL_NAME "call-region"
+
+// The records in the region were laid out for this configuration, and by this version.
+static bool media_region_fits(const struct region *media, const struct dp_config *want)
+{
+	struct dp_map map;
+	bool fits;
+	int fd = dup(media->fd); // dp_map_close() closes its own
+
+	if (fd < 0)
+		return false;
+	if (dp_map_open(&map, fd) < 0) {
+		close(fd);
+		return false;
+	}
+	fits = memcmp(&map.config, want, sizeof(*want)) == 0;
+	dp_map_close(&map);
+	return fits;
+}
+
+static bool call_region_fits(const struct region *call, const struct config *cfg)
+{
+	return call->size >= call_records_footprint(cfg->media.max_sessions);
+}
+
+// Either both regions come back or none: a call without its media records is no call.
+static int take_back(struct regions *r, const struct config *cfg)
+{
+	int media_fd = service_stored(MEDIA_NAME), call_fd = service_stored(CALL_NAME);
+
+	if (media_fd < 0 || call_fd < 0)
+		return -ENOENT;
+	if (region_map(&r->media, media_fd) < 0)
+		return -ENOENT;
+	if (region_map(&r->call, call_fd) < 0) {
+		region_unmap(&r->media);
+		return -ENOENT;
+	}
+	if (media_region_fits(&r->media, &cfg->dataplane) && call_region_fits(&r->call, cfg)) {
+		r->kept = true;
+		return 0;
+	}
+	log_warning(TAG, "stored regions do not fit the configuration", LOG_STR("consequence", "calls are lost"));
+	regions_close(r);
+	return -ENOENT;
+}
+
+static int make_media(struct region *media, const struct config *cfg)
+{
+	size_t size = dp_region_size(&cfg->dataplane);
+	int err;
+
+	if (size == 0)
+		return -EINVAL;
+	err = region_create(media, "sallyport-media", size, cfg->dataplane.hugepages != DP_HUGEPAGES_OFF);
+	if (err < 0)
+		return err;
+	if (!media->huge && cfg->dataplane.hugepages == DP_HUGEPAGES_ON) {
+		log_error(TAG, "no free hugepages", LOG_UINT("wanted_mb", size >> 20),
+			  LOG_STR("remedy", "sysctl vm.nr_hugepages, or dataplane.hugepages: auto"));
+		region_unmap(media);
+		return -ENOMEM;
+	}
+	err = dp_region_format(media->base, media->size, &cfg->dataplane);
+	if (err < 0)
+		region_unmap(media);
+	return err;
+}
+
+static int make(struct regions *r, const struct config *cfg)
+{
+	int err = make_media(&r->media, cfg);
+
+	if (err < 0)
+		return err;
+	err = region_create(&r->call, "sallyport-call", call_records_footprint(cfg->media.max_sessions), false);
+	if (err < 0) {
+		region_unmap(&r->media);
+		return err;
+	}
+	service_store(MEDIA_NAME, r->media.fd);
+	service_store(CALL_NAME, r->call.fd);
+	return 0;
+}
+
+int regions_open(struct regions *r, const struct config *cfg)
+{
+	int err;
+
+	*r = (struct regions){ .media.fd = -1, .call.fd = -1 };
+	if (take_back(r, cfg) < 0) {
+		service_unstore(MEDIA_NAME);
+		service_unstore(CALL_NAME);
+		err = make(r, cfg);
+		if (err < 0)
+			return err;
+	}
+	log_info(TAG, "regions", LOG_UINT("media_kb", r->media.size >> 10), LOG_BOOL("hugepages", r->media.huge),
+		 LOG_UINT("call_kb", r->call.size >> 10), LOG_BOOL("kept", r->kept));
+	return 0;
+}
+
+void regions_close(struct regions *r)
+{
+	region_unmap(&r->media);
+	region_unmap(&r->call);
+}

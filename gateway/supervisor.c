@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// supervisor.c - start in order, watch, stop in the reverse order.
+#include "gateway/supervisor.h"
+#include "base/log.h"
+#include "dataplane/steering/steering.h"
+#include "gateway/instance.h"
+#include "gateway/regions.h"
+#include "gateway/service.h"
+#include "gateway/state_dir.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TAG "supervisor"
+#define START_TIME MONO_S(60)       // of one child, at the first start
+#define CONTROL_STOP_TIME MONO_MS(4400) // BYE and its answers; all of a stop is done within five seconds
+#define RELAY_STOP_TIME MONO_MS(400)
+
+struct supervisor {
+	const struct config *cfg;
+	const struct supervisor_programs *programs;
+	int instance;      // holds the name; see instance.h
+	int signals;       // signalfd
+	unsigned stop;     // SIGTERM and SIGINT so far; from the second on nothing is waited for
+	bool stopping;     // who dies now is not brought back
+	struct regions regions;
+	int relay_event, control_event; // eventfds that wake the relay and control's media thread
+	int snapshot;                   // memfd: the configuration as printed, the same for every life of control
+	char snapshot_path[32];
+	struct steering *steering;
+	struct child relay, control;
+};
+
+static int instance_start(struct supervisor *sv)
+{
+	sv->instance = instance_claim();
+	if (sv->instance == -EADDRINUSE)
+		log_error(TAG, "another gateway runs in this network namespace");
+	return sv->instance < 0 ? sv->instance : 0;
+}
+
+static void instance_stop(struct supervisor *sv)
+{
+	close(sv->instance);
+}
+
+static int signals_start(struct supervisor *sv)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaddset(&set, numbers[i]);
+	signal(SIGPIPE, SIG_IGN); // a log reader that went away must not end calls
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	sv->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return sv->signals < 0 ? -errno : 0;
+}
+
+static void signals_stop(struct supervisor *sv)
+{
+	close(sv->signals);
+}
+
+static int state_start(struct supervisor *sv)
+{
+	int err = state_dir_make(sv->cfg->state_dir, sv->cfg->user);
+
+	if (err < 0)
+		log_error(TAG, "state directory", LOG_STR("path", sv->cfg->state_dir), LOG_STR("user", sv->cfg->user),
+			  LOG_ERRNO(err));
+	return err;
+}
+
+static int regions_start(struct supervisor *sv)
+{
+	return regions_open(&sv->regions, sv->cfg);
+}
+
+static void regions_stop(struct supervisor *sv)
+{
+	service_unstore("media-region"); // a stop in order leaves nothing behind
+	service_unstore("call-region");
+	regions_close(&sv->regions);
+}
+
+static int events_start(struct supervisor *sv)
+{
+	sv->relay_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	sv->control_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return sv->relay_event < 0 || sv->control_event < 0 ? -errno : 0;
+}
+
+static void events_stop(struct supervisor *sv)
+{
+	close(sv->relay_event);
+	close(sv->control_event);
+}
+
+// The file may change while we run; every life of control gets the configuration that the regions were made for.
+static int snapshot_start(struct supervisor *sv)
+{
+	FILE *f;
+	int err;
+
+	sv->snapshot = memfd_create("sallyport-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (sv->snapshot < 0)
+		return -errno;
+	f = fdopen(dup(sv->snapshot), "w");
+	err = f != NULL ? config_print(sv->cfg, f) : -ENOMEM;
+	if (f != NULL)
+		fclose(f);
+	if (err == 0 && fcntl(sv->snapshot, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		err = -errno;
+	if (err < 0)
+		close(sv->snapshot);
+	snprintf(sv->snapshot_path, sizeof(sv->snapshot_path), "/proc/self/fd/%d", sv->snapshot);
+	return err;
+}
+
+static void snapshot_stop(struct supervisor *sv)
+{
+	close(sv->snapshot);
+}
+
+static int steering_start(struct supervisor *sv)
+{
+	char why[256] = "";
+	int err = steering_open(&sv->steering, &sv->cfg->dataplane, why);
+
+	if (err < 0)
+		log_error(TAG, "steering", LOG_STR("cause", why), LOG_ERRNO(err));
+	return err;
+}
+
+static void log_steering(const struct supervisor *sv, unsigned port)
+{
+	uint64_t counts[STEERING_COUNTERS];
+	struct log_field fields[STEERING_COUNTERS + 3] = {
+		LOG_STR("interface", sv->cfg->dataplane.ports[port].name),
+		LOG_STR("xdp", steering_native(sv->steering, port) ? "native" : "generic"),
+	};
+
+	if (steering_map_fd(sv->steering, port) < 0 || steering_counters(sv->steering, port, counts) < 0)
+		return;
+	for (unsigned i = 0; i < STEERING_COUNTERS; i++)
+		fields[i + 2] = (struct log_field)LOG_UINT(steering_counter_name[i], counts[i]);
+	log_emit(LOG_LEVEL_INFO, TAG, "steering", fields); // the last field is zero: the end
+}
+
+static void steering_stop(struct supervisor *sv)
+{
+	for (unsigned i = 0; i < sv->cfg->dataplane.n_ports; i++)
+		log_steering(sv, i);
+	steering_close(sv->steering);
+}
+
+static struct child *child_by_pid(struct supervisor *sv, pid_t pid)
+{
+	return pid == sv->relay.pid ? &sv->relay : pid == sv->control.pid ? &sv->control : NULL;
+}
+
+static void reap(struct supervisor *sv)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct child *c = child_by_pid(sv, pid);
+
+		if (c != NULL && sv->stopping && status == 0)
+			child_forget(c); // as it was told to
+		else if (c != NULL)
+			child_ended(c, status);
+	}
+}
+
+static void hear_signals(struct supervisor *sv)
+{
+	struct signalfd_siginfo si;
+
+	while (read(sv->signals, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD) {
+			reap(sv);
+		} else if (si.ssi_signo == SIGHUP) {
+			log_warning(TAG, "reload is not yet supported", LOG_STR("remedy", "restart"));
+		} else {
+			sv->stop++;
+			log_info(TAG, sv->stop == 1 ? "stopping" : "stopping at once",
+				 LOG_STR("signal", si.ssi_signo == SIGTERM ? "TERM" : "INT"));
+		}
+	}
+}
+
+static void restart_due(struct supervisor *sv)
+{
+	struct child *children[] = { &sv->relay, &sv->control };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct child *c = children[i];
+		int err;
+
+		// One that was never ready has no calls to come back for: its start has failed.
+		if (sv->stopping || sv->stop > 0 || !c->was_ready || clock_now() < c->restart_at)
+			continue;
+		err = child_start(c);
+		if (err < 0) {
+			log_error(TAG, "cannot start", LOG_STR("child", c->name), LOG_ERRNO(err));
+			c->restart_at = clock_now() + MONO_S(1);
+		}
+	}
+}
+
+static int poll_timeout(mono_ns until)
+{
+	mono_ns now = clock_now(), ms;
+
+	if (until == MONO_NEVER)
+		return -1;
+	ms = until <= now ? 0 : (until - now + MONO_MS(1) - 1) / MONO_MS(1);
+	return ms > 3600000 ? 3600000 : (int)ms;
+}
+
+static mono_ns earlier(mono_ns a, mono_ns b)
+{
+	return a < b ? a : b;
+}
+
+// Waits for one thing to happen, `until` at the latest, and deals with it.
+static void watch(struct supervisor *sv, mono_ns until)
+{
+	struct pollfd fds[] = {
+		{ .fd = sv->signals, .events = POLLIN },
+		{ .fd = sv->relay.ready_fd, .events = POLLIN },
+		{ .fd = sv->control.ready_fd, .events = POLLIN },
+	};
+
+	if (!sv->stopping && sv->stop == 0)
+		until = earlier(until, earlier(sv->relay.restart_at, sv->control.restart_at));
+	if (poll(fds, 3, poll_timeout(until)) < 0)
+		return;
+	// Before the signals: what a child said is heard before its end is.
+	if (fds[1].revents != 0)
+		child_hear(&sv->relay);
+	if (fds[2].revents != 0)
+		child_hear(&sv->control);
+	if (fds[0].revents != 0)
+		hear_signals(sv);
+	restart_due(sv);
+}
+
+static int start_child(struct supervisor *sv, struct child *c)
+{
+	mono_ns until = clock_now() + START_TIME;
+	int err = child_start(c);
+
+	if (err < 0)
+		return err;
+	while (!c->ready && c->pid > 0 && sv->stop == 0 && clock_now() < until)
+		watch(sv, until);
+	if (c->ready)
+		return 0;
+	if (sv->stop == 0)
+		log_error(TAG, "child did not start", LOG_STR("child", c->name),
+			  LOG_STR("cause", c->pid > 0 ? "timeout" : "it ended; its own lines say why"));
+	return sv->stop > 0 ? -EINTR : -ECHILD;
+}
+
+// SIGTERM, some time, SIGKILL. Safe on one that is not running.
+static void stop_child(struct supervisor *sv, struct child *c, mono_ns time)
+{
+	mono_ns until = clock_now() + time;
+
+	sv->stopping = true;
+	child_signal(c, SIGTERM);
+	while (c->pid > 0 && sv->stop < 2 && clock_now() < until)
+		watch(sv, until);
+	if (c->pid > 0 && sv->stop < 2)
+		log_warning(TAG, "child killed", LOG_STR("child", c->name), LOG_STR("cause", "it did not end in time"));
+	child_signal(c, SIGKILL);
+	if (c->pid > 0)
+		waitpid(c->pid, NULL, 0);
+	child_forget(c);
+}
+
+static int relay_start(struct supervisor *sv)
+{
+	struct child *c = &sv->relay;
+	int err;
+
+	child_init(c, "relay", &sv->programs->relay, sv->snapshot_path);
+	child_give(c, "SALLYPORT_MEDIA_REGION", sv->regions.media.fd);
+	child_give(c, "SALLYPORT_RELAY_EVENT", sv->relay_event);
+	child_give(c, "SALLYPORT_CONTROL_EVENT", sv->control_event);
+	for (unsigned i = 0; i < sv->cfg->dataplane.n_ports; i++) {
+		char variable[40];
+
+		snprintf(variable, sizeof(variable), "SALLYPORT_XSKMAP_%u", i);
+		if (steering_map_fd(sv->steering, i) >= 0)
+			child_give(c, variable, steering_map_fd(sv->steering, i));
+	}
+	err = start_child(sv, c);
+	if (err < 0)
+		stop_child(sv, c, 0);
+	return err;
+}
+
+static void relay_stop(struct supervisor *sv)
+{
+	stop_child(sv, &sv->relay, RELAY_STOP_TIME);
+}
+
+static int control_start(struct supervisor *sv)
+{
+	struct child *c = &sv->control;
+	int err;
+
+	child_init(c, "control", &sv->programs->control, sv->snapshot_path);
+	child_give(c, "SALLYPORT_MEDIA_REGION", sv->regions.media.fd);
+	child_give(c, "SALLYPORT_CALL_REGION", sv->regions.call.fd);
+	child_give(c, "SALLYPORT_RELAY_EVENT", sv->relay_event);
+	child_give(c, "SALLYPORT_CONTROL_EVENT", sv->control_event);
+	child_give(c, "SALLYPORT_SNAPSHOT", sv->snapshot); // what SALLYPORT_CONFIG names
+	err = start_child(sv, c);
+	if (err < 0)
+		stop_child(sv, c, 0);
+	return err;
+}
+
+static void control_stop(struct supervisor *sv)
+{
+	stop_child(sv, &sv->control, CONTROL_STOP_TIME);
+}
+
+// The order of start; stop is its mirror.
+static const struct supervisor_part {
+	const char *name;
+	int (*start)(struct supervisor *sv);
+	void (*stop)(struct supervisor *sv);
+} parts[] = {
+	{ "signals", signals_start, signals_stop },
+	{ "instance", instance_start, instance_stop },
+	{ "state directory", state_start, NULL },
+	{ "regions", regions_start, regions_stop },
+	{ "events", events_start, events_stop },
+	{ "configuration snapshot", snapshot_start, snapshot_stop },
+	{ "steering", steering_start, steering_stop },
+	{ "relay", relay_start, relay_stop },
+	{ "control", control_start, control_stop }, // last: calls only when all below is up
+};
+#define N_PARTS (sizeof(parts) / sizeof(parts[0]))
+
+static void stop_parts(struct supervisor *sv, size_t n)
+{
+	while (n-- > 0) {
+		if (parts[n].stop != NULL)
+			parts[n].stop(sv);
+	}
+}
+
+static int start_parts(struct supervisor *sv)
+{
+	for (size_t i = 0; i < N_PARTS; i++) {
+		int err = parts[i].start(sv);
+
+		if (err == 0)
+			continue;
+		if (err != -EINTR)
+			log_error(TAG, "start failed", LOG_STR("part", parts[i].name), LOG_ERRNO(err));
+		stop_parts(sv, i);
+		return err;
+	}
+	return 0;
+}
+
+int supervisor_run(const struct config *cfg, const struct supervisor_programs *programs)
+{
+	struct supervisor sv = { .cfg = cfg, .programs = programs };
+	mono_ns began = clock_now();
+	int err;
+
+	sv.relay.ready_fd = sv.control.ready_fd = -1;
+	sv.relay.restart_at = sv.control.restart_at = MONO_NEVER;
+	err = start_parts(&sv);
+	if (err < 0)
+		return err == -EINTR ? 0 : 1;
+	log_info(TAG, "gateway ready", LOG_STR("version", SALLYPORT_VERSION), LOG_INT("pid", getpid()),
+		 LOG_UINT("after_ms", (clock_now() - began) / MONO_MS(1)));
+	service_ready("calls are served");
+	while (sv.stop == 0)
+		watch(&sv, MONO_NEVER);
+	service_stopping();
+	began = clock_now();
+	stop_parts(&sv, N_PARTS);
+	log_info(TAG, "gateway stopped", LOG_UINT("after_ms", (clock_now() - began) / MONO_MS(1)));
+	return 0;
+}
