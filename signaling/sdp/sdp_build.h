@@ -63,6 +63,6 @@ struct sdp_build {
 // -EINVAL: n_lines or an index does not fit. -ENOMEM.
 int sdp_offer_build(struct sdp_doc **docp, const struct sdp_build *build);
 int sdp_answer_build(struct sdp_doc **docp, const struct sdp_build *build);
-// The answer of another end to our offer: as many m-lines, of the same kinds and protos where it accepts (RFC 3264
-// section 6), nothing accepted that was offered with port 0. -EBADMSG with the line.
+// The answer of another end to our offer: as many m-lines, of the same kinds, nothing accepted that was offered with port 0
+// (RFC 3264 section 6). -EBADMSG with the line. Protos are keying_accept_answer()'s.
 int sdp_answer_check(const struct sdp_doc *offer, const struct sdp_doc *answer, struct sdp_error *error);
