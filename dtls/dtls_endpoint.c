@@ -2,6 +2,7 @@
 // dtls_endpoint.c - an endpoint's life: birth, claim, keys, time, death. What comes in is sorted in dtls_input.c.
 #include "dtls/dtls_endpoint_priv.h"
 #include "dtls/dtls_identity.h"
+#include "dtls/dtls_time.h"
 #include "base/secret.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -54,6 +55,7 @@ int dtls_endpoint_open(struct dtls_endpoint **epp, const struct dtls_endpoint_co
 	ep->interval = ep->first_interval;
 	ep->retransmit_at = ep->ack_at = ep->give_up_at = MONO_NEVER;
 	ep->answers_left = ANSWERS_MAX;
+	dtls_time_set(env_now(ep->env));
 	ep->merge.limit = HELLO_LIMIT;
 	err = dtls_tls_open(ep, config);
 	if (err < 0)
@@ -92,6 +94,7 @@ int dtls_endpoint_start(struct dtls_endpoint *ep, const struct dtls_out *out)
 
 	if (ep->role != DTLS_ACTIVE || ep->give_up_at != MONO_NEVER)
 		return 0;
+	dtls_time_set(now);
 	ep->give_up_at = now + ep->handshake_limit;
 	ep->retransmit_at = now + ep->interval;
 	ep->out = out;
@@ -119,6 +122,7 @@ int dtls_endpoint_tick(struct dtls_endpoint *ep, mono_ns now, const struct dtls_
 		dtls_endpoint_fail(ep, ep->info.plain_alert != 0 ? DTLS_FAILURE_ALERT : DTLS_FAILURE_TIMEOUT);
 		return -ETIMEDOUT;
 	}
+	dtls_time_set(now);
 	ep->out = out;
 	if (now >= ep->retransmit_at) {
 		ep->sent = 0;
@@ -139,6 +143,7 @@ int dtls_endpoint_close_notify(struct dtls_endpoint *ep, const struct dtls_out *
 {
 	if (ep->status != DTLS_PARKED && ep->status != DTLS_SECURED)
 		return -ENOTCONN;
+	dtls_time_set(env_now(ep->env));
 	ep->out = out;
 	dtls_tls_shutdown(ep);
 	ep->out = NULL;

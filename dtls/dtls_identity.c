@@ -2,6 +2,7 @@
 // dtls_identity.c - our certificate: made by dtls_certificate.c or read from files, and a library context for each use.
 #include "dtls/dtls_certificate.h"
 #include "dtls/dtls_identity_priv.h"
+#include "dtls/dtls_time.h"
 #include "base/log.h"
 #include <errno.h>
 #include <pthread.h>
@@ -38,6 +39,7 @@ static void library_init(void)
 
 static int library_ready(void)
 {
+	dtls_time_set(clock_now());
 	pthread_once(&library_once, library_init);
 	return library_state;
 }

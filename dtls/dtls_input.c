@@ -2,6 +2,7 @@
 // dtls_input.c - a datagram's way into an endpoint: what the library may see of it, and when.
 #include "dtls/dtls_endpoint_priv.h"
 #include "dtls/dtls_record.h"
+#include "dtls/dtls_time.h"
 #include <errno.h>
 #include <string.h>
 
@@ -184,6 +185,7 @@ int dtls_endpoint_input(struct dtls_endpoint *ep, const void *datagram, size_t l
 		ep->info.drops[DTLS_DROP_FINISHED]++;
 		return 0;
 	}
+	dtls_time_set(now);
 	ep->info.datagrams_in++;
 	if (ep->give_up_at == MONO_NEVER)
 		ep->give_up_at = now + ep->handshake_limit;

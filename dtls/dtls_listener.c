@@ -4,6 +4,7 @@
 #include "dtls/dtls_hello.h"
 #include "dtls/dtls_identity_priv.h"
 #include "dtls/dtls_record.h"
+#include "dtls/dtls_time.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,7 @@ int dtls_listener_input(struct dtls_listener *l, uint64_t port, const void *peer
 
 	if (peer_len == 0 || peer_len > PEER_MAX)
 		return -EINVAL;
+	dtls_time_set(env_now(l->env));
 	l->info.datagrams_in++;
 	l->info.bytes_in += len;
 	dtls_hello_filter(&l->alone, datagram, len, &merged);

@@ -127,17 +127,16 @@ static int tls_set_cookie(struct dtls_endpoint *ep, const struct dtls_endpoint_c
 }
 
 // As client we offer classical groups unless told: a post-quantum key share does not fit the first datagram below an MTU of
-// 1500, and 5.9.2 answers a HelloRetryRequest without cookie by an empty key share again (facts A4).
+// 1500, and 5.9.2 answers a HelloRetryRequest without cookie by an empty key share again. The large curves are there for the
+// servers' certificates: in DTLS 1.2 this list says what those may be, too (RFC 8422 section 5.1.1).
 static int tls_set_groups(struct dtls_endpoint *ep, const struct dtls_endpoint_config *config)
 {
-	int classical[] = { WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1 };
-	int hybrid[] = { WOLFSSL_X25519MLKEM768, WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1 };
+	int groups[] = { WOLFSSL_X25519MLKEM768, WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1, WOLFSSL_ECC_SECP521R1 };
+	int skip = config->post_quantum ? 0 : 1, n = (int)(sizeof(groups) / sizeof(groups[0])) - skip;
 
 	if (ep->role != DTLS_ACTIVE || config->max_version == DTLS_VERSION_1_2)
 		return 0;
-	if (config->post_quantum)
-		return wolfSSL_set_groups(ep->ssl, hybrid, 3) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
-	return wolfSSL_set_groups(ep->ssl, classical, 2) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
+	return wolfSSL_set_groups(ep->ssl, groups + skip, n) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
 }
 
 int dtls_tls_open(struct dtls_endpoint *ep, const struct dtls_endpoint_config *config)
