@@ -2,6 +2,7 @@
 // test_config_file.c - configuration files: the shipped ones load and print back to themselves, a full one gives the
 // values that each folder is promised, and every kind of mistake is named with its line and column.
 #include "gateway/config.h"
+#include "gateway/settings.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +48,7 @@ static char *printed(const struct config *cfg)
 // load(print(load(x))) prints the same as load(x).
 static void files_print_back_to_themselves(void **state)
 {
-	static const char *const files[] = { "conf/sallyport.yaml", "conf/minimal.yaml", BASE };
+	static const char *const files[] = { "conf/sallyport.yaml", "conf/minimal.yaml", "conf/demo.yaml", BASE };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		struct config *cfg = load(files[i]), *again = NULL;
@@ -350,6 +351,27 @@ static void files_cut_short(void **state)
 	free(base);
 }
 
+static void keys_are_in(const struct schema *schema, const char *text, const char *path)
+{
+	for (size_t i = 0; i < schema->n_fields; i++) {
+		char key[64];
+
+		snprintf(key, sizeof(key), "%s:", schema->fields[i].key);
+		if (strstr(text, key) == NULL)
+			fail_msg("%s says nothing of %s", path, key);
+		if (schema->fields[i].group != NULL)
+			keys_are_in(schema->fields[i].group, text, path);
+	}
+}
+
+static void example_shows_every_key(void **state)
+{
+	char *text = slurp("conf/sallyport.yaml");
+
+	keys_are_in(&settings_schema, text, "conf/sallyport.yaml");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +382,7 @@ int main(void)
 		cmocka_unit_test(mistakes_are_named_and_placed),
 		cmocka_unit_test(files_that_are_none),
 		cmocka_unit_test(files_cut_short),
+		cmocka_unit_test(example_shows_every_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
