@@ -59,6 +59,7 @@ function(sallyport_fuzzer noun)
 	endif()
 	add_executable(${name} ${name}.c ${arg_SOURCES})
 	target_link_libraries(${name} PRIVATE ${arg_LIBS})
+	target_compile_options(${name} PRIVATE -Wno-missing-prototypes) # libFuzzer declares the entry point nowhere
 	if(SALLYPORT_FUZZ)
 		target_link_options(${name} PRIVATE -fsanitize=fuzzer)
 	else()
