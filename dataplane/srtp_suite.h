@@ -40,10 +40,10 @@ struct srtp_master {
 };
 
 const struct srtp_suite_info *srtp_suite_info(enum srtp_suite suite); // NULL: NONE or not a suite
-enum srtp_suite srtp_suite_by_name(const char *name, size_t len);     // in any case (RFC 4568 9.2, RFC 5234 2.3); else NONE
+enum srtp_suite srtp_suite_by_name(const char *name, size_t len);     // in any case (RFC 5234 2.3); else NONE
 enum srtp_suite srtp_suite_by_dtls_profile(uint16_t profile);         // else NONE
 const char *srtp_suite_name(enum srtp_suite suite);                   // "none" for NONE; never NULL
 
-// key and salt as one string, as SDES and the DTLS exporter carry them. -EINVAL: no such suite, or len is not its length.
+// Key and salt as one string, as SDES carries them. -EINVAL: no such suite, or len is not its length.
 int srtp_master_set(struct srtp_master *master, enum srtp_suite suite, const uint8_t *key_salt, size_t len);
 void srtp_master_wipe(struct srtp_master *master); // NULL is fine

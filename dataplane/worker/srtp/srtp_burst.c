@@ -6,8 +6,8 @@
 typedef void gcm_fn(struct srtp_engine *engine, struct srtp_op *op);
 typedef void cm_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
 
-// With many streams their records are cold. Salt and HMAC states, AES-128's rounds or as many of GCM's come from the first
-// four lines of a key, the window from the first of a stream: asked for at once, they arrive while others are worked on.
+// With many streams their records are cold. The first four lines of a key have the salt, the HMAC states and the rounds
+// of AES-128, the first of a stream has the window: asked for at once, they arrive while others are worked on.
 static inline void prefetch(const struct srtp_op *op)
 {
 	for (unsigned line = 0; line < 4; line++)

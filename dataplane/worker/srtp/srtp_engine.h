@@ -40,9 +40,9 @@ struct srtp_op {
 	enum srtp_result result;    // out
 };
 
-// Each packet in place; results as if the packets had come one by one, in this order. A packet that is not SRTP_OK keeps
-// its bytes and leaves key and stream as they were, so that another key or index may be tried. Authenticates first:
-// index and window of a stream move only with good tags.
+// Each packet in place; results as if the packets had come one by one, in this order. A packet that is not SRTP_OK
+// keeps its bytes and leaves key and stream as they were, so that another key or index may be tried. Authenticates
+// first: index and window of a stream move only with good tags.
 void srtp_unprotect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n);
 // The index is taken before the packet is made: no (key, SSRC, index) is used twice, whatever happens in between.
 void srtp_protect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n);

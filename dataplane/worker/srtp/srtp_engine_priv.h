@@ -78,7 +78,8 @@ static inline bool srtp_tag_equal(const uint8_t *a, const uint8_t *b, unsigned l
 }
 
 // What does not change while a burst is worked on.
-static inline enum srtp_result srtp_op_check(const struct srtp_engine *engine, const struct srtp_op *op, unsigned min_len)
+static inline enum srtp_result srtp_op_check(const struct srtp_engine *engine, const struct srtp_op *op,
+					     unsigned min_len)
 {
 	if (op->key->stamp != engine->stamp || op->key->suite == SRTP_SUITE_NONE)
 		return SRTP_NO_KEY;

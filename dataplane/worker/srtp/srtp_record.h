@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // srtp_record.h - SRTP state as it lies in the shared media region: plain, of fixed size, without pointers.
 //
-// The relay alone writes it and may be killed at any instruction; the next relay goes on with what it finds. Control may
-// look at it, and needs no crypto library to do so. What the fields mean is srtp_key.c's and srtp_window.h's affair.
+// The relay alone writes it and may be killed at any instruction; the next relay goes on with what it finds. Control
+// may look at it, and needs no crypto library to do so. What the fields mean is srtp_key.c's and srtp_window.h's affair.
 #pragma once
 #include "dataplane/srtp_suite.h"
 #include <assert.h>

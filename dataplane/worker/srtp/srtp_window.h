@@ -2,8 +2,8 @@
 // srtp_window.h - the packet index of RFC 3711 3.3.1 and the memory of indices done (3.3.2), for both directions.
 //
 // Received: an index is accepted once, after its tag was good. Sent: an index is taken once, before the packet is made,
-// because two packets under one (key, SSRC, index) give their plaintext away. Inline: the packet path does all of it for
-// each packet.
+// because two packets under one (key, SSRC, index) give their plaintext away. Inline: the packet path does all of it
+// for each packet.
 #pragma once
 #include "dataplane/worker/srtp/srtp_record.h"
 #include "dataplane/worker/srtp/srtp_result.h"
@@ -28,8 +28,8 @@ static inline void srtp_stream_init(struct srtp_stream *stream, uint32_t ssrc, u
 	};
 }
 
-// RFC 3711 3.3.1, appendix A: of the three roll-over counters around, the one that puts seq nearest to the highest index.
-// Below ROC 0 there is none: what would be index -n is taken in ROC 0, the nearest that exists. May give
+// RFC 3711 3.3.1, appendix A: of the three roll-over counters around, the one that puts seq nearest to the highest
+// index. Below ROC 0 there is none: what would be index -n is taken in ROC 0, the nearest that exists. May give
 // SRTP_INDEX_LIMIT or more: then the key is used up.
 static inline uint64_t srtp_index_guess(const struct srtp_stream *stream, uint16_t seq)
 {
@@ -74,8 +74,8 @@ static inline void srtp_window_start(struct srtp_stream *stream, uint64_t index)
 // Notes an index that srtp_window_check() found fresh. The packet leaves the relay only after this.
 //
 // The window moves by blocks of 64 (RFC 6479), but in another order: advance, clear, set. The words to clear may still
-// hold indices of the window as it was; cleared first, a kill before the advance would let them in again. Advanced first,
-// these indices are behind the window at once, and what a kill leaves behind is: bits of a former lap not cleared (a
+// hold indices of the window as it was; cleared first, a kill before the advance would let them in again. Advanced
+// first, these indices are behind the window at once, and what a kill leaves is: bits of a former lap not cleared (a
 // fresh packet is refused: loss) or the newest bit not set (its packet was neither delivered nor sent). The bitmap has
 // one block more than the window, so no word to be cleared belongs to the window as it will be.
 static inline void srtp_window_accept(struct srtp_stream *stream, uint64_t index)
