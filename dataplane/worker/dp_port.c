@@ -34,7 +34,7 @@ int interface_look(struct dp_port *port, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.15s", name);
 	if (ioctl(fd, SIOCGIFINDEX, &ifr) < 0) {
 		err = -errno;
 		goto out;

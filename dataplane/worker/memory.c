@@ -11,7 +11,7 @@
 #include <sys/sysinfo.h>
 
 #define CACHE 256
-#define ELEMENT 2560 // of the pool, with its headers: for the estimate
+#define ELEMENT 4096 // of the pool, for the estimate: without hugepages none crosses a page
 
 static unsigned free_hugepages(void)
 {
@@ -28,7 +28,7 @@ static unsigned free_hugepages(void)
 
 static unsigned megabytes(const struct dp_config *config, unsigned n_packets)
 {
-	unsigned need = (unsigned)(((uint64_t)n_packets * ELEMENT >> 20) + 16);
+	unsigned need = (unsigned)(((uint64_t)n_packets * ELEMENT >> 20) + 24);
 
 	return config->memory_mb > need ? config->memory_mb : need;
 }
@@ -56,6 +56,7 @@ static int eal_start(const struct dp_config *config, unsigned mb, bool huge, cha
 	argv[argc++] = lcores;
 	argv[argc++] = "--no-telemetry";
 	argv[argc++] = "--log-level=*:error";
+	argv[argc++] = "--iova-mode=va"; // no device here needs more, and physical addresses need privileges
 	if (!wants_pci(config))
 		argv[argc++] = "--no-pci";
 	if (huge) {
@@ -94,7 +95,7 @@ int memory_open(const struct dp_config *config, unsigned n_packets, struct rte_m
 	if (*poolp == NULL) {
 		snprintf(why, 256, "no memory for %u packets (%u MB): %s", n_packets, mb, strerror(rte_errno));
 		rte_eal_cleanup();
-		return -rte_errno;
+		return -ENOMEM;
 	}
 	return 0;
 }

@@ -175,8 +175,8 @@ static int route_answer(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_STOP;
 }
 
-int rtnetlink_route(struct rtnetlink *rt, const struct inet_addr *to, const struct inet_addr *source, int ifindex,
-		    struct rt_route *route)
+static int route_ask(struct rtnetlink *rt, const struct inet_addr *to, const struct inet_addr *source, int ifindex,
+		     unsigned flags, struct rt_route *route)
 {
 	char buf[256];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -185,6 +185,7 @@ int rtnetlink_route(struct rtnetlink *rt, const struct inet_addr *to, const stru
 	nlh->nlmsg_type = RTM_GETROUTE;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
 	rtm->rtm_family = af_of(to);
+	rtm->rtm_flags = flags;
 	rtm->rtm_dst_len = (unsigned char)(size_of(to) * 8);
 	mnl_attr_put(nlh, RTA_DST, size_of(to), to->bytes);
 	if (source->family == to->family) {
@@ -195,6 +196,20 @@ int rtnetlink_route(struct rtnetlink *rt, const struct inet_addr *to, const stru
 		mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)ifindex);
 	*route = (struct rt_route){ 0 };
 	return ask(rt, nlh, route_answer, route);
+}
+
+int rtnetlink_route(struct rtnetlink *rt, const struct inet_addr *to, const struct inet_addr *source, int ifindex,
+		    struct rt_route *route)
+{
+	// With an interface named, IPv4 takes every address for one on the link when no route matches. First ask for the
+	// route itself, then where it leads.
+	if (ifindex != 0 && to->family == INET_V4) {
+		int err = route_ask(rt, to, source, ifindex, RTM_F_FIB_MATCH, route);
+
+		if (err < 0)
+			return err == -EHOSTUNREACH ? -ENETUNREACH : err;
+	}
+	return route_ask(rt, to, source, ifindex, 0, route);
 }
 
 // ---- neighbours

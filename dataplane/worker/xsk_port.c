@@ -5,9 +5,11 @@
 // A frame in the rings is an mbuf of the pool: address = where the mempool element starts, offset = where the data is
 // (unaligned chunks). The kernel keeps XDP_PACKET_HEADROOM in front of a received frame.
 #include "dataplane/worker/dp_port.h"
-#include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <bpf/bpf.h>
 #include <poll.h>
 #include <rte_mbuf.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -232,22 +235,22 @@ static void umem_release(void)
 	}
 }
 
-// Queues by which the interface may receive: each must have its socket, for the program redirects by queue.
+// Queues by which the interface may receive: each must have its socket, for the program redirects by queue. What knows
+// no channels (lo) has one.
 static unsigned rx_queues(const char *name)
 {
-	char path[128];
-	struct dirent *entry;
-	unsigned n = 0;
-	DIR *dir;
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq ifr = { .ifr_data = (char *)&channels };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	unsigned n = 1;
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name);
-	dir = opendir(path);
-	if (dir == NULL)
-		return 1; // sysfs of another network namespace: the map has no more than what binds
-	while ((entry = readdir(dir)) != NULL)
-		n += strncmp(entry->d_name, "rx-", 3) == 0;
-	closedir(dir);
-	return n > 0 ? n : 1;
+	if (fd < 0)
+		return 1;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.15s", name);
+	if (ioctl(fd, SIOCETHTOOL, &ifr) == 0 && channels.combined_count + channels.rx_count > 0)
+		n = channels.combined_count + channels.rx_count;
+	close(fd);
+	return n;
 }
 
 static int socket_bind(struct xsk_queue *q, const char *name, const struct xsk_socket_config *cfg)
