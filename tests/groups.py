@@ -25,6 +25,7 @@ GROUPS = {
     "layering": [("pytest", "release", "tests/layering")],
     "unit": [("ctest", "dev", "unit"), ("ctest", "asan", "unit")],
     "scenario": [("ctest", "dev", "scenario"), ("ctest", "asan", "scenario")],
+    "dataplane": [("ctest", "release", "dataplane"), ("ctest", "asan", "dataplane")],
     "conf": [("pytest", "asan", "tests/conf")],
     "fuzz": [("ctest", "asan", "fuzz")],
     "e2e": [("pytest", "release", "tests/e2e"), ("pytest", "asan", "tests/e2e")],

@@ -78,6 +78,7 @@ int nexthops_start(struct nexthops *nh)
 
 	if (err < 0)
 		return err;
+	nexthop_wake(nh); // what the records hold from before
 	err = -pthread_create(&nh->thread, NULL, keeper_run, nh);
 	nh->running = err == 0;
 	return err;

@@ -7,6 +7,7 @@
 #include "dataplane/worker/memory.h"
 #include "dataplane/worker/privilege.h"
 #include "dataplane/worker/relay.h"
+#include "dataplane/worker/relay_version.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -317,11 +318,13 @@ static void say_ready(const struct relay_process *p)
 		log_warning(TAG, "supervisor does not listen", LOG_ERRNO(-errno));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct relay_process p = { .region = -1, .event = -1, .supervisor = -1, .signals = -1 };
 	int err;
 
+	if (argc > 1 && strcmp(argv[1], "--version") == 0)
+		return relay_version_print(stdout);
 	log_of_environment();
 	err = handed_over(&p);
 	if (err == 0)
