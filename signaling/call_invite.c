@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define MAX_FORWARDS 70u
+#define FIRST_CSEQ "100" // not nta's, which is the time: after a restart it must go on from the record
 
 static bool copy_id(char dst[SIP_ID_MAX], const char *text)
 {
@@ -83,7 +84,7 @@ static int accept_caller(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 		return -ENAMETOOLONG;
 	d->leg = nta_leg_tcreate(sip_agent_nta(sip->agent), call_request_in, d, SIPTAG_CALL_ID(request->sip_call_id),
 				 SIPTAG_FROM(request->sip_to), SIPTAG_TO(request->sip_from),
-				 NTATAG_REMOTE_CSEQ(request->sip_cseq->cs_seq), TAG_END());
+				 SIPTAG_CSEQ_STR(FIRST_CSEQ), NTATAG_REMOTE_CSEQ(request->sip_cseq->cs_seq), TAG_END());
 	if (d->leg == NULL)
 		return -ENOMEM;
 	sip->n_legs++;
@@ -175,7 +176,7 @@ static int make_callee_leg(struct sip_dialog *d, const sip_t *request)
 		url_e(d->local_uri, sizeof(d->local_uri), from->a_url);
 		url_e(d->remote_uri, sizeof(d->remote_uri), to->a_url);
 		d->leg = nta_leg_tcreate(sip_agent_nta(sip->agent), call_request_in, d, SIPTAG_CALL_ID_STR(d->call_id),
-					 SIPTAG_FROM(from), SIPTAG_TO(to), TAG_END());
+					 SIPTAG_FROM(from), SIPTAG_TO(to), SIPTAG_CSEQ_STR(FIRST_CSEQ), TAG_END());
 	}
 	if (d->leg != NULL) {
 		sip->n_legs++;

@@ -129,7 +129,9 @@ void call_media_free(struct sip_call *call)
 	call->media = NULL;
 }
 
-static int apply_plan(struct sip_call *call, bool with_pending)
+enum plan_of { PLAN_STABLE, PLAN_PREPARED, PLAN_ANSWERED };
+
+static int apply_plan(struct sip_call *call, enum plan_of of)
 {
 	static struct media_plan plan; // large; the sip thread is alone here
 	struct call_media *m = call->media;
@@ -142,15 +144,13 @@ static int apply_plan(struct sip_call *call, bool with_pending)
 	plan.session = call->session;
 	snprintf(plan.call_id_a, sizeof(plan.call_id_a), "%.*s", MEDIA_CALL_ID_MAX - 1, a->call_id);
 	snprintf(plan.call_id_b, sizeof(plan.call_id_b), "%.*s", MEDIA_CALL_ID_MAX - 1, b->call_id);
-	plan_fill(&plan, &parties, &m->stable, with_pending ? &m->pending : NULL);
+	plan_fill(&plan, &parties, of == PLAN_ANSWERED ? NULL : &m->stable, of == PLAN_STABLE ? NULL : &m->pending);
 	int err = media_session_apply(call->sip->media, &plan);
 
 	explicit_bzero(&plan, sizeof(plan));
-	if (with_pending) {
-		for (unsigned i = 0; i < m->pending.n; i++) {
-			for (int side = 0; side < SIDES; side++)
-				m->pending.list[i].side[side].planned = true;
-		}
+	for (unsigned i = 0; of != PLAN_STABLE && i < m->pending.n; i++) {
+		for (int side = 0; side < SIDES; side++)
+			m->pending.list[i].side[side].planned = true;
 	}
 	return err;
 }
@@ -379,7 +379,7 @@ int call_media_offer(struct sip_dialog *from, const char *body, size_t len, stru
 		err = read_offer(from, why);
 	if (err == 0 && write_body(from->joined, m->offer, &m->side[side_of(from)].map_pending, false, out) < 0)
 		err = refuse(why, 500, 0, "cannot write the offer");
-	if (err == 0 && (apply_plan(call, true) < 0 || streams_copy(&m->asked, &m->pending, m->pending.n) < 0))
+	if (err == 0 && (apply_plan(call, PLAN_PREPARED) < 0 || streams_copy(&m->asked, &m->pending, m->pending.n) < 0))
 		err = refuse(why, 500, 0, "media");
 	if (err < 0) {
 		drop_pending(call);
@@ -486,7 +486,7 @@ int call_media_answer(struct sip_dialog *from, const char *body, size_t len, boo
 	err = read_answer(from, m->answer, why);
 	if (err == 0 && write_body(to, m->answer, &m->side[side_of(from)].map_pending, true, out) < 0)
 		err = refuse(why, 500, 0, "cannot write the answer");
-	if (err == 0 && apply_plan(call, true) < 0)
+	if (err == 0 && apply_plan(call, PLAN_ANSWERED) < 0)
 		err = refuse(why, 500, 0, "media");
 	if (err < 0)
 		return err;
@@ -510,7 +510,7 @@ void call_media_rollback(struct sip_call *call)
 	oa_step(&offerer->oa, OA_EV_REFUSE, call_now(call));
 	oa_step(&offerer->joined->oa, OA_EV_REFUSED, call_now(call));
 	drop_pending(call);
-	apply_plan(call, false);
+	apply_plan(call, PLAN_STABLE);
 }
 
 bool call_media_offered(const struct sip_call *call)

@@ -35,4 +35,6 @@ struct sip_counts { // what is held now; zero when no call is left and the last 
 	unsigned calls, dialogs, legs, transactions;
 };
 
+const char *sip_library_version(void); // "sofia-sip-1.12.11"
+
 void sip_counts(struct sip *sip, struct sip_counts *counts); // any thread

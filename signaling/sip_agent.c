@@ -21,6 +21,7 @@ struct sip_agent {
 	const struct env *env;
 	nta_agent_t *nta;
 	nta_leg_t *outside; // default leg: requests outside of every dialog
+	char (*idents)[8];  // each listener's number as text; nta keeps pointers to them
 };
 
 static const url_string_t *url_string(const char *text)
@@ -78,12 +79,12 @@ int sip_agent_find(const struct sip_agent *agent, uint16_t realm, enum sip_trans
 static int add_listener(struct sip_agent *agent, uint16_t number)
 {
 	const struct sip_listener *l = sip_agent_listener(agent, number);
-	char host[INET_ENDPOINT_STRLEN], url[128], ident[8];
+	char host[INET_ENDPOINT_STRLEN], url[128];
 
 	host_print(host, &l->bind.addr);
 	snprintf(url, sizeof(url), "sip:%s:%u;transport=%s", host, l->bind.port, transport_name(l->transport));
-	snprintf(ident, sizeof(ident), "%u", number);
-	if (nta_agent_add_tport(agent->nta, url_string(url), TPTAG_IDENT(ident), TPTAG_QUEUESIZE(SEND_QUEUE),
+	snprintf(agent->idents[number], sizeof(agent->idents[number]), "%u", number);
+	if (nta_agent_add_tport(agent->nta, url_string(url), TPTAG_IDENT(agent->idents[number]), TPTAG_QUEUESIZE(SEND_QUEUE),
 				TPTAG_IDLE(TCP_IDLE_MS), TAG_END()) < 0) {
 		int err = su_errno() > 0 ? -su_errno() : -EIO;
 
@@ -118,6 +119,9 @@ int sip_agent_open(struct sip_agent **agentp, const struct sip_agent_start *star
 		return -ENOMEM;
 	agent->config = start->config;
 	agent->env = start->env;
+	agent->idents = calloc(start->config->n_realms * SIP_LISTENERS_A_REALM + 1, sizeof(*agent->idents));
+	if (agent->idents == NULL)
+		goto out;
 	// NTATAG_UA: repeat a 2xx until its ACK, bring ACKs to their INVITE. We answer a cancelled INVITE ourselves.
 	agent->nta = nta_agent_create(start->root, (url_string_t *)-1, NULL, NULL, NTATAG_UA(1), NTATAG_UDP_MTU(65535),
 				      NTATAG_MAXSIZE(MESSAGE_MAX), NTATAG_CANCEL_487(0), NTATAG_MERGE_482(1),
@@ -146,6 +150,7 @@ void sip_agent_close(struct sip_agent *agent)
 		nta_leg_destroy(agent->outside);
 	if (agent->nta != NULL)
 		nta_agent_destroy(agent->nta);
+	free(agent->idents);
 	free(agent);
 }
 
@@ -243,15 +248,15 @@ static void route_url(char *dst, size_t room, const struct sip_listener *l, cons
 bool sip_agent_connected(struct sip_agent *agent, const struct sip_hop *hop)
 {
 	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
-	char host[INET_ADDR_STRLEN], port[8], ident[8];
+	char host[INET_ADDR_STRLEN], port[8];
 
 	if (l == NULL || l->transport != SIP_TCP)
 		return false;
 	inet_addr_print(host, &hop->address.addr);
 	snprintf(port, sizeof(port), "%u", hop->address.port);
-	snprintf(ident, sizeof(ident), "%u", hop->listener);
 	tp_name_t name = {
-		.tpn_proto = "tcp", .tpn_canon = host, .tpn_host = host, .tpn_port = port, .tpn_ident = ident,
+		.tpn_proto = "tcp", .tpn_canon = host, .tpn_host = host, .tpn_port = port,
+		.tpn_ident = agent->idents[hop->listener],
 	};
 	tport_t *tport = tport_by_name(nta_agent_tports(agent->nta), &name);
 
@@ -273,13 +278,12 @@ nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *m
 			       const struct sip_hop *hop, nta_response_f *callback, void *magic)
 {
 	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
-	char route[128], ident[8], token[SIP_TOKEN_LEN], branch[48];
+	char route[128], token[SIP_TOKEN_LEN], branch[48];
 	nta_outgoing_t *orq = NULL;
 
 	if (msg == NULL || l == NULL || hop->address.addr.family != l->bind.addr.family)
 		goto out;
 	route_url(route, sizeof(route), l, &hop->address);
-	snprintf(ident, sizeof(ident), "%u", hop->listener);
 	// nta's own branches count upwards: an outsider could guess one and answer in a peer's place.
 	sip_agent_token(agent, token);
 	snprintf(branch, sizeof(branch), "z9hG4bK%s", token);
@@ -287,7 +291,7 @@ nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *m
 	    nta_msg_request_complete(msg, leg, method, sip_method_name(method, NULL), url_string(uri)) < 0)
 		goto out;
 	orq = nta_outgoing_mcreate(agent->nta, callback, magic, url_string(route), msg, NTATAG_USER_VIA(1),
-				   NTATAG_BRANCH_KEY(branch), TPTAG_IDENT(ident), TAG_END());
+				   NTATAG_BRANCH_KEY(branch), TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
 	if (orq != NULL)
 		return orq;
 out:

@@ -105,6 +105,10 @@ class Peer:
             if s:
                 s.close()
 
+    def drop_connection(self):
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.connection = None
+
     def _read_udp(self):
         while not self.closing:
             try:
@@ -137,6 +141,8 @@ class Peer:
             except OSError:
                 return
             if not more:
+                if self.connection is connection:
+                    self.connection = None  # the next request opens another
                 return
             data += more
             while b"\r\n\r\n" in data:
