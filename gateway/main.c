@@ -51,44 +51,47 @@ static struct config *load(const struct options *o)
 	return NULL;
 }
 
-// sallyport-relay: beside us as it was built, else where it is installed.
-static int find_relay(char *path, size_t room, const char *self)
+// Our own path and the relay's. The relay is beside us as it was built, else where it is installed.
+struct paths {
+	char self[PATH_MAX], relay[PATH_MAX + 64];
+};
+
+static int find_programs(struct paths *p)
 {
-	static const char *const places[] = { "%.*s/sallyport-relay", "%.*s/../libexec/sallyport/sallyport-relay" };
-	int len = (int)(strrchr(self, '/') - self);
+	ssize_t len = readlink("/proc/self/exe", p->self, sizeof(p->self) - 1);
+	int folder;
 
-	for (size_t i = 0; i < 2; i++) {
-		// The formats are the two literals above.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		int n = snprintf(path, room, places[i], len, self);
-#pragma GCC diagnostic pop
-
-		if (n > 0 && (size_t)n < room && access(path, X_OK) == 0)
-			return 0;
-	}
-	return -ENOENT;
+	if (len < 0)
+		return -errno;
+	p->self[len] = '\0';
+	folder = (int)(strrchr(p->self, '/') - p->self);
+	snprintf(p->relay, sizeof(p->relay), "%.*s/sallyport-relay", folder, p->self);
+	if (access(p->relay, X_OK) < 0)
+		snprintf(p->relay, sizeof(p->relay), "%.*s/../libexec/sallyport/sallyport-relay", folder, p->self);
+	return access(p->relay, X_OK) < 0 ? -errno : 0;
 }
 
 static int run(const struct config *cfg)
 {
 	struct supervisor_programs programs = { .control.argument = "--control" };
-	char self[PATH_MAX], relay[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	struct paths paths;
+	int err = find_programs(&paths);
 
 	log_setup(cfg->log_level, cfg->log_format, "supervisor");
-	if (len < 0) {
-		log_error("supervisor", "cannot find myself", LOG_ERRNO(-errno));
+	if (err < 0) {
+		log_error("supervisor", "no sallyport-relay beside sallyport", LOG_ERRNO(err));
 		return 1;
 	}
-	self[len] = '\0';
-	if (find_relay(relay, sizeof(relay), self) < 0) {
-		log_error("supervisor", "sallyport-relay is missing", LOG_STR("beside", self));
-		return 1;
-	}
-	programs.control.path = self;
-	programs.relay.path = relay;
+	programs.control.path = paths.self;
+	programs.relay.path = paths.relay;
 	return supervisor_run(cfg, &programs);
+}
+
+static int print_version(void)
+{
+	struct paths paths;
+
+	return version_print(stdout, find_programs(&paths) == 0 ? paths.relay : NULL);
 }
 
 static int act(const struct options *o)
@@ -127,7 +130,7 @@ int main(int argc, char **argv)
 		else if (option == 'p')
 			o.action = PRINT;
 		else if (option == 'v')
-			return version_print(stdout);
+			return print_version();
 		else if (option == 'C')
 			return control_main();
 		else if (option == 'h')

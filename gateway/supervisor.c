@@ -73,6 +73,17 @@ static void signals_stop(struct supervisor *sv)
 	close(sv->signals);
 }
 
+// The relay reads no configuration file.
+static int environment_start(struct supervisor *sv)
+{
+	static const char *const levels[] = { "debug", "info", "warning", "error" };
+
+	if (setenv("SALLYPORT_LOG_LEVEL", levels[sv->cfg->log_level], 1) < 0 ||
+	    setenv("SALLYPORT_LOG_FORMAT", sv->cfg->log_format == LOG_FORMAT_JSON ? "json" : "text", 1) < 0)
+		return -errno;
+	return 0;
+}
+
 static int state_start(struct supervisor *sv)
 {
 	int err = state_dir_make(sv->cfg->state_dir, sv->cfg->user);
@@ -351,6 +362,7 @@ static const struct supervisor_part {
 } parts[] = {
 	{ "signals", signals_start, signals_stop },
 	{ "instance", instance_start, instance_stop },
+	{ "environment", environment_start, NULL },
 	{ "state directory", state_start, NULL },
 	{ "regions", regions_start, regions_stop },
 	{ "events", events_start, events_stop },

@@ -2,14 +2,35 @@
 // version.c - our version and those of the libraries, as they are at run time. The relay says its own.
 #include "gateway/version.h"
 #include "dtls/dtls_identity.h"
+#include "mediarelay/media.h"
+#include "signaling/sip.h"
 #include <event2/event.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <yaml.h>
 
-int version_print(FILE *to)
+// The relay says its own: its libraries are not linked here.
+static int relay_print(const char *path)
+{
+	char *argv[] = { (char *)(uintptr_t)path, (char *)(uintptr_t)"--version", NULL };
+	int status;
+	pid_t pid;
+
+	if (posix_spawn(&pid, path, NULL, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) != pid)
+		return 1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+int version_print(FILE *to, const char *relay)
 {
 	fprintf(to, "sallyport %s\n", SALLYPORT_VERSION);
 	fprintf(to, "%s\n", dtls_library_version());
+	fprintf(to, "%s\n", media_library_version());
+	fprintf(to, "%s\n", sip_library_version());
 	fprintf(to, "libevent %s\n", event_get_version());
 	fprintf(to, "libyaml %s\n", yaml_get_version_string());
-	return fflush(to) != 0;
+	if (fflush(to) != 0)
+		return 1;
+	return relay != NULL ? relay_print(relay) : 0;
 }

@@ -3,4 +3,5 @@
 #pragma once
 #include <stdio.h>
 
-int version_print(FILE *to); // returns the exit status
+// Ours, then what `relay --version` prints; NULL: there is no relay. Returns the exit status.
+int version_print(FILE *to, const char *relay);

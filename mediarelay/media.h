@@ -19,6 +19,8 @@
 
 struct media; // the thread and all it owns
 
+const char *media_library_version(void); // "libsrtp2 2.5.0"
+
 #define MEDIA_LEGS_MAX 8
 #define MEDIA_LINES_MAX 8
 #define MEDIA_CALL_ID_MAX 128
