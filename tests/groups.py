@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Builds the presets that the wanted groups need, runs the groups, and ends with `N passed, N failed`.
 
-What is counted: the cases of a unit or scenario test (cmocka's), one for each fuzzer whose corpus was replayed, and pytest's
-cases. A group that ran nothing is a failure.
+What is counted: the cases of a test program (cmocka's or pytest's own), one for a program that has no cases (a scenario, a
+fuzzer whose corpus was replayed). A group that ran nothing is a failure.
 """
 import argparse
 import os
@@ -28,6 +28,7 @@ GROUPS = {
     "dataplane": [("ctest", "release", "dataplane"), ("ctest", "asan", "dataplane")],
     "conf": [("pytest", "asan", "tests/conf")],
     "fuzz": [("ctest", "asan", "fuzz")],
+    "dataplane": [("ctest", "dev", "dataplane"), ("ctest", "asan", "dataplane")],
     "e2e": [("pytest", "release", "tests/e2e"), ("pytest", "asan", "tests/e2e")],
     "interop": [("pytest", "release", "tests/interop"), ("pytest", "asan", "tests/interop")],
 }
@@ -105,18 +106,34 @@ def cmocka_counts(output):
     return counts
 
 
+def case_counts(output):
+    """Passed, failed, skipped of the cases that a test program reported; None if it reported none."""
+    counts = cmocka_counts(output)
+    if counts is None:
+        last = re.findall(r"^=*\s*((?:\d+ \w+, )*\d+ \w+) in [\d.]+s\b", output, re.M)  # pytest's last line
+        found = {word: int(n) for n, word in re.findall(r"(\d+) (\w+)", last[-1])} if last else {}
+        counts = [found.get("passed", 0), sum(found.get(w, 0) for w in ("failed", "error", "errors")), found.get("skipped", 0)]
+    return counts if any(counts) else None
+
+
 def ctest_totals(junit, prefix):
     totals = Totals()
     for case in ElementTree.parse(junit).getroot().iter("testcase"):
         name = f"{prefix} {case.get('name')}"
         output = case.findtext("system-out") or ""
+        skip = case.find("skipped")
+        if skip is not None and "SKIP_" in (skip.get("message") or ""):  # not for want of an executable
+            totals.skipped += 1
+            say(f"{name}: skipped: {tail(output, 2) or 'it says no reason'}")
+            continue
         good = case.get("status") == "run" and case.find("failure") is None
-        passed, failed, skipped = cmocka_counts(output) or (int(good), 0, 0)
+        passed, failed, skipped = case_counts(output) or (int(good), 0, 0)
         totals.passed += passed
         totals.failed += failed
         totals.skipped += skipped
         if skipped:
-            say(f"{name}: skipped " + ", ".join(sorted(set(re.findall(r"\[\s+SKIPPED \] (\w+)$", output, re.M)))))
+            reasons = {a or b for a, b in re.findall(r"\[\s+SKIPPED \] (\w+)$|^SKIPPED (.*)", output, re.M)}
+            say(f"{name}: skipped: {'; '.join(sorted(reasons))}")
         if not good:
             totals.failed += 0 if failed else 1  # it crashed, leaked or hung: its cases say nothing about that
             totals.failures.append((name, tail(output)))
