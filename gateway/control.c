@@ -283,8 +283,12 @@ int control_main(void)
 	prctl(PR_SET_NAME, "sallyport-ctl"); // threads name themselves
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "control");
 	ct.supervisor = inherited_fd("SALLYPORT_SUPERVISOR");
+	if (ct.supervisor < 0) {
+		log_error(TAG, "not started by the supervisor");
+		return 1;
+	}
 	evthread_use_pthreads();
-	if (ct.supervisor < 0 || start_parts(&ct) < 0)
+	if (start_parts(&ct) < 0)
 		return 1;
 	if (write(ct.supervisor, "ready\n", 6) != 6)
 		log_warning(TAG, "supervisor does not listen", LOG_ERRNO(-errno));
