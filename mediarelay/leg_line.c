@@ -216,6 +216,8 @@ static int transport_agree(struct leg_line *line, struct leg_transport *tp)
 {
 	const struct keying_choice *choice = &line->plan.keying;
 
+	if (choice->mechanism == KEYING_SDES || choice->mechanism == KEYING_DTLS_SRTP)
+		dp_transport_secure(line->session->media->dp, tp->ref, DP_SRTP);
 	switch (choice->mechanism) {
 	case KEYING_PLAIN:
 		dp_transport_secure(line->session->media->dp, tp->ref, DP_PLAIN);

@@ -70,8 +70,7 @@ int leg_transport_open(struct leg_transport *tp, struct leg_line *line, enum leg
 		goto fail;
 	conf.local = tp->local;
 	dp_transport_publish(media->dp, ref, &conf);
-	// Until a plain line is agreed, nothing plain may enter or leave.
-	dp_transport_secure(media->dp, ref, DP_SRTP);
+	// Neither plain nor SRTP until that is agreed: no media passes. Security only rises, so it is not said in advance.
 	keying_step(&tp->keying, KEYING_EVENT_PREPARE);
 	return 0;
 fail:

@@ -296,7 +296,10 @@ void dp_transport_secure(struct dp_client *dp, struct dp_ref ref, enum dp_securi
 {
 	(void)dp;
 	WITH_TRANSPORT(ref, t)
-		t->security = security;
+	{
+		if (t->security != DP_SRTP) // security only rises, as in the relay
+			t->security = security;
+	}
 	pthread_mutex_unlock(&lock);
 }
 

@@ -245,7 +245,7 @@ static void test_prepared_is_closed(void **state)
 	assert_int_equal(media_session_apply(media, &plan), 0);
 	EVENTUALLY(fake_dp_live() == 4); // RTP and RTCP of two lines
 	t = at(&plan.legs[0].lines[0].seat.rtp);
-	assert_int_equal(t.security, DP_SRTP);
+	assert_int_equal(t.security, 0); // neither, until it is agreed: no media passes
 	assert_int_equal(t.path.remote.addr.family, INET_NONE);
 	EVENTUALLY(at(&plan.legs[0].lines[0].seat.rtp).n_edges == 1);
 	assert_false(at(&plan.legs[0].lines[0].seat.rtp).edges[0].open);
