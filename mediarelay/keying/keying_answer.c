@@ -51,7 +51,8 @@ static bool crypto_find(const struct keying_lines *lines, enum srtp_suite suite,
 		bool again = false;
 
 		if (sdes_line_parse(found, lines->crypto[i].value, lines->crypto[i].len, &why) < 0) {
-			*fault = why;
+			if (why != SDES_FAULT_SUITE) // that one is no fault: a suite that we do not have
+				*fault = why;
 			continue;
 		}
 		for (size_t t = 0; t < n_tags; t++)

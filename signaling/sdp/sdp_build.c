@@ -180,7 +180,8 @@ static int put_keying(struct builder *b, int section, const struct keying_local 
 }
 
 // What follows the m= line of an accepted one: i c b, attributes of the ends, ours.
-static int build_body(struct builder *b, int section, const struct sdp_build_line *line, enum sdp_direction direction)
+static int build_body(struct builder *b, int section, const struct sdp_build_line *line, const struct sdp_media *offered,
+		      enum sdp_direction direction)
 {
 	int err;
 
@@ -189,6 +190,8 @@ static int build_body(struct builder *b, int section, const struct sdp_build_lin
 		err = put_address(b, section, &line->seat.address);
 	if (err == 0)
 		err = pass_lines(b, line->from, section, "b");
+	if (err == 0 && b->answer) // RFC 5888 section 9.1: an m-line keeps the offer's name
+		err = put_mid(b, section, offered);
 	if (err == 0)
 		err = pass_lines(b, line->from, section, NULL);
 	if (err == 0)
@@ -220,7 +223,7 @@ static int build_offer_line(struct builder *b, int section, const struct sdp_bui
 		return -EINVAL;
 	proto = keying_proto_name(line->keying->proto);
 	err = put_media(b, &media, line->seat.rtp_port, (struct sdp_text){ proto, strlen(proto) }, media.formats);
-	return err == 0 ? build_body(b, section, line, media.direction) : err;
+	return err == 0 ? build_body(b, section, line, &media, media.direction) : err;
 }
 
 static int build_answer_line(struct builder *b, int section, const struct sdp_build_line *line)
@@ -236,10 +239,8 @@ static int build_answer_line(struct builder *b, int section, const struct sdp_bu
 	    line->seat.rtp_port == 0)
 		return -EINVAL;
 	err = put_media(b, &offered, line->seat.rtp_port, offered.proto_text, far.formats);
-	if (err == 0)
-		err = put_mid(b, section, &offered);
 	if (err == 0) // RFC 3264 section 6.1: within what the offer leaves
-		err = build_body(b, section, line, far.direction & sdp_direction_reverse(offered.direction));
+		err = build_body(b, section, line, &offered, far.direction & sdp_direction_reverse(offered.direction));
 	return err;
 }
 

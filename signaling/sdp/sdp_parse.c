@@ -115,7 +115,7 @@ static int check_media(struct reader *r)
 	if (err < 0)
 		return err;
 	if (!sdp_text_word(&rest, &proto) || !is_token(proto, true))
-		return fail(r, rest.s, "m= without a protocol");
+		return fail(r, proto.s, "m= with a protocol that is no token");
 	while (sdp_text_word(&rest, &format)) {
 		if (!is_printable(format))
 			return fail(r, format.s, "m= with a format that is no token");
