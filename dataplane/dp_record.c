@@ -2,7 +2,6 @@
 // dp_record.c - where things are in the media region. Both sides compute the same layout from the configuration.
 #include "dataplane/dp_record.h"
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 
 #define PAGE 4096u
@@ -145,17 +144,37 @@ void dp_map_close(struct dp_map *map)
 	map->header = NULL;
 }
 
-bool dp_transport_read(const struct dp_transport *tp, struct dp_transport *copy)
+static void view_copy(struct dp_transport_view *v, const struct dp_transport *tp)
+{
+	const struct dp_key_slot *rx = &tp->rx_keys[tp->rx_newest % DP_RX_EPOCHS];
+
+	*v = (struct dp_transport_view){
+		.generation = tp->generation,
+		.state = tp->state,
+		.mode = tp->mode,
+		.security = tp->security,
+		.n_edges = tp->n_edges <= DP_EDGES_MAX ? tp->n_edges : DP_EDGES_MAX,
+		.worker = tp->worker,
+		.network = tp->network,
+		.path = tp->path,
+		.path_serial = tp->path_serial,
+		.local = tp->local,
+		.session = tp->session,
+		.owner_tag = tp->owner_tag,
+		.rx_epoch = rx->key == DP_NONE ? 0 : rx->epoch,
+		.tx_epoch = tp->tx_key.key == DP_NONE ? 0 : tp->tx_key.epoch,
+	};
+	memcpy(v->edges, tp->edges, sizeof(v->edges));
+}
+
+bool dp_transport_read(const struct dp_transport *tp, struct dp_transport_view *view)
 {
 	for (unsigned tries = 0; tries < 1000; tries++) {
 		uint32_t before = atomic_load_explicit(&tp->sequence, memory_order_acquire);
 
 		if (before & 1)
 			continue;
-		memcpy(copy, tp, offsetof(struct dp_transport, rx_newest));
-		copy->rx_newest = tp->rx_newest % DP_RX_EPOCHS;
-		memcpy(copy->rx_keys, tp->rx_keys, sizeof(copy->rx_keys));
-		copy->tx_key = tp->tx_key;
+		view_copy(view, tp);
 		atomic_thread_fence(memory_order_acquire);
 		if (atomic_load_explicit(&tp->sequence, memory_order_relaxed) == before)
 			return true;

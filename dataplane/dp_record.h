@@ -177,8 +177,20 @@ struct dp_punt_head { // message of a punt ring; the datagram follows
 	struct inet_endpoint source;
 };
 
-// A consistent copy of the immutable half; false: the relay was just writing, each time.
-bool dp_transport_read(const struct dp_transport *tp, struct dp_transport *copy);
+struct dp_transport_view { // the immutable half of a transport, and its newest epochs
+	uint32_t generation;
+	uint8_t state, mode, security, n_edges;
+	uint16_t worker, network;
+	struct dp_path path;
+	uint32_t path_serial;
+	struct inet_endpoint local;
+	struct dp_edge edges[DP_EDGES_MAX];
+	uint32_t session, owner_tag;
+	uint32_t rx_epoch, tx_epoch; // 0: no key
+};
+
+// A consistent copy; false: the relay was just writing, each time we looked.
+bool dp_transport_read(const struct dp_transport *tp, struct dp_transport_view *view);
 
 static inline void dp_count(uint64_t *counter, uint64_t n)
 {

@@ -65,38 +65,36 @@ int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_
 	return tp->generation == ref.generation ? 0 : -ENOENT;
 }
 
-static void found_from(struct dp_found *f, uint32_t index, const struct dp_transport *tp)
+static void found_from(struct dp_found *f, uint32_t index, const struct dp_transport_view *v)
 {
-	const struct dp_key_slot *rx = &tp->rx_keys[tp->rx_newest];
-
 	*f = (struct dp_found){
-		.transport = { .index = index, .generation = tp->generation },
+		.transport = { .index = index, .generation = v->generation },
 		.conf = {
-			.network = tp->network,
-			.worker = tp->worker,
-			.local = tp->local,
-			.mode = tp->mode,
-			.session = tp->session,
-			.owner_tag = tp->owner_tag,
+			.network = v->network,
+			.worker = v->worker,
+			.local = v->local,
+			.mode = v->mode,
+			.session = v->session,
+			.owner_tag = v->owner_tag,
 		},
-		.security = tp->security,
-		.path = tp->path,
-		.rx_epoch = rx->key == DP_NONE ? 0 : rx->epoch,
-		.tx_epoch = tp->tx_key.key == DP_NONE ? 0 : tp->tx_key.epoch,
-		.n_edges = tp->n_edges,
+		.security = v->security,
+		.path = v->path,
+		.rx_epoch = v->rx_epoch,
+		.tx_epoch = v->tx_epoch,
+		.n_edges = v->n_edges,
 	};
-	memcpy(f->edges, tp->edges, sizeof(f->edges));
+	memcpy(f->edges, v->edges, sizeof(f->edges));
 }
 
 void dp_client_walk(struct dp_client *dp, void (*found)(void *ctx, const struct dp_found *f), void *ctx)
 {
 	for (uint32_t i = 0; i < dp->map.n_transports; i++) {
-		struct dp_transport copy;
+		struct dp_transport_view view;
 		struct dp_found f;
 
-		if (!dp_transport_read(&dp->map.transports[i], &copy) || copy.state != DP_STATE_PUBLISHED)
+		if (!dp_transport_read(&dp->map.transports[i], &view) || view.state != DP_STATE_PUBLISHED)
 			continue;
-		found_from(&f, i, &copy);
+		found_from(&f, i, &view);
 		found(ctx, &f);
 	}
 }

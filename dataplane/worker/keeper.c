@@ -33,7 +33,7 @@ static bool query_target(const struct nexthop_query *q, struct target *t)
 // False: it is just being written.
 static bool target_of(const struct nexthops *nh, uint32_t index, struct target *t)
 {
-	struct dp_transport tp;
+	struct dp_transport_view tp;
 
 	if (index >= nh->map->n_transports)
 		return query_target(&nh->queries[index - nh->map->n_transports], t);

@@ -92,12 +92,13 @@ static int records_adopt(struct relay_worker *w)
 
 int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id)
 {
-	struct relay_worker *w = calloc(1, sizeof(*w));
+	struct relay_worker *w = aligned_alloc(alignof(struct relay_worker), sizeof(*w));
 	char name[32];
 	int err;
 
 	if (w == NULL)
 		return -ENOMEM;
+	memset(w, 0, sizeof(*w));
 	w->relay = relay;
 	w->id = id;
 	w->record = &relay->map.workers[id];

@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@ struct rtnetlink {
 	struct mnl_socket *ask, *news;
 	uint32_t sequence;
 	bool managed; // the kernel knows NTF_EXT_MANAGED
-	char answers[BUFFER], told[BUFFER]; // two: news lead to questions
+	alignas(8) char answers[BUFFER];
+	alignas(8) char told[BUFFER]; // two: news lead to questions
 };
 
 static const int news_groups[] = {
@@ -178,7 +180,7 @@ static int route_answer(const struct nlmsghdr *nlh, void *data)
 static int route_ask(struct rtnetlink *rt, const struct inet_addr *to, const struct inet_addr *source, int ifindex,
 		     unsigned flags, struct rt_route *route)
 {
-	char buf[256];
+	alignas(8) char buf[256];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 
@@ -252,7 +254,7 @@ static struct nlmsghdr *neighbour_question(char *buf, uint16_t type, uint16_t fl
 
 int rtnetlink_neighbour_keep(struct rtnetlink *rt, const struct inet_addr *addr, int ifindex, bool keep)
 {
-	char buf[256];
+	alignas(8) char buf[256];
 	struct nlmsghdr *nlh = neighbour_question(buf, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, addr, ifindex);
 	struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
 	int err;
@@ -281,7 +283,7 @@ static int neighbour_answer(const struct nlmsghdr *nlh, void *data)
 
 int rtnetlink_neighbour_get(struct rtnetlink *rt, const struct inet_addr *addr, int ifindex, struct rt_neighbour *n)
 {
-	char buf[256];
+	alignas(8) char buf[256];
 	struct nlmsghdr *nlh = neighbour_question(buf, RTM_GETNEIGH, 0, addr, ifindex);
 
 	*n = (struct rt_neighbour){ 0 };
@@ -318,7 +320,7 @@ static int vlan_answer(const struct nlmsghdr *nlh, void *data)
 int rtnetlink_vlan_of(struct rtnetlink *rt, int parent, uint16_t vlan)
 {
 	struct vlan_search s = { .parent = parent, .vlan = vlan };
-	char buf[128];
+	alignas(8) char buf[128];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 	int err;

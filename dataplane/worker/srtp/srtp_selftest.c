@@ -2,6 +2,7 @@
 // srtp_selftest.c - one known packet a suite through bursts that fill every lane, before any real one is touched.
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEADER_LEN 12
@@ -143,15 +144,22 @@ static bool selftest_unprotect(struct srtp_engine *engine, struct selftest *test
 	return true;
 }
 
+static bool selftest_vector(struct srtp_engine *engine, struct selftest *test, unsigned v)
+{
+	return selftest_key(engine, &test->key, vectors[v].suite) == 0 &&
+	       selftest_protect(engine, test, vectors[v].secured) && selftest_unprotect(engine, test);
+}
+
 int srtp_selftest(struct srtp_engine *engine)
 {
-	struct selftest test;
+	struct selftest *test = aligned_alloc(alignof(struct selftest), sizeof(*test));
+	int err = 0;
 
-	memset(&test, 0, sizeof(test));
-	for (unsigned v = 0; v < sizeof(vectors) / sizeof(vectors[0]); v++) {
-		if (selftest_key(engine, &test.key, vectors[v].suite) < 0 ||
-		    !selftest_protect(engine, &test, vectors[v].secured) || !selftest_unprotect(engine, &test))
-			return -EILSEQ;
-	}
-	return 0;
+	if (test == NULL)
+		return -ENOMEM;
+	memset(test, 0, sizeof(*test));
+	for (unsigned v = 0; v < sizeof(vectors) / sizeof(vectors[0]) && err == 0; v++)
+		err = selftest_vector(engine, test, v) ? 0 : -EILSEQ;
+	free(test);
+	return err;
 }
