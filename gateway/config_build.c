@@ -164,6 +164,7 @@ static void build_profile(struct media_profile *to, const struct profile_setting
 	to->keying.signalling_security_required = k->signalling_security == SETTING_SIGNALLING_REQUIRED;
 	to->keying.far_leg_secured = k->far_leg == SETTING_FAR_LEG_SECURED;
 	to->rtcp_mux = p->rtcp_mux;
+	to->feedback = p->feedback;
 	to->pass_unknown_attributes = p->unknown_attributes == SETTING_UNKNOWN_PASS;
 	to->keying_timeout = MONO_S(p->keying_timeout);
 	to->media_timeout = MONO_S(p->media_timeout);

@@ -130,6 +130,8 @@ static const struct schema_field profile_fields[] = {
 	{ "keying", AT(struct profile_settings, keying), .group = &keying_schema },
 	{ "rtcp_mux", AT(struct profile_settings, rtcp_mux), .type = &schema_choice, .fallback = "accept",
 	  WORDS({ "accept", MEDIA_MUX_ACCEPT }, { "offer", MEDIA_MUX_OFFER }, { "never", MEDIA_MUX_NEVER }) },
+	{ "feedback", AT(struct profile_settings, feedback), .type = &schema_choice, .fallback = "never",
+	  WORDS({ "never", MEDIA_FEEDBACK_NEVER }, { "pass", MEDIA_FEEDBACK_PASS }, { "always", MEDIA_FEEDBACK_ALWAYS }) },
 	{ "unknown_attributes", AT(struct profile_settings, unknown_attributes), .type = &schema_choice,
 	  .fallback = "pass", WORDS({ "pass", SETTING_UNKNOWN_PASS }, { "drop", SETTING_UNKNOWN_DROP }) },
 	{ "keying_timeout", AT(struct profile_settings, keying_timeout), .type = &schema_number, .min = 1, .max = 120,

@@ -89,7 +89,7 @@ struct profile_settings {
 	const struct yaml_node *node;
 	char name[SETTINGS_NAME];
 	struct keying_settings keying;
-	unsigned rtcp_mux, unknown_attributes;
+	unsigned rtcp_mux, feedback, unknown_attributes;
 	uint32_t keying_timeout, media_timeout;
 };
 

@@ -6,12 +6,15 @@
 #include "mediarelay/keying/keying.h"
 #include <stdbool.h>
 
+// AVPF or AVP (RFC 4585) on m-lines that we offer; an answer repeats the offer. Many phones refuse an AVPF they do not know.
+enum media_feedback { MEDIA_FEEDBACK_NEVER = 0, MEDIA_FEEDBACK_PASS, MEDIA_FEEDBACK_ALWAYS };
 enum media_mux { MEDIA_MUX_ACCEPT = 0, MEDIA_MUX_OFFER, MEDIA_MUX_NEVER }; // OFFER also accepts
 
 struct media_profile {
 	char name[32];
 	struct keying_policy keying;
 	enum media_mux rtcp_mux;
+	enum media_feedback feedback; // PASS: as the other leg has it
 	bool pass_unknown_attributes;
 	mono_ns keying_timeout; // after the answer; default 10 s
 	mono_ns media_timeout;  // no packet from a side that should send; 0: never; suspended on hold

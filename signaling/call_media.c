@@ -236,6 +236,21 @@ static bool far_leg_forbids(const struct sip_dialog *here, enum keying_mechanism
 	return profile_of(here)->keying.far_leg_secured && there == KEYING_PLAIN;
 }
 
+// AVPF or AVP in our offer: a line in force keeps what it has, a new one follows the profile.
+static bool onward_feedback(const struct sip_dialog *to, const struct stream_side *s, bool theirs)
+{
+	if (s->choice.mechanism != KEYING_UNDECIDED)
+		return s->local.proto.feedback;
+	switch (profile_of(to)->feedback) {
+	case MEDIA_FEEDBACK_PASS:
+		return theirs;
+	case MEDIA_FEEDBACK_ALWAYS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int onward_line(struct sip_dialog *to, struct stream *stream, bool feedback, struct call_refusal *why)
 {
 	struct stream_side *s = &stream->side[side_of(to)], *other = &stream->side[!side_of(to)];
@@ -250,7 +265,7 @@ static int onward_line(struct sip_dialog *to, struct stream *stream, bool feedba
 	struct keying_identity us = { media_fingerprint(to->call->sip->media), s->seat.tls_id };
 	bool in_force = s->choice.mechanism != KEYING_UNDECIDED;
 
-	if (keying_offer(&s->local, policy, feedback, &us, in_force ? &s->choice : NULL, to->call->sip->env) < 0)
+	if (keying_offer(&s->local, policy, onward_feedback(to, s, feedback), &us, in_force ? &s->choice : NULL, to->call->sip->env) < 0)
 		return refuse(why, 500, 0, "keying");
 	if (!in_force)
 		s->rtcp_mux = profile_of(to)->rtcp_mux == MEDIA_MUX_OFFER;
