@@ -84,7 +84,8 @@ static int merge_add(struct dtls_hello_merge *m, const struct dtls_fragment *f)
 	return err;
 }
 
-// One record with one whole message. The sequence number is that of the record that completed it: a number not yet used.
+// One record with one whole message. The sequence number is that of the record that completed it: a number not yet
+// used.
 static size_t merge_finish(struct dtls_hello_merge *m, const uint8_t *record)
 {
 	uint8_t *p = m->bytes;
@@ -102,14 +103,14 @@ static size_t merge_finish(struct dtls_hello_merge *m, const uint8_t *record)
 }
 
 struct scan {
-	bool hello;                // the datagram opens with a ClientHello
-	bool whole;                // all of it in one piece, alone in its record
+	bool hello; // the datagram opens with a ClientHello
+	bool whole; // all of it in one piece, alone in its record
 	const uint8_t *body;
 	size_t body_len;
 };
 
-// Is there a ClientHello in plain text at the head of this datagram? Only its first record decides: a client says nothing
-// before its hello, and nothing but its hello beside it.
+// Is there a ClientHello in plain text at the head of this datagram? Only its first record decides: a client says
+// nothing before its hello, and nothing but its hello beside it.
 static int scan_datagram(struct scan *s, const uint8_t *datagram, size_t len)
 {
 	struct dtls_record r;

@@ -65,7 +65,8 @@ static int ctx_open(WOLFSSL_CTX **ctxp, enum dtls_role role, int range, const st
 		return -ENOMEM;
 	if (wolfSSL_CTX_use_certificate_chain_buffer(ctx, pem->cert, (long)pem->cert_len) != WOLFSSL_SUCCESS)
 		goto out;
-	if (wolfSSL_CTX_use_PrivateKey_buffer(ctx, pem->key, (long)pem->key_len, WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS)
+	if (wolfSSL_CTX_use_PrivateKey_buffer(ctx, pem->key, (long)pem->key_len, WOLFSSL_FILETYPE_PEM) !=
+	    WOLFSSL_SUCCESS)
 		goto out;
 	if (wolfSSL_CTX_check_private_key(ctx) != WOLFSSL_SUCCESS)
 		goto out;

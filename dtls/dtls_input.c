@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-
 static bool handshake_is_through(const struct dtls_endpoint *ep)
 {
 	return ep->status == DTLS_PARKED || ep->status == DTLS_SECURED;
@@ -23,8 +22,8 @@ static void feed(struct dtls_endpoint *ep, const uint8_t *bytes, size_t len)
 	ep->in = NULL;
 }
 
-// Is there a ClientHello, and may the library have it? Once it works on one, only the very same may come again: another's
-// would end the handshake that runs.
+// Is there a ClientHello, and may the library have it? Once it works on one, only the very same may come again:
+// another's would end the handshake that runs.
 static bool hello_may_pass(struct dtls_endpoint *ep, const uint8_t *body, size_t len)
 {
 	uint16_t profile = 0;
@@ -40,7 +39,8 @@ static bool hello_may_pass(struct dtls_endpoint *ep, const uint8_t *body, size_t
 		ep->info.drops[DTLS_DROP_FORGED]++;
 		return false;
 	}
-	// Nothing is decided by a hello whose sender may be anyone. The library answers it with a cookie, and forgets it.
+	// Nothing is decided by a hello whose sender may be anyone. The library answers it with a cookie, and forgets
+	// it.
 	if (!ep->address_proven && !hello.has_cookie)
 		return true;
 	profile = dtls_profile_choose(ep->profiles, hello.profiles, hello.n_profiles);
@@ -55,8 +55,8 @@ static bool hello_may_pass(struct dtls_endpoint *ep, const uint8_t *body, size_t
 	return ep->status == DTLS_HANDSHAKING;
 }
 
-// The messages that a peer sends in plain text in a handshake without resumption or renegotiation (RFC 5246 section 7.4,
-// RFC 6347 section 4.3.2). A HelloRequest, say, is nobody's but a forger's.
+// The messages that a peer sends in plain text in a handshake without resumption or renegotiation (RFC 5246
+// section 7.4, RFC 6347 section 4.3.2). A HelloRequest, say, is nobody's but a forger's.
 static bool handshake_may_pass(struct dtls_endpoint *ep, const struct dtls_record *r)
 {
 	static const uint32_t expected[] = {
@@ -77,8 +77,9 @@ static bool handshake_may_pass(struct dtls_endpoint *ep, const struct dtls_recor
 	return at > 0;
 }
 
-// May the library see this record? After the handshake nothing plain may: it can be anyone's. Before, only what the peer must
-// say in the clear. Alerts are noted; a plain acknowledgement (RFC 9147 section 7) would only spare a retransmission.
+// May the library see this record? After the handshake nothing plain may: it can be anyone's. Before, only what the
+// peer must say in the clear. Alerts are noted; a plain acknowledgement (RFC 9147 section 7) would only spare a
+// retransmission.
 static bool record_may_pass(struct dtls_endpoint *ep, const struct dtls_record *r)
 {
 	if (r->type == 0 || r->epoch > 0)
@@ -91,16 +92,16 @@ static bool record_may_pass(struct dtls_endpoint *ep, const struct dtls_record *
 	}
 	if (ep->status == DTLS_HANDSHAKING && r->type == DTLS_HANDSHAKE && handshake_may_pass(ep, r))
 		return true;
-	// A ChangeCipherSpec ahead of its time would move the library to an epoch without keys. One that was only overtaken
-	// on its way comes again with its flight.
+	// A ChangeCipherSpec ahead of its time would move the library to an epoch without keys. One that was only
+	// overtaken on its way comes again with its flight.
 	if (ep->status == DTLS_HANDSHAKING && r->type == DTLS_CHANGE_CIPHER_SPEC && ep->cipher_change_due)
 		return true;
 	ep->info.drops[DTLS_DROP_FORGED]++;
 	return false;
 }
 
-// The peer repeats its last flight, so ours was lost. The library answers by itself in DTLS 1.3; in 1.2 it waits for a plain
-// Certificate, which we never let through. Bounded all the same.
+// The peer repeats its last flight, so ours was lost. The library answers by itself in DTLS 1.3; in 1.2 it waits for a
+// plain Certificate, which we never let through. Bounded all the same.
 static void answer_again(struct dtls_endpoint *ep)
 {
 	mono_ns now = env_now(ep->env);
@@ -135,7 +136,8 @@ static void feed_records(struct dtls_endpoint *ep, const uint8_t *p, size_t len)
 	}
 	if (p > run)
 		feed(ep, run, (size_t)(p - run));
-	if (was_through && last_flight && dtls_tls_refused(ep) == refused && ep->role == DTLS_PASSIVE && handshake_is_through(ep))
+	if (was_through && last_flight && dtls_tls_refused(ep) == refused && ep->role == DTLS_PASSIVE &&
+	    handshake_is_through(ep))
 		answer_again(ep);
 }
 

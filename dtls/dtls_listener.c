@@ -161,7 +161,8 @@ static struct slot *slot_find(struct dtls_listener *l, uint64_t port, const void
 
 enum verdict { STATELESS_ANSWERED, STATELESS_PROVEN, STATELESS_REFUSED };
 
-// Shows one hello to the library under one secret. What it would answer is in l->reply, unless there is an answer already.
+// Shows one hello to the library under one secret. What it would answer is in l->reply, unless there is an answer
+// already.
 static enum verdict stateless_try(struct dtls_listener *l, uint64_t generation, const void *peer, size_t peer_len,
 				  const struct dtls_hello_result *hello)
 {

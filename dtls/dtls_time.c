@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dtls_time.c - the time that the TLS library sees: ours, so that a step of the wall clock delays no retransmission, and tests
-// choose it. The library is built with USER_TICKS and calls the two functions below.
+// dtls_time.c - the time that the TLS library sees: ours, so that a step of the wall clock delays no retransmission,
+// and tests choose it. The library is built with USER_TICKS and calls the two functions below.
 #include "dtls/dtls_time.h"
 
 static _Thread_local mono_ns library_now;

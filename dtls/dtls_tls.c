@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dtls_tls.c - an endpoint's use of wolfSSL: callbacks, handshake, errors, exporter. No other file of the endpoint calls it.
+// dtls_tls.c - an endpoint's use of wolfSSL: callbacks, handshake, errors, exporter. No other file of the endpoint
+// calls it.
 #include "dtls/dtls_cookie.h"
 #include "dtls/dtls_endpoint_priv.h"
 #include "dtls/dtls_identity_priv.h"
@@ -73,7 +74,8 @@ static int on_verify(int preverified, WOLFSSL_X509_STORE_CTX *store)
 {
 	struct dtls_endpoint *ep = store->userCtx;
 
-	// Certificates above the leaf mean nothing here. Accepting one would also add it to the shared context's authorities.
+	// Certificates above the leaf mean nothing here. Accepting one would also add it to the shared context's
+	// authorities.
 	if (store->error_depth > 0)
 		return 0;
 	if (store->totalCerts < 1 || !keep_leaf(ep, store->certs[0].buffer, store->certs[0].length) ||
@@ -106,7 +108,8 @@ static int tls_set_profiles(struct dtls_endpoint *ep, const uint16_t *ids)
 	return wolfSSL_set_tlsext_use_srtp(ep->ssl, list) == 0 ? 0 : -EINVAL; // 0 is success here since 5.9
 }
 
-// The cookie was good; the hello is read in full next. Not earlier: with a profile set the library asks for no DTLS 1.2 cookie.
+// The cookie was good; the hello is read in full next. Not earlier: with a profile set the library asks for no DTLS 1.2
+// cookie.
 static int on_good_hello(WOLFSSL *ssl, void *ctx)
 {
 	struct dtls_endpoint *ep = ctx;
@@ -126,12 +129,13 @@ static int tls_set_cookie(struct dtls_endpoint *ep, const struct dtls_endpoint_c
 	return dtls_cookie_use(config->cookie, generation, ep->ssl, config->peer, config->peer_len);
 }
 
-// As client we offer classical groups unless told: a post-quantum key share does not fit the first datagram below an MTU of
-// 1500, and 5.9.2 answers a HelloRetryRequest without cookie by an empty key share again. The large curves are there for the
-// servers' certificates: in DTLS 1.2 this list says what those may be, too (RFC 8422 section 5.1.1).
+// As client we offer classical groups unless told: a post-quantum key share does not fit the first datagram below an
+// MTU of 1500, and 5.9.2 answers a HelloRetryRequest without cookie by an empty key share again. The large curves are
+// there for the servers' certificates: in DTLS 1.2 this list says what those may be, too (RFC 8422 section 5.1.1).
 static int tls_set_groups(struct dtls_endpoint *ep, const struct dtls_endpoint_config *config)
 {
-	int groups[] = { WOLFSSL_X25519MLKEM768, WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1, WOLFSSL_ECC_SECP521R1 };
+	int groups[] = { WOLFSSL_X25519MLKEM768, WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1,
+			 WOLFSSL_ECC_SECP521R1 };
 	int skip = config->post_quantum ? 0 : 1, n = (int)(sizeof(groups) / sizeof(groups[0])) - skip;
 
 	if (ep->role != DTLS_ACTIVE || config->max_version == DTLS_VERSION_1_2)
@@ -320,8 +324,8 @@ int dtls_tls_export(struct dtls_endpoint *ep, struct dtls_srtp_keys *client, str
 	size_t len = 2 * (size_t)(profile->key_len + profile->salt_len);
 	int err = 0;
 
-	if (wolfSSL_export_keying_material(ep->ssl, material, len, EXPORT_LABEL, sizeof(EXPORT_LABEL) - 1, NULL, 0, 0) !=
-	    WOLFSSL_SUCCESS) {
+	if (wolfSSL_export_keying_material(ep->ssl, material, len, EXPORT_LABEL, sizeof(EXPORT_LABEL) - 1, NULL, 0,
+					   0) != WOLFSSL_SUCCESS) {
 		err = -EIO;
 		goto out;
 	}

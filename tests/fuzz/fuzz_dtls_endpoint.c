@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// fuzz_dtls_endpoint.c - hostile datagrams into an endpoint. The first octet chooses the version, the role, and how far an honest
-// handshake has come before; then datagrams, each behind two octets of length. Whatever comes, an endpoint that knows its
-// peer's fingerprint is never secured by it, and a secured one stays what it is.
+// fuzz_dtls_endpoint.c - hostile datagrams into an endpoint. The first octet chooses the version, the role, and how far
+// an honest handshake has come before; then datagrams, each behind two octets of length. Whatever comes, an endpoint
+// that knows its peer's fingerprint is never secured by it, and a secured one stays what it is.
 #include "tests/support/dtls_link.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static struct dtls_link *fresh(enum dtls_version version)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum dtls_version versions[] = { DTLS_VERSION_ANY, DTLS_VERSION_1_2, DTLS_VERSION_1_3, DTLS_VERSION_ANY };
+	static const enum dtls_version versions[] = { DTLS_VERSION_ANY, DTLS_VERSION_1_2, DTLS_VERSION_1_3,
+						      DTLS_VERSION_ANY };
 	struct dtls_fingerprints expected;
 	enum dtls_status before;
 	struct dtls_link *l;

@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct dtls_fingerprint back;
 
 		dtls_fingerprint_print(printed, &list.list[i]);
-		if (dtls_fingerprint_parse(&back, printed, strlen(printed)) != 0 || memcmp(&back, &list.list[i], sizeof(back)) != 0)
+		if (dtls_fingerprint_parse(&back, printed, strlen(printed)) != 0 ||
+		    memcmp(&back, &list.list[i], sizeof(back)) != 0)
 			abort();
 	}
 	return 0;

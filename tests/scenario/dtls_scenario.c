@@ -65,8 +65,10 @@ static bool fail(struct play *p, const char *why, long long got)
 	for (int i = 0; i < p->n; i++)
 		fprintf(stderr, " %s", p->words[i]);
 	if (p->open)
-		fprintf(stderr, "\n   client: status %d, %s; server: status %d, %s", dtls_endpoint_status(p->l->end[CLIENT]),
-			dtls_failure_text(dtls_endpoint_failure(p->l->end[CLIENT])), dtls_endpoint_status(p->l->end[SERVER]),
+		fprintf(stderr, "\n   client: status %d, %s; server: status %d, %s",
+			dtls_endpoint_status(p->l->end[CLIENT]),
+			dtls_failure_text(dtls_endpoint_failure(p->l->end[CLIENT])),
+			dtls_endpoint_status(p->l->end[SERVER]),
 			dtls_failure_text(dtls_endpoint_failure(p->l->end[SERVER])));
 	fprintf(stderr, "\n");
 	return false;
@@ -269,7 +271,8 @@ static bool expect_keys_equal(struct play *p)
 		if (err < 0)
 			return fail(p, "no keys", err);
 	}
-	if (memcmp(&rx[CLIENT], &tx[SERVER], sizeof(rx[0])) != 0 || memcmp(&tx[CLIENT], &rx[SERVER], sizeof(rx[0])) != 0)
+	if (memcmp(&rx[CLIENT], &tx[SERVER], sizeof(rx[0])) != 0 ||
+	    memcmp(&tx[CLIENT], &rx[SERVER], sizeof(rx[0])) != 0)
 		return fail(p, "keys differ", 0);
 	return true;
 }
@@ -284,7 +287,8 @@ static bool do_expect(struct play *p)
 	if (is(p, 1, "keys"))
 		return expect_keys_equal(p);
 	if (is(p, 1, "no") && end_at(p, 3) >= 0)
-		return dtls_endpoint_take_keys(p->l->end[end_at(p, 3)], &keys, &keys) < 0 || fail(p, "there are keys", 0);
+		return dtls_endpoint_take_keys(p->l->end[end_at(p, 3)], &keys, &keys) < 0 ||
+		       fail(p, "there are keys", 0);
 	if (is(p, 1, "under-way") && end_at(p, 3) >= 0)
 		return check_count(p, 4, (long long)p->l->to[end_at(p, 3)].n);
 	if (is(p, 1, "elapsed"))
@@ -304,7 +308,8 @@ static bool do_expect(struct play *p)
 		return expect_status(p, end);
 	deadline = dtls_endpoint_deadline(p->l->end[end]);
 	if (is(p, 3, "never") || deadline == MONO_NEVER)
-		return (is(p, 3, "never") && deadline == MONO_NEVER) || fail(p, "another deadline", (long long)deadline);
+		return (is(p, 3, "never") && deadline == MONO_NEVER) ||
+		       fail(p, "another deadline", (long long)deadline);
 	return check_count(p, 3, (long long)(deadline - p->l->now) / 1000000);
 }
 
@@ -338,7 +343,8 @@ static bool step(struct play *p)
 	if (is(p, 0, "wait"))
 		return link_wait(p->l, MONO_MS(atoi(p->words[1]))), true;
 	if (is(p, 0, "deliver") && end_at(p, 2) >= 0)
-		return p->l->to[end_at(p, 2)].n == 0 ? fail(p, "nothing is under way", 0) : (link_deliver(p->l, end_at(p, 2)), true);
+		return p->l->to[end_at(p, 2)].n == 0 ? fail(p, "nothing is under way", 0)
+						     : (link_deliver(p->l, end_at(p, 2)), true);
 	if (is(p, 0, "lose"))
 		return do_lose(p);
 	if (is(p, 0, "duplicate") || is(p, 0, "reverse"))
@@ -348,7 +354,8 @@ static bool step(struct play *p)
 	if (is(p, 0, "forge"))
 		return do_forge(p);
 	if (is(p, 0, "close") && end_at(p, 1) >= 0)
-		return dtls_endpoint_close_notify(p->l->end[end_at(p, 1)], &p->l->out[end_at(p, 1)]) == 0 || fail(p, "not open", 0);
+		return dtls_endpoint_close_notify(p->l->end[end_at(p, 1)], &p->l->out[end_at(p, 1)]) == 0 ||
+		       fail(p, "not open", 0);
 	if (is(p, 0, "expect"))
 		return do_expect(p);
 	return fail(p, "what?", 0);

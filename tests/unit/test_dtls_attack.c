@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_dtls_attack.c - what strangers may send at a handshake and at a live association: nothing of it may move anything.
+// test_dtls_attack.c - what strangers may send at a handshake and at a live association: nothing of it may move
+// anything.
 #include "tests/support/dtls_link.h"
 #include <errno.h>
 #include <malloc.h>
@@ -28,7 +29,9 @@ static const struct forgery {
 	{ "protected alert with a wrong tag", 45, { HEAD(21, 1), 0, 0, 32, 0, 1, 2, 3, 4, 5, 6, 7 } },
 	{ "protected handshake with a wrong tag", 45, { HEAD(22, 1), 0, 0, 32, 9 } },
 	{ "record of epoch 2", 45, { HEAD(22, 2), 0, 0, 32, 9 } },
-	{ "epoch 65535, sequence 2^48-1", 45, { 22, 0xFE, 0xFD, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 32 } },
+	{ "epoch 65535, sequence 2^48-1",
+	  45,
+	  { 22, 0xFE, 0xFD, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 32 } },
 	{ "empty record", 13, { HEAD(22, 0), 0, 0, 0 } },
 	{ "unified header, epoch 3", 40, { 0x2F, 0, 1, 0, 35, 1, 2, 3 } },
 	{ "unified header, epoch 2", 40, { 0x2E, 0, 1, 0, 35, 1, 2, 3 } },
@@ -107,7 +110,8 @@ static void test_handshake_survives_forgeries(void **state)
 			}
 			link_wait(l, MONO_S(2));
 			link_run(l);
-			if (dtls_endpoint_status(l->end[CLIENT]) != DTLS_PARKED || dtls_endpoint_status(l->end[SERVER]) != DTLS_PARKED)
+			if (dtls_endpoint_status(l->end[CLIENT]) != DTLS_PARKED ||
+			    dtls_endpoint_status(l->end[SERVER]) != DTLS_PARKED)
 				print_message("version %zu, %s: client %s, server %s\n", v, forgeries[i].name,
 					      dtls_failure_text(dtls_endpoint_failure(l->end[CLIENT])),
 					      dtls_failure_text(dtls_endpoint_failure(l->end[SERVER])));
@@ -134,7 +138,9 @@ static void test_other_hello_changes_nothing(void **state)
 		for (int round = 0; round < 12; round++) {
 			link_deliver(l, SERVER);
 			if (dtls_endpoint_status(l->end[SERVER]) != DTLS_HANDSHAKING || round > 1)
-				assert_int_equal(dtls_endpoint_input(l->end[SERVER], hello.bytes, hello.len, &l->out[SERVER]), 0);
+				assert_int_equal(
+					dtls_endpoint_input(l->end[SERVER], hello.bytes, hello.len, &l->out[SERVER]),
+					0);
 			link_deliver(l, CLIENT);
 		}
 		link_run(l);
@@ -174,7 +180,8 @@ static void test_hostile_hellos_fail_their_candidate_only(void **state)
 	link_free(l);
 }
 
-// Threat D4: fragments that never end, out-of-order records, floods of unknown epochs: bounded, and the handshake goes on.
+// Threat D4: fragments that never end, out-of-order records, floods of unknown epochs: bounded, and the handshake goes
+// on.
 static void test_unfinished_fragments_are_bounded(void **state)
 {
 	struct dtls_link *l = link_new(DTLS_VERSION_1_2, DTLS_VERSION_1_2);
@@ -202,7 +209,7 @@ static void test_unfinished_fragments_are_bounded(void **state)
 	}
 	print_message("600 unfinished messages: %zu bytes more, %s\n", mallinfo2().uordblks - before,
 		      dtls_failure_text(dtls_endpoint_failure(l->end[SERVER])));
-	assert_in_range(mallinfo2().uordblks - before, 1, 400 * 1024);
+	assert_true(mallinfo2().uordblks - before <= 64 * 1024);
 	link_free(l);
 }
 

@@ -165,7 +165,8 @@ static void test_endpoint_answers(void **state)
 		assert_int_equal(l->to[CLIENT].d[0].bytes[0], 22);
 		assert_int_equal(l->to[CLIENT].d[0].bytes[13], 2);
 		// With X25519MLKEM768 the ServerHello carries a ciphertext of 1,088 bytes and more.
-		assert_true(i % 2 == 0 || l->to[CLIENT].d[0].len > 1088 || l->to[CLIENT].d[1].len + l->to[CLIENT].d[0].len > 1088);
+		assert_true(i % 2 == 0 || l->to[CLIENT].d[0].len > 1088 ||
+			    l->to[CLIENT].d[1].len + l->to[CLIENT].d[0].len > 1088);
 		assert_in_range(l->longest[SERVER], 1, 1200);
 		link_free(l);
 	}
@@ -185,7 +186,9 @@ static void test_listener_asks_for_a_cookie(void **state)
 	for (size_t n = 0; n < NAMES; n++) {
 		load(&r, names[n]);
 		for (int i = 0; i < 2; i++)
-			assert_int_equal(dtls_listener_input(listener, n, "peer", 4, r.part[i].bytes, r.part[i].len, &l->out[SERVER], &proof), 0);
+			assert_int_equal(dtls_listener_input(listener, n, "peer", 4, r.part[i].bytes, r.part[i].len,
+							     &l->out[SERVER], &proof),
+					 0);
 	}
 	dtls_listener_info(listener, &info);
 	assert_int_equal(info.answers_out, 3);                          // a HelloRetryRequest to each of the first

@@ -2,6 +2,7 @@
 // test_dtls_endpoint.c - handshakes of our endpoint with itself: versions, profiles, parking, claims, keys, close.
 #include "tests/support/dtls_link.h"
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,7 +62,8 @@ static void test_every_version_secures(void **state)
 		assert_status(l->end[SERVER], DTLS_SECURED);
 		dtls_endpoint_info(l->end[SERVER], &info);
 		assert_string_equal(info.version, versions[i][1] == DTLS_VERSION_1_2 ? "1.2" : "1.3");
-		print_message("%s %s %s %s\n", info.version, info.cipher, info.group, dtls_profile_find(info.profile)->name);
+		print_message("%s %s %s %s\n", info.version, info.cipher, info.group,
+			      dtls_profile_find(info.profile)->name);
 		assert_int_equal(info.retransmissions, 0);
 		assert_true(l->longest[CLIENT] <= 1200 && l->longest[SERVER] <= 1200);
 		assert_same_keys(l, DTLS_PROFILE_AEAD_AES_256_GCM);
@@ -90,7 +92,8 @@ static void test_parked_then_claimed(void **state)
 			assert_status(l->end[end], DTLS_PARKED);
 			assert_int_equal(dtls_endpoint_take_keys(l->end[end], &rx, &tx), -EAGAIN);
 			assert_int_equal(dtls_endpoint_peer_fingerprint(l->end[end], &shown), 0);
-			assert_memory_equal(&shown, dtls_identity_fingerprint(l->identity[!end], DTLS_HASH_SHA256), sizeof(shown));
+			assert_memory_equal(&shown, dtls_identity_fingerprint(l->identity[!end], DTLS_HASH_SHA256),
+					    sizeof(shown));
 			assert_int_equal(dtls_endpoint_claim(l->end[end], &right), 0);
 			assert_status(l->end[end], DTLS_SECURED);
 			assert_int_equal(dtls_endpoint_claim(l->end[end], &right), -EALREADY);
@@ -252,7 +255,9 @@ static void test_older_peer_is_met(void **state)
 // Whatever kind of certificate the peer shows: the fingerprint is what counts (dates, usage, issuer say nothing).
 static void test_kinds_of_certificates(void **state)
 {
-	static const char *const names[] = { "rsa", "p384", "ed25519", "expired", "server_only", "no_signature", "chain" };
+	static const char *const names[] = {
+		"rsa", "p384", "ed25519", "expired", "server_only", "no_signature", "chain"
+	};
 
 	for (size_t i = 0; i < 2 * 3 * sizeof(names) / sizeof(names[0]); i++) {
 		int shows = (int)(i % 2);
@@ -267,8 +272,10 @@ static void test_kinds_of_certificates(void **state)
 		expect_each_other(l, lists);
 		link_open(l);
 		link_run(l);
-		if (dtls_endpoint_status(l->end[CLIENT]) != DTLS_SECURED || dtls_endpoint_status(l->end[SERVER]) != DTLS_SECURED)
-			print_message("%s shown by %s, versions %zu\n", names[i / 6], shows == CLIENT ? "client" : "server", i / 2 % 3);
+		if (dtls_endpoint_status(l->end[CLIENT]) != DTLS_SECURED ||
+		    dtls_endpoint_status(l->end[SERVER]) != DTLS_SECURED)
+			print_message("%s shown by %s, versions %zu\n", names[i / 6],
+				      shows == CLIENT ? "client" : "server", i / 2 % 3);
 		assert_status(l->end[CLIENT], DTLS_SECURED);
 		assert_status(l->end[SERVER], DTLS_SECURED);
 		link_free(l);
@@ -354,6 +361,44 @@ static void test_gives_up_in_time(void **state)
 	}
 }
 
+// Threads share the certificates and nothing else.
+static void *handshakes(void *arg)
+{
+	const struct dtls_link *parent = arg;
+	int done = 0;
+
+	for (int i = 0; i < 50; i++) {
+		struct dtls_link *l = link_new(DTLS_VERSION_1_2, i % 2 ? DTLS_VERSION_1_2 : DTLS_VERSION_1_3);
+
+		for (int end = CLIENT; end <= SERVER; end++) {
+			dtls_identity_unref(l->identity[end]);
+			l->identity[end] = l->config[end].identity = dtls_identity_ref(parent->identity[end]);
+		}
+		link_open(l);
+		link_run(l);
+		done += dtls_endpoint_status(l->end[CLIENT]) == DTLS_PARKED &&
+			dtls_endpoint_status(l->end[SERVER]) == DTLS_PARKED;
+		link_free(l);
+	}
+	return (void *)(intptr_t)done;
+}
+
+static void test_threads_share_an_identity(void **state)
+{
+	struct dtls_link *l = link_new(DTLS_VERSION_1_2, DTLS_VERSION_1_3);
+	pthread_t threads[4];
+
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, handshakes, l), 0);
+	for (int i = 0; i < 4; i++) {
+		void *done;
+
+		assert_int_equal(pthread_join(threads[i], &done), 0);
+		assert_int_equal((intptr_t)done, 50);
+	}
+	link_free(l);
+}
+
 static void test_configuration_is_checked(void **state)
 {
 	struct dtls_link *l = link_new(DTLS_VERSION_1_3, DTLS_VERSION_1_2);
@@ -392,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_post_quantum_client),
 		cmocka_unit_test(test_close_notify),
 		cmocka_unit_test(test_gives_up_in_time),
+		cmocka_unit_test(test_threads_share_an_identity),
 		cmocka_unit_test(test_configuration_is_checked),
 	};
 

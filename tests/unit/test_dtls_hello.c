@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_dtls_hello.c - ClientHellos merged from fragments: any order, cut and repetition; contradictions, bounds, parsing.
+// test_dtls_hello.c - ClientHellos merged from fragments: any order, cut and repetition; contradictions, bounds,
+// parsing.
 #include "dtls/dtls_hello.h"
 #include <errno.h>
 #include <setjmp.h>
@@ -230,12 +231,12 @@ static void test_malformed_is_dropped(void **state)
 	static const struct {
 		size_t length, offset, len, cut;
 	} rows[] = {
-		{ BODY, 1000, 401, 0 },              // runs beyond the end
-		{ BODY, BODY + 1, 0, 0 },            // begins beyond it
-		{ 0, 0, 0, 0 },                      // empty message: passes as a hello of no bytes, which is none
-		{ 0xFFFFFF, 0, 100, 0 },             // too long
-		{ DTLS_HELLO_MAX + 1, 0, 100, 0 },   //
-		{ BODY, 0, 100, 1 },                 // datagram cut: no record any more
+		{ BODY, 1000, 401, 0 },            // runs beyond the end
+		{ BODY, BODY + 1, 0, 0 },          // begins beyond it
+		{ 0, 0, 0, 0 },                    // empty message: passes as a hello of no bytes, which is none
+		{ 0xFFFFFF, 0, 100, 0 },           // too long
+		{ DTLS_HELLO_MAX + 1, 0, 100, 0 }, //
+		{ BODY, 0, 100, 1 },               // datagram cut: no record any more
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -319,11 +320,11 @@ static void test_parse_refuses(void **state)
 	uint8_t bytes[256];
 	size_t len;
 
-	assert_int_equal(PARSE(&h, "\0\x0e\0\x08\0\x05\0\x01\0\x08\0\x07"), -EBADMSG);       // odd list
-	assert_int_equal(PARSE(&h, "\0\x0e\0\x05\0\x02\0\x01\x05"), -EBADMSG);               // MKI beyond
-	assert_int_equal(PARSE(&h, "\0\x0e\0\x03\0\0\0"), -EBADMSG);                         // empty list
+	assert_int_equal(PARSE(&h, "\0\x0e\0\x08\0\x05\0\x01\0\x08\0\x07"), -EBADMSG);                 // odd list
+	assert_int_equal(PARSE(&h, "\0\x0e\0\x05\0\x02\0\x01\x05"), -EBADMSG);                         // MKI beyond
+	assert_int_equal(PARSE(&h, "\0\x0e\0\x03\0\0\0"), -EBADMSG);                                   // empty list
 	assert_int_equal(PARSE(&h, "\0\x0e\0\x05\0\x02\0\x01\0\0\x0e\0\x05\0\x02\0\x01\0"), -EBADMSG); // twice
-	assert_int_equal(PARSE(&h, "\0\x0e\0\xff\0"), -EBADMSG);                             // extension beyond
+	assert_int_equal(PARSE(&h, "\0\x0e\0\xff\0"), -EBADMSG); // extension beyond
 	assert_int_equal(PARSE(&h, "\0"), -EBADMSG);
 	assert_int_equal(PARSE(&h, "\0\x2b\0\x01\0"), -EBADMSG);
 	len = hello(bytes, "\0\x0e\0\x05\0\x02\0\x01\0", 9);

@@ -132,11 +132,14 @@ static void test_key_of_another_certificate(void **state)
 {
 	struct dtls_identity *id;
 
-	assert_int_equal(dtls_identity_load(&id, "tests/support/dtls_certs/rsa.pem", "tests/support/dtls_certs/p384.pem"),
-			 -EINVAL);
-	assert_int_equal(dtls_identity_load(&id, "tests/support/dtls_certs/p384.pem", "tests/support/dtls_certs/p384.pem"), 0);
+	assert_int_equal(
+		dtls_identity_load(&id, "tests/support/dtls_certs/rsa.pem", "tests/support/dtls_certs/p384.pem"),
+		-EINVAL);
+	assert_int_equal(
+		dtls_identity_load(&id, "tests/support/dtls_certs/p384.pem", "tests/support/dtls_certs/p384.pem"), 0);
 	dtls_identity_unref(id);
-	assert_int_equal(dtls_identity_load(&id, "tests/support/dtls_certs/rsa.pem", "tests/support/dtls_certs/rsa.pem"), 0);
+	assert_int_equal(
+		dtls_identity_load(&id, "tests/support/dtls_certs/rsa.pem", "tests/support/dtls_certs/rsa.pem"), 0);
 	dtls_identity_unref(id);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_dtls_leak.c - memory: a thousand handshakes of each kind leave nothing, and no failed allocation breaks or leaks.
+// test_dtls_leak.c - memory: a thousand handshakes of each kind leave nothing, and no failed allocation breaks or
+// leaks.
 #include "dtls/dtls_listener.h"
 #include "tests/support/dtls_link.h"
 #include <errno.h>
@@ -97,7 +98,8 @@ static void test_thousand_handshakes_leave_nothing(void **state)
 				link_pass(l);
 			}
 			if (i == 20)
-				print_message("version %zu: %zu bytes an endpoint\n", v, (size_t)(mallinfo2().uordblks - bytes) / 2);
+				print_message("version %zu: %zu bytes an endpoint\n", v,
+					      (size_t)(mallinfo2().uordblks - bytes) / 2);
 			reopen(l);
 		}
 		assert_int_equal(live, before);
@@ -157,7 +159,8 @@ static void test_every_allocation_may_fail(void **state)
 					copy = *q;
 					q->n = 0;
 					for (size_t d = 0; d < copy.n; d++)
-						dtls_endpoint_input(l->end[to], copy.d[d].bytes, copy.d[d].len, &l->out[to]);
+						dtls_endpoint_input(l->end[to], copy.d[d].bytes, copy.d[d].len,
+								    &l->out[to]);
 				}
 				for (int end = CLIENT; end <= SERVER; end++) {
 					enum dtls_status status = dtls_endpoint_status(l->end[end]);

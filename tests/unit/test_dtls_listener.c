@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_dtls_listener.c - the cookie before any state: round trips, replays from elsewhere, rotation, amplification, floods.
+// test_dtls_listener.c - the cookie before any state: round trips, replays from elsewhere, rotation, amplification,
+// floods.
 #include "dtls/dtls_listener.h"
 #include "tests/support/dtls_link.h"
 #include <errno.h>
@@ -61,7 +62,8 @@ static int gate_deliver(struct gate *g, const uint8_t peer[8])
 	for (size_t i = 0; i < q.n; i++) {
 		struct dtls_proof proof;
 
-		if (dtls_listener_input(g->listener, 16384, peer, 8, q.d[i].bytes, q.d[i].len, &g->l->out[SERVER], &proof) != 1)
+		if (dtls_listener_input(g->listener, 16384, peer, 8, q.d[i].bytes, q.d[i].len, &g->l->out[SERVER],
+					&proof) != 1)
 			continue;
 		proven++;
 		config.cookie = g->cookie;
@@ -70,7 +72,8 @@ static int gate_deliver(struct gate *g, const uint8_t peer[8])
 		config.peer_len = 8;
 		dtls_endpoint_close(g->l->end[SERVER]);
 		assert_int_equal(dtls_endpoint_open(&g->l->end[SERVER], &config), 0);
-		assert_int_equal(dtls_endpoint_input(g->l->end[SERVER], proof.datagram, proof.len, &g->l->out[SERVER]), 0);
+		assert_int_equal(dtls_endpoint_input(g->l->end[SERVER], proof.datagram, proof.len, &g->l->out[SERVER]),
+				 0);
 	}
 	return proven;
 }
@@ -123,8 +126,9 @@ static void test_endpoint_checks_the_cookie_itself(void **state)
 	dtls_endpoint_start(g.l->end[CLIENT], &g.l->out[CLIENT]);
 	gate_deliver(&g, alice);
 	link_deliver(g.l, CLIENT);
-	assert_int_equal(dtls_listener_input(g.listener, 1, alice, 8, g.l->to[SERVER].d[0].bytes, g.l->to[SERVER].d[0].len,
-					     &g.l->out[SERVER], &proof), 1);
+	assert_int_equal(dtls_listener_input(g.listener, 1, alice, 8, g.l->to[SERVER].d[0].bytes,
+					     g.l->to[SERVER].d[0].len, &g.l->out[SERVER], &proof),
+			 1);
 	config = g.l->config[SERVER];
 	config.cookie = g.cookie;
 	config.cookie_generation = proof.cookie_generation;
@@ -205,7 +209,9 @@ static void test_flood_leaves_nothing(void **state)
 			memcpy(peer + 4, &n, 4);
 			if (n == 100)
 				before = mallinfo2().uordblks;
-			assert_int_equal(dtls_listener_input(g.listener, 1, peer, 8, hello.bytes, hello.len, &g.l->out[SERVER], &proof), 0);
+			assert_int_equal(dtls_listener_input(g.listener, 1, peer, 8, hello.bytes, hello.len,
+							     &g.l->out[SERVER], &proof),
+					 0);
 		}
 		assert_int_equal(gate_info(&g)->answers_out, 10000);
 		assert_true(g.info.bytes_out <= g.info.bytes_in);
@@ -226,13 +232,16 @@ static void test_half_hellos_are_bounded(void **state)
 	dtls_endpoint_close(g.l->end[CLIENT]);
 	g.l->config[CLIENT].mtu = 256;
 	assert_int_equal(dtls_endpoint_open(&g.l->end[CLIENT], &g.l->config[CLIENT]), 0);
-	half = (struct link_datagram){ 13 + 12 + 1000, { 22, 0xFE, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0x03, 0xF4, 1, 0, 0x0F, 0x00, 0, 0, 0, 0, 0, 0, 0x03, 0xE8 } };
+	half = (struct link_datagram){ 13 + 12 + 1000, { 22, 0xFE, 0xFF, 0,    0, 0, 0, 0, 0, 0, 0,    0x03, 0xF4,
+							 1,  0,    0x0F, 0x00, 0, 0, 0, 0, 0, 0, 0x03, 0xE8 } };
 	before = mallinfo2().uordblks;
 	for (uint32_t n = 0; n < 20000; n++) {
 		uint8_t peer[8] = { 2, 0, 0x40, 1 };
 
 		memcpy(peer + 4, &n, 4);
-		assert_int_equal(dtls_listener_input(g.listener, n % 3000, peer, 8, half.bytes, half.len, &g.l->out[SERVER], &proof), 0);
+		assert_int_equal(dtls_listener_input(g.listener, n % 3000, peer, 8, half.bytes, half.len,
+						     &g.l->out[SERVER], &proof),
+				 0);
 	}
 	print_message("20,000 halves: %zu bytes kept, %zu gave way\n", mallinfo2().uordblks - before,
 		      (size_t)gate_info(&g)->drops[DTLS_LISTENER_DROP_OVERWRITTEN]);
@@ -243,22 +252,29 @@ static void test_half_hellos_are_bounded(void **state)
 
 static void test_nonsense_is_dropped(void **state)
 {
-	static const uint8_t bytes[][16] = { { 22 }, { 23, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3 }, { 0x2F, 1 } };
+	static const uint8_t bytes[][16] = { { 22 },
+					     { 23, 0xFE, 0xFD, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3 },
+					     { 0x2F, 1 } };
 	struct gate g;
 	struct dtls_proof proof;
 	struct link_datagram hello;
 
 	gate_open(&g, versions[2]);
 	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(dtls_listener_input(g.listener, 1, alice, 8, bytes[i], 16, &g.l->out[SERVER], &proof), 0);
+		assert_int_equal(dtls_listener_input(g.listener, 1, alice, 8, bytes[i], 16, &g.l->out[SERVER], &proof),
+				 0);
 	assert_int_equal(gate_info(&g)->drops[DTLS_LISTENER_DROP_NOT_HELLO], 3);
 	dtls_endpoint_start(g.l->end[CLIENT], &g.l->out[CLIENT]);
 	hello = g.l->to[SERVER].d[0];
 	for (size_t cut = 1; cut < hello.len; cut++)
-		assert_int_equal(dtls_listener_input(g.listener, 1, alice, 8, hello.bytes, hello.len - cut, &g.l->out[SERVER], &proof), 0);
+		assert_int_equal(dtls_listener_input(g.listener, 1, alice, 8, hello.bytes, hello.len - cut,
+						     &g.l->out[SERVER], &proof),
+				 0);
 	for (size_t at = 0; at < 8 * hello.len; at++) { // every bit turned once
 		hello.bytes[at / 8] ^= (uint8_t)(1 << at % 8);
-		assert_int_equal(dtls_listener_input(g.listener, 1, alice, 8, hello.bytes, hello.len, &g.l->out[SERVER], &proof), 0);
+		assert_int_equal(
+			dtls_listener_input(g.listener, 1, alice, 8, hello.bytes, hello.len, &g.l->out[SERVER], &proof),
+			0);
 		hello.bytes[at / 8] ^= (uint8_t)(1 << at % 8);
 	}
 	assert_true(gate_info(&g)->bytes_out <= g.info.bytes_in);

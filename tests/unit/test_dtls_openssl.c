@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_dtls_openssl.c - handshakes with OpenSSL in the same process: both roles, profiles, certificates, keys byte for byte.
+// test_dtls_openssl.c - handshakes with OpenSSL in the same process: both roles, profiles, certificates, keys byte for
+// byte.
 #include "dtls/dtls_endpoint.h"
 #include "dtls/dtls_identity.h"
 #include <errno.h>
@@ -75,7 +76,8 @@ static int accept_any(int ok, X509_STORE_CTX *store)
 	return 1;
 }
 
-static void peer_open(struct peer *p, bool openssl_is_server, const char *certificate, const char *profiles, bool we_know)
+static void peer_open(struct peer *p, bool openssl_is_server, const char *certificate, const char *profiles,
+		      bool we_know)
 {
 	struct dtls_endpoint_config config = { .role = openssl_is_server ? DTLS_ACTIVE : DTLS_PASSIVE };
 	struct dtls_fingerprints expected = { .n = 1 };
@@ -172,7 +174,8 @@ static void test_both_roles_and_every_profile(void **state)
 		{ "SRTP_AES128_CM_SHA1_32", 2, 2 },
 		{ "SRTP_AEAD_AES_128_GCM", 7, 7 },
 		{ "SRTP_AEAD_AES_256_GCM", 8, 8 },
-		{ "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM", 8, 1 }, // the server's order decides
+		{ "SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM", 8,
+		  1 }, // the server's order decides
 		{ "SRTP_AEAD_AES_128_GCM:SRTP_AES128_CM_SHA1_80", 7, 7 },
 	};
 
@@ -278,7 +281,10 @@ static void test_close_notify_from_openssl(void **state)
 static int setup(void **state)
 {
 	method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | 99, "datagrams");
-	return BIO_meth_set_write(method, bio_write) && BIO_meth_set_read(method, bio_read) && BIO_meth_set_ctrl(method, bio_ctrl) ? 0 : -1;
+	return BIO_meth_set_write(method, bio_write) && BIO_meth_set_read(method, bio_read) &&
+			       BIO_meth_set_ctrl(method, bio_ctrl)
+		       ? 0
+		       : -1;
 }
 
 static int teardown(void **state)
@@ -290,12 +296,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_both_roles_and_every_profile),
-		cmocka_unit_test(test_kinds_of_certificates),
-		cmocka_unit_test(test_no_client_certificate),
-		cmocka_unit_test(test_no_srtp),
-		cmocka_unit_test(test_ciphers_do_not_meet),
-		cmocka_unit_test(test_renegotiation_is_refused),
+		cmocka_unit_test(test_both_roles_and_every_profile), cmocka_unit_test(test_kinds_of_certificates),
+		cmocka_unit_test(test_no_client_certificate),        cmocka_unit_test(test_no_srtp),
+		cmocka_unit_test(test_ciphers_do_not_meet),          cmocka_unit_test(test_renegotiation_is_refused),
 		cmocka_unit_test(test_close_notify_from_openssl),
 	};
 
