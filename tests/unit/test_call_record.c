@@ -99,10 +99,13 @@ static void test_killed_writer(void **state)
 
 	(void)state;
 	for (unsigned round = 0; round < 60; round++) {
-		struct call_records *cr;
-		pid_t pid = fork();
+		struct call_records *cr = open_records();
+		pid_t pid;
 		int len;
 
+		call_record_write(cr, 3, CALL_RECORD_MEDIA, NULL, 0);
+		call_records_close(cr);
+		pid = fork();
 		if (pid == 0) {
 			static uint8_t bytes[CALL_RECORD_MEDIA_SIZE];
 
