@@ -51,6 +51,6 @@ int call_info_in(struct sip_dialog *from, nta_incoming_t *irq, const sip_t *requ
 	if (to->relayed_out == NULL)
 		return sip_refuse(sip, irq, 500, 0, NULL);
 	from->relayed_in = irq;
-	sip->n_transactions++;
+	sip->n_requests++;
 	return 0;
 }

@@ -71,7 +71,7 @@ static int accept_caller(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 	struct sip *sip = d->call->sip;
 
 	d->invite_in = irq;
-	sip->n_transactions++;
+	sip->n_requests++;
 	nta_incoming_bind(irq, call_ack_or_cancel_in, d);
 	d->hop = *from;
 	d->source = from->address;
@@ -87,7 +87,6 @@ static int accept_caller(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 				 SIPTAG_CSEQ_STR(FIRST_CSEQ), NTATAG_REMOTE_CSEQ(request->sip_cseq->cs_seq), TAG_END());
 	if (d->leg == NULL)
 		return -ENOMEM;
-	sip->n_legs++;
 	if (nta_leg_tag(d->leg, d->local_tag) == NULL || nta_incoming_tag(irq, d->local_tag) == NULL ||
 	    nta_leg_server_route(d->leg, request->sip_record_route, request->sip_contact) < 0)
 		return -ENOMEM;
@@ -179,7 +178,6 @@ static int make_callee_leg(struct sip_dialog *d, const sip_t *request)
 					 SIPTAG_FROM(from), SIPTAG_TO(to), SIPTAG_CSEQ_STR(FIRST_CSEQ), TAG_END());
 	}
 	if (d->leg != NULL) {
-		sip->n_legs++;
 		err = 0;
 	}
 	su_home_deinit(home);

@@ -75,7 +75,7 @@ int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 		return sip_refuse(sip, irq, 500, 0, NULL);
 	}
 	d->invite_in = irq;
-	sip->n_transactions++;
+	sip->n_requests++;
 	nta_incoming_bind(irq, call_ack_or_cancel_in, d);
 	call_step(&call->fsm, CALL_EV_REINVITE, call_now(call));
 	return 0;

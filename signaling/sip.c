@@ -7,14 +7,20 @@
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <semaphore.h>
+#include <sofia-sip/nta_tag.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum mail_kind { MAIL_MEDIA = 1, MAIL_DRAIN, MAIL_STOP };
+enum mail_kind { MAIL_MEDIA = 1, MAIL_COUNT, MAIL_DRAIN, MAIL_STOP };
+
+struct count_question {
+	struct sip_counts *counts;
+	sem_t answered;
+};
 
 struct mail {
 	enum mail_kind kind;
 	struct media_event media;
+	struct count_question *count;
 };
 
 struct sip_boot { // start-up, shared with the thread until `ready` is posted
@@ -138,6 +144,19 @@ void call_drain(struct sip *sip)
 	}
 }
 
+static void count(struct sip *sip, struct count_question *question)
+{
+	usize_t legs = 0, incoming = 0, outgoing = 0;
+
+	nta_agent_get_stats(sip_agent_nta(sip->agent), NTATAG_S_LEG_HASH_USED_REF(legs),
+			    NTATAG_S_IRQ_HASH_USED_REF(incoming), NTATAG_S_ORQ_HASH_USED_REF(outgoing), TAG_END());
+	*question->counts = (struct sip_counts){
+		.calls = sip->n_calls, .dialogs = sip->n_dialogs, .requests = sip->n_requests,
+		.legs = (unsigned)legs, .incoming = (unsigned)incoming, .outgoing = (unsigned)outgoing,
+	};
+	sem_post(&question->answered);
+}
+
 static int mailbox_ready(void *magic, su_wait_t *wait, void *arg)
 {
 	struct sip *sip = arg;
@@ -148,6 +167,9 @@ static int mailbox_ready(void *magic, su_wait_t *wait, void *arg)
 		case MAIL_MEDIA:
 			mail.media.cause[sizeof(mail.media.cause) - 1] = '\0';
 			call_media_event(sip, &mail.media);
+			break;
+		case MAIL_COUNT:
+			count(sip, mail.count);
 			break;
 		case MAIL_DRAIN:
 			call_drain(sip);
@@ -286,7 +308,13 @@ void sip_close(struct sip *sip)
 
 void sip_counts(struct sip *sip, struct sip_counts *counts)
 {
-	*counts = (struct sip_counts){
-		.calls = sip->n_calls, .dialogs = sip->n_dialogs, .legs = sip->n_legs, .transactions = sip->n_transactions,
-	};
+	struct count_question question = { .counts = counts };
+
+	*counts = (struct sip_counts){ 0 };
+	sem_init(&question.answered, 0, 0);
+	if (mailbox_push(sip->mailbox, &(struct mail){ .kind = MAIL_COUNT, .count = &question }) == 0) {
+		while (sem_wait(&question.answered) < 0 && errno == EINTR)
+			continue;
+	}
+	sem_destroy(&question.answered);
 }

@@ -31,10 +31,13 @@ void sip_close(struct sip *sip);
 // From the media thread: pass this to media_start.event with the struct sip as ctx.
 void sip_media_event(void *sip, const struct media_event *event);
 
-struct sip_counts { // what is held now; zero when no call is left and the last transaction has timed out
-	unsigned calls, dialogs, legs, transactions;
+struct sip_counts { // what is held now; all zero when no call is left and the last transaction has timed out
+	unsigned calls, dialogs;
+	unsigned requests;                // of ours and theirs that a call still waits for
+	unsigned legs, incoming, outgoing; // nta's tables
 };
 
-const char *sip_library_version(void); // "sofia-sip-1.12.11"
+// From any thread but the sip thread, which it asks and waits for.
+void sip_counts(struct sip *sip, struct sip_counts *counts);
 
-void sip_counts(struct sip *sip, struct sip_counts *counts); // any thread
+const char *sip_library_version(void); // "sofia-sip-1.12.11"

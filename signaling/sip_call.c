@@ -105,7 +105,6 @@ static void dialog_drop_leg(struct sip_dialog *d)
 		return;
 	nta_leg_destroy(d->leg);
 	d->leg = NULL;
-	d->call->sip->n_legs--;
 }
 
 static void dialog_drop(struct sip_dialog *d)

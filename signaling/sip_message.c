@@ -99,7 +99,7 @@ nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t m
 	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, callback, d);
 
 	if (orq != NULL && method != sip_method_ack)
-		sip->n_transactions++;
+		sip->n_requests++;
 	return orq;
 }
 
@@ -179,7 +179,7 @@ void sip_drop_incoming(struct sip *sip, nta_incoming_t **irqp)
 		return;
 	nta_incoming_destroy(*irqp);
 	*irqp = NULL;
-	sip->n_transactions--;
+	sip->n_requests--;
 }
 
 void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp)
@@ -188,5 +188,5 @@ void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp)
 		return;
 	nta_outgoing_destroy(*orqp);
 	*orqp = NULL;
-	sip->n_transactions--;
+	sip->n_requests--;
 }

@@ -12,7 +12,6 @@
 #include "signaling/sip_agent.h"
 #include "signaling/sip_record.h"
 #include <pthread.h>
-#include <stdatomic.h>
 
 #define SIP_ID_MAX 256    // Call-ID or tag; a longer one is answered 400
 #define SIP_CAUSE_MAX 128 // in the log and in Reason
@@ -95,7 +94,7 @@ struct sip {
 	struct sip_call *by_session[CALL_BUCKETS];
 	uint32_t last_call, last_dialog;
 	bool draining, drained_told;
-	_Atomic unsigned n_calls, n_dialogs, n_legs, n_transactions; // sip thread writes, any reads
+	unsigned n_calls, n_dialogs, n_requests;
 };
 
 // sip_call.c - birth, death, lookup, and the one way a call ends.

@@ -150,7 +150,6 @@ static int leg_from_record(struct sip_dialog *d, const struct dialog_record *rec
 				 TAG_END());
 	if (d->leg == NULL)
 		goto out;
-	sip->n_legs++;
 	// As a server's route it is taken in the order in which it stands.
 	if (nta_leg_server_route(d->leg, route, target) == 0)
 		err = 0;

@@ -74,7 +74,7 @@ class Gateway:
     def wait_idle(self, timeout=8):
         """Nothing is held any more: every call, dialog, leg, transaction, session and seat."""
         deadline = time.monotonic() + timeout
-        names = ("calls", "dialogs", "legs", "transactions", "sessions", "seats", "faults")
+        names = ("calls", "dialogs", "legs", "requests", "sessions", "seats", "faults")
         while True:
             counts = self.counts()
             if not any(counts[n] for n in names):
@@ -124,7 +124,7 @@ class Net:
                               f"sip:{{user}}@{at(peer.address, peer.port)}{suffix}"]
             arguments += ["--route", "access,*,pbx", "--route", "core,*,phone"]
         arguments += ["--t1", str(options.get("t1", T1_MS)), "--calls", str(options.get("calls", 1000)),
-                      "--timer-c", str(options.get("timer_c", 60))]
+                      "--timer-c", str(options.get("timer_c", 60)), "--quiet", "yes" if options.get("quiet") else "no"]
         self.gateway = Gateway(arguments)
 
     def caller(self, side="access", number="100"):
