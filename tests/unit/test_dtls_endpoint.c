@@ -361,6 +361,40 @@ static void test_gives_up_in_time(void **state)
 	}
 }
 
+// The server takes its keys as soon as it may; then it turns out that its last flight was lost.
+static void test_last_flight_is_repeated_after_the_keys_are_taken(void **state)
+{
+	for (size_t i = 0; i < 2; i++) {
+		struct dtls_link *l = link_new(versions[i][0], versions[i][1]);
+		struct dtls_fingerprints lists[2];
+		struct dtls_srtp_keys rx[2], tx[2];
+
+		expect_each_other(l, lists);
+		link_open(l);
+		dtls_endpoint_start(l->end[CLIENT], &l->out[CLIENT]);
+		link_deliver(l, SERVER);
+		link_deliver(l, CLIENT);
+		link_deliver(l, SERVER);
+		assert_status(l->end[SERVER], DTLS_SECURED);
+		assert_int_equal(dtls_endpoint_take_keys(l->end[SERVER], &rx[SERVER], &tx[SERVER]), 0);
+		for (int lost = 0; lost < 3; lost++) {
+			link_discard(l, CLIENT);
+			link_wait(l, MONO_MS(200) << lost);
+			link_deliver(l, SERVER);
+			assert_in_range(l->to[CLIENT].n, 1, 4);
+		}
+		link_run(l);
+		assert_status(l->end[CLIENT], DTLS_SECURED);
+		assert_int_equal(dtls_endpoint_take_keys(l->end[CLIENT], &rx[CLIENT], &tx[CLIENT]), 0);
+		assert_memory_equal(&rx[CLIENT], &tx[SERVER], sizeof(rx[0]));
+		assert_memory_equal(&tx[CLIENT], &rx[SERVER], sizeof(rx[0]));
+		dtls_endpoint_close_notify(l->end[CLIENT], &l->out[CLIENT]);
+		link_pass(l);
+		assert_status(l->end[SERVER], DTLS_CLOSED);
+		link_free(l);
+	}
+}
+
 // Threads share the certificates and nothing else.
 static void *handshakes(void *arg)
 {
@@ -437,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_post_quantum_client),
 		cmocka_unit_test(test_close_notify),
 		cmocka_unit_test(test_gives_up_in_time),
+		cmocka_unit_test(test_last_flight_is_repeated_after_the_keys_are_taken),
 		cmocka_unit_test(test_threads_share_an_identity),
 		cmocka_unit_test(test_configuration_is_checked),
 	};
