@@ -28,6 +28,7 @@ class Gateway:
         self.process = subprocess.Popen([program, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, bufsize=1)
         self.log, self.raw, self.answers = [], [], queue.Queue()
+        self.marks = 0
         threading.Thread(target=self._read_log, daemon=True).start()
         threading.Thread(target=self._read_answers, daemon=True).start()
         assert self.answer() == "ready", self.raw
@@ -60,12 +61,19 @@ class Gateway:
         return {name: int(value) for name, _, value in (w.partition("=") for w in words)}
 
     def events(self, event, **fields):
+        """What has been logged by now."""
+        self.marks += 1
+        self.command(f"mark {self.marks}")
+        self.wait_event("mark", number=self.marks)
+        return self._logged(event, fields)
+
+    def _logged(self, event, fields):
         return [e for e in list(self.log) if e.get("event") == event and all(e.get(k) == v for k, v in fields.items())]
 
     def wait_event(self, event, timeout=5, **fields):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            found = self.events(event, **fields)
+            found = self._logged(event, fields)
             if found:
                 return found[-1]
             time.sleep(0.01)
