@@ -28,6 +28,11 @@ def binaries():
 	return pathlib.Path(os.environ.get("SALLYPORT_BIN", ROOT / "build" / "dev" / "bin")).resolve()
 
 
+def sanitized():
+	"""Whether these binaries carry a sanitizer, whatever their folder is called."""
+	return b"__asan_init" in (binaries() / "sallyport").read_bytes()
+
+
 def configuration(access="secure", core="plain", state_dir="/tmp", core_target=None, access_target=None,
 		  transport="udp", family=4, media_timeout=60, keying_timeout=10, calls=4000, ports="16384-32767",
 		  suites=None, rtcp_mux="accept", poll="adaptive", hugepages="auto", level="info", gateway=None):

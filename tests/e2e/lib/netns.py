@@ -165,7 +165,7 @@ class Topology:
 	def xdp_programs(self):
 		"""Interfaces of the gateway's namespace that carry an XDP program."""
 		text = self.gw.run("ip", "-d", "-o", "link").stdout
-		return [line.split(":")[1].strip() for line in text.splitlines() if "prog/xdp" in line]
+		return [line.split(":")[1].split("@")[0].strip() for line in text.splitlines() if "prog/xdp" in line]
 
 	def leftovers(self):
 		"""What a gateway that has stopped must not leave."""
