@@ -131,6 +131,7 @@ void child_hear(struct child *c)
 	if (strcmp(text, "ready\n") != 0 || c->ready)
 		return;
 	c->ready = true;
+	c->ready_since = clock_now();
 	if (c->was_ready)
 		log_info(TAG, "child back", LOG_STR("child", c->name), LOG_INT("pid", c->pid),
 			 LOG_UINT("after_ms", (clock_now() - c->died) / MONO_MS(1)));

@@ -30,6 +30,7 @@ struct child {
 	bool was_ready;     // of any life
 	unsigned deaths;    // in a row; forgotten after a life of ten seconds
 	mono_ns born, died; // died 0: never
+	mono_ns ready_since;
 	mono_ns restart_at; // MONO_NEVER: not planned
 };
 

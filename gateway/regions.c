@@ -6,6 +6,7 @@
 #include "gateway/service.h"
 #include "mediarelay/call_record.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,14 +19,15 @@ static bool media_region_fits(const struct region *media, const struct dp_config
 {
 	struct dp_map map;
 	bool fits;
-	int fd = dup(media->fd); // dp_map_close() closes its own
+	int fd = fcntl(media->fd, F_DUPFD_CLOEXEC, 0), err; // dp_map_close() closes it
 
 	if (fd < 0)
 		return false;
-	if (dp_map_open(&map, fd) < 0) {
+	err = dp_map_open(&map, fd);
+	if (err < 0 && err != -EPROTO) // then it is closed with the mapping
 		close(fd);
+	if (err < 0)
 		return false;
-	}
 	fits = memcmp(&map.config, want, sizeof(*want)) == 0;
 	dp_map_close(&map);
 	return fits;

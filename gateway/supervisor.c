@@ -3,6 +3,7 @@
 #include "gateway/supervisor.h"
 #include "base/log.h"
 #include "dataplane/steering/steering.h"
+#include "gateway/heartbeat.h"
 #include "gateway/instance.h"
 #include "gateway/regions.h"
 #include "gateway/service.h"
@@ -24,6 +25,8 @@
 #define START_TIME MONO_S(60)       // of one child, at the first start
 #define CONTROL_STOP_TIME MONO_MS(4400) // BYE and its answers; all of a stop is done within five seconds
 #define RELAY_STOP_TIME MONO_MS(400)
+#define HANG_TIME MONO_S(5)         // a worker that takes longer for one round will not come back by itself
+#define HANG_CHECK MONO_S(1)
 
 struct supervisor {
 	const struct config *cfg;
@@ -37,6 +40,7 @@ struct supervisor {
 	int snapshot;                   // memfd: the configuration as printed, the same for every life of control
 	char snapshot_path[32];
 	struct steering *steering;
+	struct heartbeat *heartbeat;
 	struct child relay, control;
 };
 
@@ -177,6 +181,16 @@ static void steering_stop(struct supervisor *sv)
 	steering_close(sv->steering);
 }
 
+static int heartbeat_start(struct supervisor *sv)
+{
+	return heartbeat_open(&sv->heartbeat, sv->regions.media.fd);
+}
+
+static void heartbeat_stop(struct supervisor *sv)
+{
+	heartbeat_close(sv->heartbeat);
+}
+
 static struct child *child_by_pid(struct supervisor *sv, pid_t pid)
 {
 	return pid == sv->relay.pid ? &sv->relay : pid == sv->control.pid ? &sv->control : NULL;
@@ -233,6 +247,23 @@ static void restart_due(struct supervisor *sv)
 	}
 }
 
+static void kill_hanging_relay(struct supervisor *sv)
+{
+	struct child *c = &sv->relay;
+	mono_ns now = clock_now(), beat;
+
+	if (!c->ready || sv->stopping || sv->stop > 0)
+		return;
+	beat = heartbeat_oldest(sv->heartbeat);
+	beat = beat > c->ready_since ? beat : c->ready_since;
+	if (now < beat + HANG_TIME)
+		return;
+	log_error(TAG, "child hangs", LOG_STR("child", c->name), LOG_INT("pid", c->pid),
+		  LOG_UINT("silent_ms", (now - beat) / MONO_MS(1)));
+	child_signal(c, SIGKILL);
+	c->ready = false; // once is enough
+}
+
 static int poll_timeout(mono_ns until)
 {
 	mono_ns now = clock_now(), ms;
@@ -259,6 +290,8 @@ static void watch(struct supervisor *sv, mono_ns until)
 
 	if (!sv->stopping && sv->stop == 0)
 		until = earlier(until, earlier(sv->relay.restart_at, sv->control.restart_at));
+	if (sv->relay.ready)
+		until = earlier(until, clock_now() + HANG_CHECK);
 	if (poll(fds, 3, poll_timeout(until)) < 0)
 		return;
 	// Before the signals: what a child said is heard before its end is.
@@ -268,6 +301,7 @@ static void watch(struct supervisor *sv, mono_ns until)
 		child_hear(&sv->control);
 	if (fds[0].revents != 0)
 		hear_signals(sv);
+	kill_hanging_relay(sv);
 	restart_due(sv);
 }
 
@@ -368,6 +402,7 @@ static const struct supervisor_part {
 	{ "events", events_start, events_stop },
 	{ "configuration snapshot", snapshot_start, snapshot_stop },
 	{ "steering", steering_start, steering_stop },
+	{ "heartbeat", heartbeat_start, heartbeat_stop },
 	{ "relay", relay_start, relay_stop },
 	{ "control", control_start, control_stop }, // last: calls only when all below is up
 };

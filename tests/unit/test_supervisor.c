@@ -264,6 +264,20 @@ static void back_off_grows(void **state)
 	assert_int_equal(run_end(&r, 1000), 0);
 }
 
+// The fake's workers never turn.
+static void relay_that_hangs_is_killed(void **state)
+{
+	struct run r;
+
+	run_new(&r);
+	run_wait(&r, "gateway ready", 1, 5000);
+	run_wait(&r, "\"event\":\"child hangs\",\"child\":\"relay\"", 1, 6500);
+	run_wait(&r, "\"event\":\"child back\",\"child\":\"relay\"", 1, 1000);
+	assert_int_equal(count(&r, "child hangs"), 1);
+	kill(r.pid, SIGTERM);
+	assert_int_equal(run_end(&r, 1000), 0);
+}
+
 static void stubborn_children_are_killed_within_five_seconds(void **state)
 {
 	mono_ns began;
@@ -434,6 +448,7 @@ int main(void)
 		cmocka_unit_test(starts_and_stops_in_order),
 		cmocka_unit_test(what_dies_comes_back_and_finds_its_region),
 		cmocka_unit_test(back_off_grows),
+		cmocka_unit_test(relay_that_hangs_is_killed),
 		cmocka_unit_test(stubborn_children_are_killed_within_five_seconds),
 		cmocka_unit_test(second_signal_ends_at_once),
 		cmocka_unit_test(failed_start_ends_all),
