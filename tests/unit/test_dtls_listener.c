@@ -221,6 +221,59 @@ static void test_flood_leaves_nothing(void **state)
 	}
 }
 
+// Hellos of no one, from other addresses, on the same port.
+static void spray(struct gate *g, const struct link_datagram *real, unsigned *seed)
+{
+	struct link_datagram d = *real;
+	struct dtls_proof proof;
+	uint8_t peer[8] = { 2, 0, 0x40, 1 };
+
+	for (int i = 0; i < 200; i++) {
+		uint32_t from = (uint32_t)rand_r(seed);
+
+		memcpy(peer + 4, &from, 4);
+		d = *real;
+		d.bytes[25 + (size_t)rand_r(seed) % (d.len - 25)] ^= (uint8_t)(1 + rand_r(seed) % 255);
+		if (i % 4 == 0) // half of it
+			d.bytes[24] ^= (uint8_t)(1 + rand_r(seed) % 255);
+		if (i % 4 == 1)
+			d.bytes[26] = 0xFF; // DTLS 1.0
+		assert_int_equal(dtls_listener_input(g->listener, 16384, peer, 8, d.bytes,
+						     i % 4 == 2 ? d.len / 2 : d.len, &g->l->out[CLIENT], &proof),
+				 0);
+		g->l->to[SERVER].n = 0; // where the answers to strangers went
+	}
+}
+
+// Threat D1: a port under a spray of bogus hellos still meets its real peer, in the same two round trips.
+static void test_real_peer_is_met_in_a_spray(void **state)
+{
+	unsigned seed = 7;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct link_datagram hello;
+		struct link_queue held;
+		struct gate g;
+
+		gate_open(&g, versions[i]);
+		dtls_endpoint_start(g.l->end[CLIENT], &g.l->out[CLIENT]);
+		for (int round = 0; round < 2; round++) {
+			held = g.l->to[SERVER];
+			hello = held.d[0];
+			spray(&g, &hello, &seed);
+			g.l->to[SERVER] = held;
+			assert_int_equal(gate_deliver(&g, alice), round);
+			if (round == 0)
+				link_deliver(g.l, CLIENT);
+		}
+		link_run(g.l);
+		assert_int_equal(dtls_endpoint_status(g.l->end[CLIENT]), DTLS_PARKED);
+		assert_int_equal(dtls_endpoint_status(g.l->end[SERVER]), DTLS_PARKED);
+		assert_int_equal(gate_info(&g)->proven, 1);
+		gate_close(&g);
+	}
+}
+
 static void test_half_hellos_are_bounded(void **state)
 {
 	struct gate g;
@@ -291,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_secret_rotates),
 		cmocka_unit_test(test_older_and_newer_clients_in_turn),
 		cmocka_unit_test(test_flood_leaves_nothing),
+		cmocka_unit_test(test_real_peer_is_met_in_a_spray),
 		cmocka_unit_test(test_half_hellos_are_bounded),
 		cmocka_unit_test(test_nonsense_is_dropped),
 	};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_dtls_no_certificate.c - a client that shows no certificate when asked, in both versions: never through, never keyed.
+// test_dtls_no_certificate.c - a client that shows no certificate when asked, in both versions: never through, never
+// keyed.
 #include "tests/support/dtls_link.h"
 #include <errno.h>
 #include <setjmp.h>
