@@ -96,8 +96,11 @@ static void read_rtcp(const struct sdp_doc *doc, size_t index, struct sdp_media 
 
 	media->rtcp = media->rtp;
 	media->rtcp.port = (uint16_t)(media->rtp.port + 1);
-	if (line == NULL)
+	if (line == NULL) {
+		if (media->rtcp.port == 0) // RTP at 65535 leaves none
+			media->rtcp = (struct inet_endpoint){ .port = 0 };
 		return;
+	}
 	rest = line->value;
 	sdp_text_word(&rest, &word);
 	if (sdp_text_number(word, 65535, &port) == 0)
@@ -143,7 +146,7 @@ int sdp_media_read(const struct sdp_doc *doc, size_t index, struct sdp_media *me
 	media->held_by_address = media->connection.addr.family != INET_NONE && inet_addr_is_any(&media->connection.addr);
 	if (media->held_by_address) // RFC 3264 section 8.4
 		media->direction &= ~SDP_RECVONLY;
-	if (media->refusal == SDP_REFUSE_NONE) {
+	if (media->refusal == SDP_REFUSE_NONE && !media->held_by_address) {
 		media->rtp.addr = media->connection.addr;
 		media->rtp.port = media->port;
 		read_rtcp(doc, index, media);

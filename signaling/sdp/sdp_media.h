@@ -33,7 +33,7 @@ struct sdp_media {
 	struct sdp_text formats;    // the rest of the m= line
 	enum sdp_refusal refusal;   // why this line cannot be relayed; NONE: it can
 	struct sdp_connection connection;
-	struct inet_endpoint rtp;   // where its author receives; family none: nowhere (refused)
+	struct inet_endpoint rtp;   // where its author receives; family none: nowhere (refused, or held by address)
 	struct inet_endpoint rtcp;  // a=rtcp (RFC 3605), else port + 1; with rtcp-mux it is the fallback
 	bool rtcp_mux, rtcp_mux_only;
 	bool ice;                   // has ice-ufrag and ice-pwd

@@ -61,7 +61,7 @@ static int check_origin(struct reader *r)
 	while (n < 6 && sdp_text_word(&rest, &word))
 		words[n++] = word;
 	if (n < 6 || sdp_text_word(&rest, &word))
-		return fail(r, rest.s, "o= must have six words");
+		return fail(r, n < 6 ? rest.s : word.s, "o= must have six words");
 	for (size_t i = 0; i < n; i++) {
 		if (!is_printable(words[i]) && i > 0) // a user name may be of another alphabet
 			return fail(r, words[i].s, "o= with a character that no word may have");

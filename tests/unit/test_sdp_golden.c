@@ -203,10 +203,13 @@ static void describe_line(FILE *out, const struct sdp_doc *doc, size_t i, bool m
 		fprintf(out, ", refused: %s\n", sdp_refusal_text[media.refusal]);
 		return;
 	}
+	if (media.rtp.addr.family == INET_NONE) {
+		fprintf(out, ", held by address\n");
+		return;
+	}
 	inet_endpoint_print(rtp, &media.rtp);
 	inet_endpoint_print(rtcp, &media.rtcp);
-	fprintf(out, ", rtp %s rtcp %s%s%s\n", rtp, mux ? "muxed" : rtcp, media.ice ? ", ice" : "",
-		media.held_by_address ? ", held by address" : "");
+	fprintf(out, ", rtp %s rtcp %s%s\n", rtp, mux ? "muxed" : rtcp, media.ice ? ", ice" : "");
 }
 
 static char *describe(const struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *answer, size_t *len)
