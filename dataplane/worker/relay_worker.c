@@ -186,7 +186,7 @@ unsigned relay_worker_round(struct relay_worker *w)
 	unsigned done;
 
 	w->now = clock_now();
-	__atomic_store_n(&w->relay->map.header->relay_alive, w->now, __ATOMIC_RELAXED);
+	atomic_store_explicit(&w->relay->map.header->relay_alive, w->now, memory_order_relaxed);
 	atomic_store_explicit(&w->record->heartbeat, w->now, memory_order_relaxed);
 	done = relay_commands(w);
 	if (w->removing_head != w->removing_tail)
