@@ -217,7 +217,7 @@ static void candidate_choose(struct dtls_candidate *c)
 	line_describe(tp->line, c, tp->line->plan.keying.dtls_role);
 	leg_transport_remote(tp, &c->peer);
 	if (leg_transport_keys(tp, &rx, &tx) == 0)
-		leg_line_keyed(tp->line);
+		leg_line_keyed(tp->line, tp->component);
 	srtp_master_wipe(&rx);
 	srtp_master_wipe(&tx);
 }

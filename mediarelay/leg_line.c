@@ -4,6 +4,7 @@
 #include "mediarelay/leg_line.h"
 #include "mediarelay/leg_dtls.h"
 #include "mediarelay/leg_transport.h"
+#include "mediarelay/media_record.h"
 #include "mediarelay/media_session.h"
 
 #include <errno.h>
@@ -120,15 +121,11 @@ static void log_secured(const struct leg_line *line)
 
 bool leg_line_secured(const struct leg_line *line)
 {
-	if (!line->plan.agreed)
-		return false;
-	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
-		const struct leg_transport *tp = &line->transports[i];
+	const struct leg_transport *rtp = &line->transports[LEG_RTP];
 
-		if (transport_live(tp) && tp->keying != KEYING_STATE_SECURED)
-			return false;
-	}
-	return true;
+	// RTCP without mux is an association of its own (RFC 5764 section 3). A peer that never makes it goes without RTCP,
+	// not without the call.
+	return line->plan.agreed && (!transport_live(rtp) || rtp->keying == KEYING_STATE_SECURED);
 }
 
 // Media is expected from the moment that there are keys for it.
@@ -142,8 +139,12 @@ static void line_expect(struct leg_line *line)
 		line->expecting_since = env_now(line->session->media->env);
 }
 
-void leg_line_keyed(struct leg_line *line)
+void leg_line_keyed(struct leg_line *line, enum leg_component component)
 {
+	if (component == LEG_RTCP) {
+		media_record_save(line->session);
+		return;
+	}
 	if (!leg_line_secured(line))
 		return;
 	event_del(line->keying_timer);
@@ -245,7 +246,7 @@ static int line_agree(struct leg_line *line)
 			return err;
 	}
 	if (line->plan.keying.mechanism != KEYING_DTLS_SRTP)
-		leg_line_keyed(line); // a handshake says so itself
+		leg_line_keyed(line, LEG_RTP); // a handshake says so itself
 	return 0;
 }
 

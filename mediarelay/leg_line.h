@@ -7,9 +7,9 @@
 struct leg_line *leg_line_open(struct media_session *session, uint32_t dialog, const struct media_line *plan);
 void leg_line_close(struct leg_line *line); // frees; its ports end in the relay
 int leg_line_apply(struct leg_line *line, const struct media_line *plan);
-void leg_line_keyed(struct leg_line *line); // a transport got its keys
+void leg_line_keyed(struct leg_line *line, enum leg_component component); // that transport got its keys
 void leg_line_tick(struct leg_line *line, mono_ns now);
-bool leg_line_secured(const struct leg_line *line); // every live transport has its keys, or the line is plain
+bool leg_line_secured(const struct leg_line *line); // its RTP has its keys, or the line is plain
 
 const struct media_profile *leg_line_profile(const struct leg_line *line);
 const char *leg_line_realm(const struct leg_line *line);
