@@ -27,6 +27,7 @@ class Leg:
 		self.media = Media(namespace, self.address, port, tone=self.tone, rtcp=rtcp and not mux)
 		self.suites = [suite] if suite else list(srtp.SUITES if keying == "sdes" else dtls.PROFILES)
 		self.role, self.extra, self.version = role, list(attributes), 0
+		self.may_mux = mux
 		self.proto = proto or {"none": "RTP/AVP", "sdes": "RTP/SAVP", "dtls": "UDP/TLS/RTP/SAVP"}[keying]
 		self.certificate = certificate()
 		self.fingerprint = signalled_fingerprint or self.certificate.fingerprint
@@ -68,6 +69,7 @@ class Leg:
 		"""Has read an offer: media may start (an active DTLS answerer does so at once); returns the answer's text."""
 		self.described = described = phone.Sdp(text)
 		self.media.remote, self.media.rtcp_remote = described.remote(), described.rtcp_remote()
+		self.mux = self.may_mux and bool(described.attributes("rtcp-mux"))
 		attributes = []
 		if self.keying == "sdes":
 			tag, suite, key = next(line for line in described.crypto() if line[1] in self.suites)

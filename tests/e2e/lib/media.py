@@ -100,7 +100,7 @@ class Media:
 			self._stop.wait(max(0, due - time.monotonic()))
 
 	def _receive(self):
-		self.socket.settimeout(0.5)
+		self.socket.settimeout(0.1)
 		while not self._stop.is_set():
 			try:
 				datagram, source = self.socket.recvfrom(4096)
@@ -122,7 +122,7 @@ class Media:
 				self._store(self.rtcp, packet)
 
 	def _receive_rtcp(self):
-		self.rtcp_socket.settimeout(0.5)
+		self.rtcp_socket.settimeout(0.1)
 		while not self._stop.is_set():
 			try:
 				datagram, _ = self.rtcp_socket.recvfrom(4096)
@@ -163,11 +163,11 @@ class Media:
 
 	def close(self):
 		self._stop.set()
+		for thread in self._threads:
+			thread.join(2) # a thread inside recvfrom() would keep the port
 		self.socket.close()
 		if self.rtcp_socket:
 			self.rtcp_socket.close()
-		for thread in self._threads:
-			thread.join(2)
 
 	def __enter__(self):
 		return self

@@ -128,8 +128,9 @@ class Phone:
 		self._open = True
 		if transport == "udp":
 			self.socket = ns.udp(address, port)
-			self.socket.settimeout(0.5)
-			threading.Thread(target=self._read_udp, daemon=True).start()
+			self.socket.settimeout(0.1)
+			self._reader = threading.Thread(target=self._read_udp, daemon=True)
+			self._reader.start()
 		else:
 			self.socket = ns.tcp_listen(address, port)
 			threading.Thread(target=self._accept, daemon=True).start()
@@ -312,6 +313,8 @@ class Phone:
 
 	def close(self):
 		self._open = False
+		if self.transport == "udp":
+			self._reader.join(2) # a thread inside recvfrom() would keep the port
 		self.socket.close()
 		for stream in self._streams.values():
 			try:
