@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sip.c - the sip thread: start, its mailbox, drain and end; and where requests outside and inside of dialogs go.
 #include "signaling/sip.h"
-#include "base/clock.h"
 #include "signaling/call_media.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
@@ -28,17 +27,6 @@ struct sip_boot { // start-up, shared with the thread until `ready` is posted
 	sem_t ready;
 	int err;
 };
-
-// A Sofia hook: its own clock is the wall's, and a step of that would stop every timer.
-extern void (*_su_time)(su_time_t *tv);
-
-static void monotonic_time(su_time_t *tv)
-{
-	mono_ns now = clock_now();
-
-	tv->tv_sec = (unsigned long)(now / MONO_S(1)) + SU_TIME_EPOCH;
-	tv->tv_usec = (unsigned long)(now % MONO_S(1) / 1000);
-}
 
 static bool is_known_method(sip_method_t method)
 {
@@ -252,7 +240,7 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	sip->drained = start->drained;
 	sip->ctx = start->ctx;
 	sip->t1_ms = start->t1_ms;
-	_su_time = monotonic_time;
+	sofia_setup(); // before any root is made
 	// Room for a failure of every call at once, and the few that come twice.
 	err = mailbox_open(&sip->mailbox, 4 * (size_t)start->config->max_calls + 64, sizeof(struct mail));
 	if (err < 0)

@@ -20,3 +20,5 @@
 #include <sofia-sip/tport.h>
 #include <sofia-sip/tport_tag.h>
 #include <sofia-sip/url.h>
+
+void sofia_setup(void); // its clock, log and name resolution become ours; before any root is made

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sofia.c - what Sofia-SIP takes from the world, replaced: the clock, the log, and name resolution.
+#include "signaling/sofia.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include <netdb.h>
+#include <sofia-sip/su_addrinfo.h>
+#include <sofia-sip/su_log.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+// A hook of the library: its own clock is the wall's, and a step of that would stop every timer.
+extern void (*_su_time)(su_time_t *tv);
+
+static void monotonic_time(su_time_t *tv)
+{
+	mono_ns now = clock_now();
+
+	tv->tv_sec = (unsigned long)(now / MONO_S(1)) + SU_TIME_EPOCH;
+	tv->tv_usec = (unsigned long)(now % MONO_S(1) / 1000);
+}
+
+// The library writes lines in pieces; outside bytes in them are escaped by our log.
+static void log_piece(void *stream, const char *format, va_list ap)
+{
+	static _Thread_local char line[512];
+	static _Thread_local size_t used;
+	int n = vsnprintf(line + used, sizeof(line) - used, format, ap);
+
+	if (n < 0)
+		return;
+	used = used + (size_t)n < sizeof(line) ? used + (size_t)n : sizeof(line) - 1;
+	if (used == 0 || (line[used - 1] != '\n' && used < sizeof(line) - 1))
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("sofia", "message", LOG_STR("text", line));
+	used = 0;
+}
+
+void sofia_setup(void)
+{
+	_su_time = monotonic_time;
+	su_log_redirect(NULL, log_piece, NULL);
+}
+
+// Takes the place of the library's own function: an executable's symbol comes before a shared library's. Its transports
+// would look up the name in a Via before they send a response, and block the sip thread for as long as a name server
+// is silent: one malformed datagram from anybody was enough for 5 s. Names are never looked up here.
+__attribute__((used, visibility("default"))) int su_getaddrinfo(const char *node, const char *service,
+								const su_addrinfo_t *hints, su_addrinfo_t **res)
+{
+	su_addrinfo_t numeric = { 0 };
+
+	if (hints != NULL)
+		numeric = *hints;
+	numeric.ai_flags |= AI_NUMERICHOST;
+	return getaddrinfo(node, service, &numeric, res);
+}
