@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define TAG "supervisor"
+#define CLAIM_TIME MONO_S(2)
 #define START_TIME MONO_S(60)       // of one child, at the first start
 #define CONTROL_STOP_TIME MONO_MS(4400) // BYE and its answers; all of a stop is done within five seconds
 #define RELAY_STOP_TIME MONO_MS(400)
@@ -46,7 +47,12 @@ struct supervisor {
 
 static int instance_start(struct supervisor *sv)
 {
-	sv->instance = instance_claim();
+	mono_ns until = clock_now() + CLAIM_TIME;
+
+	// Our children hold the claim, too: after a crash of the supervisor before us it is free when the last of them has
+	// ended and with it what would be in our way, its sockets.
+	while ((sv->instance = instance_claim()) == -EADDRINUSE && clock_now() < until)
+		poll(NULL, 0, 10);
 	if (sv->instance == -EADDRINUSE)
 		log_error(TAG, "another gateway runs in this network namespace");
 	return sv->instance < 0 ? sv->instance : 0;
@@ -345,6 +351,7 @@ static int relay_start(struct supervisor *sv)
 	int err;
 
 	child_init(c, "relay", &sv->programs->relay, sv->snapshot_path);
+	child_give(c, "SALLYPORT_INSTANCE", sv->instance);
 	child_give(c, "SALLYPORT_MEDIA_REGION", sv->regions.media.fd);
 	child_give(c, "SALLYPORT_RELAY_EVENT", sv->relay_event);
 	child_give(c, "SALLYPORT_CONTROL_EVENT", sv->control_event);
@@ -372,6 +379,7 @@ static int control_start(struct supervisor *sv)
 	int err;
 
 	child_init(c, "control", &sv->programs->control, sv->snapshot_path);
+	child_give(c, "SALLYPORT_INSTANCE", sv->instance);
 	child_give(c, "SALLYPORT_MEDIA_REGION", sv->regions.media.fd);
 	child_give(c, "SALLYPORT_CALL_REGION", sv->regions.call.fd);
 	child_give(c, "SALLYPORT_RELAY_EVENT", sv->relay_event);
