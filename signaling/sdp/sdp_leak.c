@@ -51,40 +51,43 @@ void sdp_leak_collect(struct sdp_leak *leak, const struct sdp_doc *doc)
 	for (int section = SDP_SESSION; section < (int)sdp_doc_media_count(doc); section++) {
 		if (sdp_connection_read(doc, section, &connection) == 0)
 			leak_add(leak, connection.host);
+	}
+	for (int section = SDP_SESSION; section < (int)sdp_doc_media_count(doc); section++) {
 		for (size_t i = 0; (line = sdp_doc_line(doc, section, i)) != NULL; i++)
 			leak_add_line(leak, line);
 	}
 }
 
-// Whether what stands at s is not the middle of a longer address or word.
-static bool stands_alone(struct sdp_text text, size_t at, size_t len)
+// Whether what stands there is not the middle of a longer address or word.
+static bool ends_alone(struct sdp_text text, size_t end)
 {
-	bool v6 = memchr(text.s + at, ':', len) != NULL;
+	if (end == text.len)
+		return true;
+	if (isalnum((unsigned char)text.s[end]))
+		return false;
+	return text.s[end] != '.' || end + 1 == text.len || !isalnum((unsigned char)text.s[end + 1]);
+}
 
-	if (at > 0) {
-		char before = text.s[at - 1];
+static bool begins_alone(struct sdp_text text, size_t at, bool v6)
+{
+	return at == 0 || !(isalnum((unsigned char)text.s[at - 1]) || text.s[at - 1] == (v6 ? ':' : '.'));
+}
 
-		if (isalnum((unsigned char)before) || (v6 && before == ':') || (!v6 && before == '.'))
-			return false;
-	}
-	if (at + len < text.len) {
-		char after = text.s[at + len];
-
-		if (isalnum((unsigned char)after))
-			return false;
-		if (after == '.' && at + len + 1 < text.len && isalnum((unsigned char)text.s[at + len + 1]))
-			return false;
-	}
-	return true;
+static bool stands_at(struct sdp_text text, size_t at, struct sdp_text address)
+{
+	if (address.len > text.len - at || strncasecmp(text.s + at, address.s, address.len) != 0)
+		return false;
+	return begins_alone(text, at, memchr(address.s, ':', address.len) != NULL) && ends_alone(text, at + address.len);
 }
 
 bool sdp_leak_in(const struct sdp_leak *leak, struct sdp_text text)
 {
-	for (size_t i = 0; i < leak->n; i++) {
-		const struct sdp_text *address = &leak->address[i];
-
-		for (size_t at = 0; at + address->len <= text.len; at++) {
-			if (strncasecmp(text.s + at, address->s, address->len) == 0 && stands_alone(text, at, address->len))
+	for (size_t at = 0; at < text.len; at++) {
+		if (at > 0 && isalnum((unsigned char)text.s[at - 1]))
+			continue; // within a word
+		for (size_t i = 0; i < leak->n; i++) {
+			if (tolower((unsigned char)leak->address[i].s[0]) == tolower((unsigned char)text.s[at]) &&
+			    stands_at(text, at, leak->address[i]))
 				return true;
 		}
 	}

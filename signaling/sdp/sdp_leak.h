@@ -3,7 +3,7 @@
 #pragma once
 #include "signaling/sdp/sdp_view.h"
 
-#define SDP_LEAK_MAX 64
+#define SDP_LEAK_MAX 32 // bounds the time that a body can cost; o= and c= come first
 
 struct sdp_leak {
 	struct sdp_text address[SDP_LEAK_MAX]; // of o=, c=, a=rtcp and candidates; they lie in the document

@@ -143,19 +143,20 @@ static int check_rtcp(struct reader *r)
 static int check_mid(struct reader *r)
 {
 	const struct sdp_doc *doc = r->doc;
+	const struct sdp_line *mid;
 
 	if (doc->n_sections == 1)
 		return 0; // on session level it means nothing
 	if (!is_token(r->line->value, true))
 		return fail(r, r->line->value.s, "a=mid that is no token");
 	for (int m = 0; m < (int)doc->n_sections - 1; m++) {
-		size_t i = 0;
-		const struct sdp_line *mid;
-
-		while ((mid = sdp_attribute_next(doc, m, "mid", &i)) != NULL) {
-			if (mid != r->line && sdp_text_equal(mid->value, r->line->value))
-				return fail(r, r->line->value.s, "a=mid used twice");
-		}
+		mid = sdp_attribute(doc, m, "mid");
+		if (mid == NULL || mid == r->line)
+			continue;
+		if (m == (int)doc->n_sections - 2)
+			return fail(r, NULL, "a=mid stands twice in an m-line's section");
+		if (sdp_text_equal(mid->value, r->line->value))
+			return fail(r, r->line->value.s, "a=mid used twice");
 	}
 	return 0;
 }

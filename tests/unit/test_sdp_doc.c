@@ -110,6 +110,8 @@ static void errors_name_their_place(void **state)
 		{ HEAD "a=rtcp:\r\n", 6, 8, "a=rtcp without a port from 1 to 65535" },
 		{ HEAD "a=rtcp:9 IN\r\n", 6, 8, "a=rtcp with an address that has not three words" },
 		{ HEAD "m=audio 1 RTP/AVP 0\r\na=mid: \r\n", 7, 7, "a=mid that is no token" },
+		{ HEAD "m=audio 1 RTP/AVP 0\r\na=mid:a\r\na=mid:b\r\n", 8, 1, "a=mid stands twice in an m-line's section" },
+		{ HEAD "m=audio 1 RTP/AVP 0\r\na=mid:a\r\nm=audio 1 RTP/AVP 0\r\na=mid:a\r\n", 9, 7, "a=mid used twice" },
 		{ HEAD "x\r\n", 6, 1, "not of the form x=value" },
 		{ HEAD "=x\r\n", 6, 1, "not of the form x=value" },
 		{ HEAD "1=x\r\n", 6, 1, "not of the form x=value" },
