@@ -20,15 +20,12 @@ def alive(net, within=0.5):
 
 def test_name_in_a_via_is_not_looked_up(net):
     """Sofia would ask a name server, and wait, before it sends its 400: one datagram stopped the thread for 5 s."""
-    text = net.caller().request_text("INVITE", sdp(net.access.address, 40000))
-    for via in ("SIP/2.0/TCP silent.example.com;branch=z9hG4bK1",
-                "SIP/2.0/UDP silent.example.com;maddr=mute.example.com;branch=z9hG4bK2"):
-        for bad in ("CSeq: 99999999999 INVITE", "CSeq: 1 INVITE"):
-            lines = [line for line in text.split("\r\n") if not line.startswith("CSeq")]
-            lines[1] = f"Via: {via}"
-            lines.insert(2, bad)
-            net.access.send_text("\r\n".join(lines))
-            alive(net)
+    # A Via of another transport gets no `received`: the name is all there is to answer to.
+    lines = net.caller().request_text("INVITE", sdp(net.access.address, 40000)).split("\r\n")
+    lines[1] = "Via: SIP/2.0/TCP silent.example.com;branch=z9hG4bK1"
+    lines.insert(2, "N\u00e4me: with a byte that no name has")
+    net.access.send_text("\r\n".join(lines))
+    alive(net)
 
 
 @pytest.mark.parametrize("length", ["-1", "2147483647", "2147483648", "4294967328", "18446744073709551616", "1e3", "+5", ""])
