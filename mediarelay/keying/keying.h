@@ -39,22 +39,23 @@ struct keying_policy { // of a profile; lists end with UNDECIDED or NONE
 
 extern const enum srtp_suite keying_suites_default[KEYING_SUITES_MAX + 1];
 
-struct keying_choice { // what offer and answer agreed on; holds secrets with SDES: keying_choice_wipe()
-	enum keying_mechanism mechanism;
-	struct srtp_master rx, tx;             // SDES: suites are equal
-	uint64_t rx_lifetime;                  // SDES: packets under the peer's key; 0: the suite's limit
-	enum dtls_role dtls_role;              // DTLS-SRTP: ours
-	struct dtls_fingerprints fingerprints; // DTLS-SRTP: the peer's
-	char tls_id[KEYING_TLS_ID_MAX];        // DTLS-SRTP: the peer's, empty without
-	enum srtp_suite suites[KEYING_SUITES_MAX + 1]; // DTLS-SRTP: what we negotiate, our order
-};
-
 // The third word of an m-line, in what matters to us.
 enum keying_transport { KEYING_TRANSPORT_OTHER = 0, KEYING_RTP_AVP, KEYING_RTP_SAVP, KEYING_UDP_TLS_RTP_SAVP };
 
 struct keying_proto {
 	enum keying_transport transport;
 	bool feedback; // AVPF, SAVPF
+};
+
+struct keying_choice { // what offer and answer agreed on; holds secrets with SDES: keying_choice_wipe()
+	enum keying_mechanism mechanism;
+	struct keying_proto proto;             // of the m-line, as offered; a later offer of ours repeats it
+	struct srtp_master rx, tx;             // SDES: suites are equal
+	uint64_t rx_lifetime;                  // SDES: packets under the peer's key; 0: the suite's limit
+	enum dtls_role dtls_role;              // DTLS-SRTP: ours
+	struct dtls_fingerprints fingerprints; // DTLS-SRTP: the peer's
+	char tls_id[KEYING_TLS_ID_MAX];        // DTLS-SRTP: the peer's, empty without
+	enum srtp_suite suites[KEYING_SUITES_MAX + 1]; // DTLS-SRTP: what we negotiate, our order
 };
 
 struct keying_proto keying_proto_parse(const char *token, size_t len);
@@ -117,8 +118,8 @@ const char *keying_mechanism_name(enum keying_mechanism mechanism); // "dtls-srt
 const char *keying_policy_fault(const struct keying_policy *policy);
 
 // What we offer. `current`: what is in force on this line (NULL: nothing); its SDES key and suite are offered again, so
-// that an unchanged line does not rekey, and only its mechanism is offered; a caller that knows the line's present proto
-// may put it into local->proto. `feedback` chooses AVPF, SAVPF. -EINVAL: keying_policy_fault(). Else the random
+// that an unchanged line does not rekey; only its mechanism is offered, with its proto. `feedback` chooses AVPF, SAVPF for a
+// new line. -EINVAL: keying_policy_fault(). Else the random
 // source's error.
 int keying_offer(struct keying_local *local, const struct keying_policy *policy, bool feedback,
 		 const struct keying_identity *us, const struct keying_choice *current, const struct env *env);

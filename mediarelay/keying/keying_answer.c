@@ -241,7 +241,7 @@ int keying_choose(struct keying_choice *choice, struct keying_local *local, cons
 		return -ENOTSUP;
 	}
 	for (size_t i = 0; i < KEYING_MECHANISM_COUNT && policy->accept[i] != KEYING_UNDECIDED; i++) {
-		chosen = (struct keying_choice){ .mechanism = policy->accept[i] };
+		chosen = (struct keying_choice){ .mechanism = policy->accept[i], .proto = offer->proto };
 		ours = (struct keying_local){ .proto = offer->proto, .mechanisms = { policy->accept[i] } };
 		a.current = current != NULL && current->mechanism == policy->accept[i] ? current : NULL;
 		err = answer_with(&a, policy->accept[i]);
@@ -324,7 +324,7 @@ static int accept_dtls(struct keying_choice *choice, const struct keying_local *
 static int accept_one(struct keying_choice *choice, enum keying_mechanism mechanism, const struct keying_local *offered,
 		      const struct keying_lines *answer, struct keying_reason *reason)
 {
-	*choice = (struct keying_choice){ .mechanism = mechanism };
+	*choice = (struct keying_choice){ .mechanism = mechanism, .proto = offered->proto };
 	switch (mechanism) {
 	case KEYING_SDES:
 		return accept_sdes(choice, offered, answer, reason);

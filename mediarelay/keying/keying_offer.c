@@ -150,6 +150,8 @@ int keying_offer(struct keying_local *local, const struct keying_policy *policy,
 	if (err == 0 && keying_list_has(local->mechanisms, KEYING_DTLS_SRTP)) // RFC 5763 section 5: actpass
 		keying_local_dtls(local, policy, us, KEYING_ACTPASS);
 	local->proto = offer_proto(local, feedback);
+	if (in_force && current->proto.transport != KEYING_TRANSPORT_OTHER)
+		local->proto = current->proto;
 	if (err < 0)
 		keying_local_wipe(local);
 	return err;

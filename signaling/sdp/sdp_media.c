@@ -135,6 +135,7 @@ int sdp_media_read(const struct sdp_doc *doc, size_t index, struct sdp_media *me
 	const struct sdp_line *line, *mid;
 	int section = (int)index;
 	unsigned n_ports;
+	bool nowhere;
 
 	if (index >= sdp_doc_media_count(doc))
 		return -EINVAL;
@@ -143,18 +144,19 @@ int sdp_media_read(const struct sdp_doc *doc, size_t index, struct sdp_media *me
 	n_ports = read_m_line(line, media);
 	sdp_connection_read(doc, section, &media->connection);
 	media->refusal = refusal_of(doc, section, media, n_ports);
-	media->held_by_address = media->connection.addr.family != INET_NONE && inet_addr_is_any(&media->connection.addr);
+	media->ice = (sdp_attribute(doc, section, "ice-ufrag") != NULL || sdp_attribute(doc, SDP_SESSION, "ice-ufrag") != NULL) &&
+		     (sdp_attribute(doc, section, "ice-pwd") != NULL || sdp_attribute(doc, SDP_SESSION, "ice-pwd") != NULL);
+	nowhere = media->connection.addr.family != INET_NONE && inet_addr_is_any(&media->connection.addr);
+	media->held_by_address = nowhere && !media->ice; // with ICE it says: candidates follow (RFC 8840 section 4.1.1)
 	if (media->held_by_address) // RFC 3264 section 8.4
 		media->direction &= ~SDP_RECVONLY;
-	if (media->refusal == SDP_REFUSE_NONE && !media->held_by_address) {
+	if (media->refusal == SDP_REFUSE_NONE && !nowhere) {
 		media->rtp.addr = media->connection.addr;
 		media->rtp.port = media->port;
 		read_rtcp(doc, index, media);
 	}
 	media->rtcp_mux_only = sdp_attribute(doc, section, "rtcp-mux-only") != NULL;
 	media->rtcp_mux = media->rtcp_mux_only || sdp_attribute(doc, section, "rtcp-mux") != NULL;
-	media->ice = (sdp_attribute(doc, section, "ice-ufrag") != NULL || sdp_attribute(doc, SDP_SESSION, "ice-ufrag") != NULL) &&
-		     (sdp_attribute(doc, section, "ice-pwd") != NULL || sdp_attribute(doc, SDP_SESSION, "ice-pwd") != NULL);
 	mid = sdp_attribute(doc, section, "mid");
 	if (mid != NULL)
 		media->mid = mid->value;

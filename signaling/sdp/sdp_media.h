@@ -33,11 +33,11 @@ struct sdp_media {
 	struct sdp_text formats;    // the rest of the m= line
 	enum sdp_refusal refusal;   // why this line cannot be relayed; NONE: it can
 	struct sdp_connection connection;
-	struct inet_endpoint rtp;   // where its author receives; family none: nowhere (refused, or held by address)
+	struct inet_endpoint rtp;   // where its author receives; family none: nowhere (refused, held, or only by ICE)
 	struct inet_endpoint rtcp;  // a=rtcp (RFC 3605), else port + 1; with rtcp-mux it is the fallback
 	bool rtcp_mux, rtcp_mux_only;
 	bool ice;                   // has ice-ufrag and ice-pwd
-	bool held_by_address;       // c=0.0.0.0 or ::, the hold of RFC 2543
+	bool held_by_address;       // c=0.0.0.0 or :: without ICE, the hold of RFC 2543
 	enum sdp_direction direction; // with the session's and the hold's part: see sdp_media_direction()
 	struct sdp_text mid;        // empty without
 };

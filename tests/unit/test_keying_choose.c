@@ -267,6 +267,12 @@ static void an_association_that_stays_keeps_its_roles(void **state)
 	lines.setup = KEYING_ACTPASS; // a re-offer says actpass again
 	assert_int_equal(choose(&again, &local, &p, &lines, &first, NULL), 0);
 	assert_int_equal(again.dtls_role, DTLS_PASSIVE);
+	assert_int_equal(keying_offer(&local, &p, false, &us, &first, &env), 0); // our own re-offer
+	assert_string_equal(keying_proto_name(local.proto), "UDP/TLS/RTP/SAVPF");
+	assert_int_equal(local.setup, KEYING_ACTPASS);
+	first.proto = (struct keying_proto){ KEYING_RTP_SAVP, true }; // as it was offered to us long ago
+	assert_int_equal(keying_offer(&local, &p, false, &us, &first, &env), 0);
+	assert_string_equal(keying_proto_name(local.proto), "RTP/SAVPF");
 	lines = dtls_lines(FP2, KEYING_ACTPASS, "abcabcabcabcabcabcabc"); // another certificate: another association
 	assert_int_equal(choose(&again, &local, &p, &lines, &first, NULL), 0);
 	assert_int_equal(again.dtls_role, DTLS_ACTIVE);

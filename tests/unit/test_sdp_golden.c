@@ -204,7 +204,7 @@ static void describe_line(FILE *out, const struct sdp_doc *doc, size_t i, bool m
 		return;
 	}
 	if (media.rtp.addr.family == INET_NONE) {
-		fprintf(out, ", held by address\n");
+		fprintf(out, ", nowhere%s%s\n", media.ice ? ", ice" : "", media.held_by_address ? ", held by address" : "");
 		return;
 	}
 	inet_endpoint_print(rtp, &media.rtp);
