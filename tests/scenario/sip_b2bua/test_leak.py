@@ -17,7 +17,7 @@ def run_calls(net, port):
     try:
         uac = subprocess.run(["sipp", "-sn", "uac", "-i", "127.0.1.1", "-s", "100", "-m", str(CALLS), "-r", "250", "-d", "100",
                               "-nostdin", "-timeout", "60", f"127.0.1.254:{net.access_port}"],
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/tmp", timeout=90)
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", cwd="/tmp", timeout=90)
         assert uac.returncode == 0, uac.stdout[-3000:]
     finally:
         uas.terminate()
