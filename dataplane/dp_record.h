@@ -31,14 +31,16 @@ enum dp_punt_class { DP_CLASS_RTCP, DP_CLASS_PROVEN, DP_CLASS_UNPROVEN, DP_CLASS
 // Which part of a datagram's way a transport is in. REMOVING: nothing is left but the event that says so.
 enum dp_transport_state { DP_STATE_FREE = 0, DP_STATE_PUBLISHED, DP_STATE_REMOVING };
 
-struct dp_counters { // worker: wo (relaxed), control: ro
+struct dp_counters { // worker: wo (relaxed), control: ro. What each packet counts is in one line
 	uint64_t rx_packets, rx_octets;
+	mono_ns last_rx;
+	uint32_t rx_ssrc;
+	uint32_t newest_stream; // the rx stream that the newest packet belonged to; DP_NONE: none
 	uint64_t tx_packets, tx_octets;
-	uint64_t lost_before; // of streams that were forgotten
-	mono_ns last_rx, last_tx;
-	uint32_t rx_ssrc, tx_ssrc;
-	uint32_t newest_stream; // the rx stream that packet belonged to; DP_NONE: none
+	mono_ns last_tx;
+	uint32_t tx_ssrc;
 	uint32_t zero;
+	uint64_t lost_before; // of streams that were forgotten
 	uint64_t drops[RELAY_DROP_COUNT];
 };
 
@@ -53,31 +55,30 @@ struct dp_ssrc_slot {
 	uint32_t stream; // index of streams[], DP_NONE: empty
 };
 
-// One local media port.
+// One local media port. Immutable: changed by commands only, `sequence` odd meanwhile. The rest is the worker's alone.
+// What each packet needs lies in the first three lines, one line of SSRC slots, and the first of the counters.
 struct dp_transport {
-	// The immutable half: changed by commands only, `sequence` odd meanwhile.
 	alignas(DP_LINE) _Atomic uint32_t sequence;
-	uint32_t generation;
-	uint8_t state;     // enum dp_transport_state
-	uint8_t mode;      // enum dp_mode
-	uint8_t security;  // enum dp_security; 0: not said yet, no media passes
+	uint32_t generation; // immutable
+	uint8_t state;       // enum dp_transport_state
+	uint8_t mode;        // enum dp_mode
+	uint8_t security;    // enum dp_security; 0: not said yet, no media passes
 	uint8_t n_edges;
 	uint16_t worker;
 	uint16_t network;
 	struct dp_path path;
 	uint32_t path_serial; // grows with each path; what the keeper resolved carries it
-	struct inet_endpoint local;
-	struct dp_edge edges[DP_EDGES_MAX];
-	uint32_t session, owner_tag;
-	// The mutable half: the worker's alone.
-	uint32_t rx_newest; // which of the two; one store changes over
-	struct dp_key_slot rx_keys[DP_RX_EPOCHS];
+	uint32_t rx_newest;   // which of rx_keys[]; one store changes over
+	alignas(DP_LINE) struct inet_endpoint local;
 	struct dp_key_slot tx_key;
+	struct dp_key_slot rx_keys[DP_RX_EPOCHS];
+	alignas(DP_LINE) struct dp_edge edges[DP_EDGES_MAX];
+	uint32_t session, owner_tag;
 	uint32_t rx_epoch_floor, tx_epoch_floor; // epochs below were retired or replaced and do not come back
-	mono_ns source_reported;                 // rate limit of DP_EVENT_SOURCE
-	mono_ns retries_since;                   // rate limit of second and third tag checks
-	uint32_t retries;
-	struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
+	uint32_t retries;                        // with retries_since: rate limit of second and third tag checks
+	mono_ns retries_since;
+	mono_ns source_reported;                                          // rate limit of DP_EVENT_SOURCE
+	alignas(DP_LINE) struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
 	struct dp_ssrc_slot tx_ssrcs[DP_TX_SSRCS];
 	alignas(DP_LINE) struct dp_counters counters;
 };

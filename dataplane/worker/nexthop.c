@@ -94,6 +94,11 @@ void nexthops_stop(struct nexthops *nh)
 	nh->running = false;
 }
 
+void nexthop_prefetch(const struct nexthops *nh, uint32_t transport)
+{
+	__builtin_prefetch(&nh->slots[transport]);
+}
+
 bool nexthop_get(const struct nexthops *nh, uint32_t transport, uint32_t path_serial, struct nexthop *out)
 {
 	const struct nexthop_slot *s = &nh->slots[transport];

@@ -33,6 +33,7 @@ struct packet {
 	struct dp_stream *stream;
 	uint64_t rtp_index;      // extended sequence number
 	struct nexthop hop;      // out
+	_Atomic uint32_t *slot;  // of the table, until the transport is known
 };
 
 struct relay_tx { // frames for one port, sent once a burst
@@ -72,6 +73,7 @@ struct relay_worker {
 	struct byte_ring commands, punts[DP_CLASSES], events;
 	bool control_wants_wake;
 	bool keeper_wants_wake;
+	uint32_t wake_others; // workers that got packets from us, a bit each
 	struct dp_queue *rx[DP_PORTS_MAX * 4]; // queues that this worker polls
 	unsigned n_rx;
 	struct relay_tx tx[DP_PORTS_MAX];
@@ -111,6 +113,19 @@ int relay_worker_start(struct relay_worker *w); // its thread
 void relay_worker_join(struct relay_worker *w);
 unsigned relay_worker_round(struct relay_worker *w); // one turn of the loop; how much there was to do
 void relay_worker_wake(struct relay_worker *w);      // from any thread
+
+// A stage moves what it keeps to the front.
+static inline void packet_keep(struct packet *pkts, uint16_t to, uint16_t from)
+{
+	if (to != from)
+		pkts[to] = pkts[from];
+}
+
+static inline void lines_prefetch(const void *at, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch((const char *)at + i * DP_LINE, 1);
+}
 
 // relay_burst.c
 void relay_burst(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n);

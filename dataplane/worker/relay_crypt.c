@@ -206,7 +206,7 @@ uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
 		drop[who[k]] = result_in(w, &w->in[who[k]], &w->ops[k]);
 	for (uint16_t i = 0; i < n; i++) {
 		if (drop[i] == RELAY_OK)
-			w->in[kept++] = w->in[i];
+			packet_keep(w->in, kept++, i);
 		else
 			relay_drop(w, w->in[i].tp, drop[i], w->in[i].m);
 	}
@@ -262,7 +262,7 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n)
 		p->payload_len = (uint16_t)(p->len - p->hdr_len);
 		stream_account(p->tp, p, w->now);
 		p->tp->counters.newest_stream = (uint32_t)(p->stream - w->relay->map.streams);
-		w->in[kept++] = *p;
+		packet_keep(w->in, kept++, i);
 	}
 	return kept;
 }
@@ -322,7 +322,7 @@ uint16_t stage_protect(struct relay_worker *w, uint16_t n)
 	}
 	for (uint16_t i = 0; i < n; i++) {
 		if (drop[i] == RELAY_OK)
-			w->out[kept++] = w->out[i];
+			packet_keep(w->out, kept++, i);
 		else
 			relay_drop(w, w->out[i].tp, drop[i], w->out[i].m);
 	}

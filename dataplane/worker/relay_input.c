@@ -155,34 +155,6 @@ static bool from_remote(const struct packet *p, const struct inet_endpoint *remo
 	return memcmp(p->source, remote->addr.bytes, p->family == INET_V4 ? 4 : 16) == 0;
 }
 
-// Which transport; RELAY_OK with tp NULL: another worker's, and already on its way there.
-static unsigned find_transport(struct relay_worker *w, struct packet *p, const struct place *pl)
-{
-	const struct relay *r = w->relay;
-	_Atomic uint32_t *slot;
-	struct dp_transport *tp;
-	uint32_t entry;
-
-	slot = relay_table_find(r->table, p->m->port, pl->vlan, pl->family, pl->destination, be16(pl->udp + 2));
-	if (slot == NULL)
-		return NOT_OURS;
-	entry = atomic_load_explicit(slot, memory_order_acquire);
-	if (entry == 0 || entry > r->map.n_transports)
-		return RELAY_DROP_NO_TRANSPORT;
-	tp = &r->map.transports[entry - 1];
-	if (tp->worker != w->id) {
-		p->tp = NULL;
-		if (tp->worker >= r->map.config.n_workers ||
-		    rte_ring_mp_enqueue(r->workers[tp->worker]->inbox, p->m) != 0)
-			return RELAY_DROP_TX_FULL;
-		return RELAY_OK;
-	}
-	p->tp = tp;
-	p->index = entry - 1;
-	p->proven = from_remote(p, &tp->path.remote);
-	return RELAY_OK;
-}
-
 static unsigned parse(struct relay_worker *w, struct packet *p)
 {
 	struct place pl;
@@ -198,27 +170,111 @@ static unsigned parse(struct relay_worker *w, struct packet *p)
 	// Only where the port can tell: a neighbour on the same host sends partial checksums (veth).
 	if ((p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD)
 		return RELAY_DROP_CHECKSUM;
-	return find_transport(w, p, &pl);
+	p->slot = relay_table_find(w->relay->table, p->m->port, pl.vlan, pl.family, pl.destination, be16(pl.udp + 2));
+	return p->slot == NULL ? NOT_OURS : RELAY_OK;
 }
 
-uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
+// ---- stages. Records of thousands of calls are not in the cache: each is asked for a loop before it is looked at.
+
+static uint16_t headers_read(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
 {
 	uint16_t kept = 0;
 
+	for (uint16_t i = 0; i < n; i++)
+		__builtin_prefetch(rte_pktmbuf_mtod(frames[i], const void *));
 	for (uint16_t i = 0; i < n; i++) {
 		struct packet *p = &w->in[kept];
 		unsigned drop;
 
-		*p = (struct packet){ .m = frames[i] };
+		p->m = frames[i];
 		drop = parse(w, p);
 		if (drop == RELAY_OK) {
-			kept += p->tp != NULL;
+			__builtin_prefetch(p->slot);
+			kept++;
 		} else if (drop == NOT_OURS) {
 			dp_count(&w->record->ignored, 1);
 			rte_pktmbuf_free(p->m);
 		} else {
 			relay_drop(w, NULL, drop, p->m);
 		}
+	}
+	return kept;
+}
+
+static uint16_t transports_find(struct relay_worker *w, uint16_t n)
+{
+	const struct dp_map *map = &w->relay->map;
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct packet *p = &w->in[i];
+		uint32_t entry = atomic_load_explicit(p->slot, memory_order_acquire);
+
+		if (entry == 0 || entry > map->n_transports) {
+			relay_drop(w, NULL, RELAY_DROP_NO_TRANSPORT, p->m);
+			continue;
+		}
+		p->index = entry - 1;
+		p->tp = &map->transports[p->index];
+		lines_prefetch(p->tp, 3);
+		lines_prefetch(p->tp->rx_ssrcs, 1);
+		lines_prefetch(&p->tp->counters, 1);
+		packet_keep(w->in, kept++, i);
+	}
+	return kept;
+}
+
+// A session has one worker; what came in by another's queue is handed over.
+static bool hand_over(struct relay_worker *w, struct packet *p)
+{
+	const struct relay *r = w->relay;
+	uint16_t owner = p->tp->worker;
+
+	if (owner == w->id)
+		return false;
+	if (owner >= r->map.config.n_workers || rte_ring_mp_enqueue(r->workers[owner]->inbox, p->m) != 0)
+		relay_drop(w, NULL, RELAY_DROP_TX_FULL, p->m);
+	else
+		w->wake_others |= 1u << owner;
+	return true;
+}
+
+// What the later stages will need of this packet, on both legs.
+static void warm(struct relay_worker *w, const struct packet *p)
+{
+	const struct dp_map *map = &w->relay->map;
+	const struct dp_transport *tp = p->tp;
+	uint32_t key = tp->rx_keys[tp->rx_newest].key, stream = tp->rx_ssrcs[tp->rx_newest][0].stream;
+	uint32_t to = tp->edges[0].to.index;
+
+	if (key < map->n_keys)
+		lines_prefetch(&map->keys[key], 4);
+	if (stream < map->n_streams) {
+		lines_prefetch(&map->streams[stream], 1);
+		lines_prefetch(&map->streams[stream].owner, 1);
+	}
+	if (tp->n_edges > 0 && to < map->n_transports) {
+		lines_prefetch(&map->transports[to], 2);
+		lines_prefetch(map->transports[to].tx_ssrcs, 1);
+		lines_prefetch(&map->transports[to].counters, 1);
+		nexthop_prefetch(w->relay->hops, to);
+	}
+}
+
+uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
+{
+	uint16_t kept = 0;
+
+	n = headers_read(w, frames, n);
+	n = transports_find(w, n);
+	for (uint16_t i = 0; i < n; i++) {
+		struct packet *p = &w->in[i];
+
+		if (hand_over(w, p))
+			continue;
+		p->proven = from_remote(p, &p->tp->path.remote);
+		warm(w, p);
+		packet_keep(w->in, kept++, i);
 	}
 	return kept;
 }
@@ -261,7 +317,7 @@ uint16_t stage_classify(struct relay_worker *w, uint16_t n)
 		if (kind == UINT8_MAX) {
 			p->hdr_len = rtp_header_len(p->bytes, p->len);
 			if (p->hdr_len != 0)
-				w->in[kept++] = *p;
+				packet_keep(w->in, kept++, i);
 			else
 				relay_drop(w, p->tp, RELAY_DROP_MALFORMED, p->m);
 		} else if (kind == 0) {

@@ -15,28 +15,31 @@ static void put16(uint8_t *at, unsigned v)
 	at[1] = (uint8_t)v;
 }
 
-// ---- checksums (RFC 1071), eight octets at a time; byte order does not matter to the sum
+// ---- checksums (RFC 1071), in words of 32 bits; byte order does not matter to the sum
 
-static uint64_t sum_add(uint64_t sum, uint64_t word)
+static uint64_t sum_word(const uint8_t *at)
 {
-	sum += word;
-	return sum + (sum < word);
+	uint64_t word;
+
+	memcpy(&word, at, 8);
+	return (word & 0xffffffff) + (word >> 32);
 }
 
 static uint64_t sum_bytes(uint64_t sum, const uint8_t *at, size_t len)
 {
-	uint64_t word;
+	uint64_t word = 0, other = 0;
 
-	for (; len >= 8; at += 8, len -= 8) {
-		memcpy(&word, at, 8);
-		sum = sum_add(sum, word);
+	for (; len >= 16; at += 16, len -= 16) { // two sums, so that one does not wait for the other
+		sum += sum_word(at);
+		other += sum_word(at + 8);
 	}
-	if (len > 0) {
-		word = 0;
-		memcpy(&word, at, len);
-		sum = sum_add(sum, word);
+	if (len >= 8) {
+		sum += sum_word(at);
+		at += 8;
+		len -= 8;
 	}
-	return sum;
+	memcpy(&word, at, len);
+	return sum + other + (word & 0xffffffff) + (word >> 32);
 }
 
 static uint16_t sum_fold(uint64_t sum)
@@ -209,6 +212,15 @@ static enum relay_drop ready(struct relay_worker *w, struct packet *p)
 	return RELAY_OK;
 }
 
+static void warm_out(struct relay_worker *w, const struct dp_transport *tp)
+{
+	const struct dp_map *map = &w->relay->map;
+
+	lines_prefetch(&map->keys[tp->tx_key.key], 4);
+	if (tp->tx_ssrcs[0].stream < map->n_streams)
+		lines_prefetch(&map->streams[tp->tx_ssrcs[0].stream], 1);
+}
+
 uint16_t stage_ready(struct relay_worker *w, uint16_t n)
 {
 	uint16_t kept = 0;
@@ -217,10 +229,13 @@ uint16_t stage_ready(struct relay_worker *w, uint16_t n)
 		struct packet *p = &w->out[i];
 		enum relay_drop drop = ready(w, p);
 
-		if (drop == RELAY_OK)
-			w->out[kept++] = *p;
-		else
+		if (drop != RELAY_OK) {
 			relay_drop(w, p->tp, drop, p->m);
+			continue;
+		}
+		if (p->tp->security == DP_SRTP)
+			warm_out(w, p->tp);
+		packet_keep(w->out, kept++, i);
 	}
 	return kept;
 }

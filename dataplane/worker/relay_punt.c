@@ -81,4 +81,6 @@ void relay_wakes(struct relay_worker *w)
 		w->keeper_wants_wake = false;
 		nexthop_wake(w->relay->hops);
 	}
+	for (; w->wake_others != 0; w->wake_others &= w->wake_others - 1)
+		relay_worker_wake(w->relay->workers[__builtin_ctz(w->wake_others)]);
 }
