@@ -198,21 +198,6 @@ static int line_publish(struct leg_line *line)
 	return err;
 }
 
-static bool keying_same(const struct keying_choice *a, const struct keying_choice *b)
-{
-	if (a->mechanism != b->mechanism)
-		return false;
-	switch (a->mechanism) {
-	case KEYING_SDES:
-		return memcmp(&a->rx, &b->rx, sizeof(a->rx)) == 0 && memcmp(&a->tx, &b->tx, sizeof(a->tx)) == 0;
-	case KEYING_DTLS_SRTP: // RFC 8842 section 4: these name the association
-		return a->dtls_role == b->dtls_role && strcmp(a->tls_id, b->tls_id) == 0 &&
-		       memcmp(&a->fingerprints, &b->fingerprints, sizeof(a->fingerprints)) == 0;
-	default:
-		return true;
-	}
-}
-
 static int transport_agree(struct leg_line *line, struct leg_transport *tp)
 {
 	const struct keying_choice *choice = &line->plan.keying;
@@ -273,7 +258,7 @@ static void mux_agreed(struct leg_line *line)
 int leg_line_apply(struct leg_line *line, const struct media_line *plan)
 {
 	bool first = !line->plan.agreed && plan->agreed;
-	bool rekey = first || (plan->agreed && !keying_same(&line->plan.keying, &plan->keying));
+	bool rekey = first || (plan->agreed && !keying_choice_same(&line->plan.keying, &plan->keying));
 	int err;
 
 	line->plan = *plan;

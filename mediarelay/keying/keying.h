@@ -23,15 +23,17 @@ enum keying_mechanism {
 enum keying_role { KEYING_ROLE_AUTO = 0, KEYING_ROLE_ACTIVE, KEYING_ROLE_PASSIVE };
 
 #define KEYING_SUITES_MAX 8
-#define KEYING_CRYPTO_MAX 32   // a=crypto lines looked at in one m-line; the rest is not chosen
-#define KEYING_TLS_ID_MAX 64   // RFC 8842 allows 255; we only compare, so a longer one is kept as its head and a hash
+#define KEYING_CRYPTO_MAX 32 // a=crypto lines looked at in one m-line; the rest is not chosen
+#define KEYING_TLS_ID_MAX 64 // RFC 8842 allows 255; we only compare, so a longer one is kept as its head and a hash
 #define KEYING_REASON_MAX 96
 #define KEYING_ATTRIBUTE_MAX 384
 
 struct keying_policy { // of a profile; lists end with UNDECIDED or NONE
-	enum keying_mechanism accept[KEYING_MECHANISM_COUNT]; // order of choice when we answer; without PLAIN encryption is required
-	enum keying_mechanism offer[KEYING_MECHANISM_COUNT];  // what we put into our m-line
-	enum srtp_suite suites[KEYING_SUITES_MAX + 1];        // our order, for SDES and DTLS-SRTP; empty: keying_suites_default
+	// Order of choice when we answer; without PLAIN encryption is required.
+	enum keying_mechanism accept[KEYING_MECHANISM_COUNT];
+	enum keying_mechanism offer[KEYING_MECHANISM_COUNT]; // what we put into our m-line
+	// Our order, for SDES and DTLS-SRTP; empty: keying_suites_default.
+	enum srtp_suite suites[KEYING_SUITES_MAX + 1];
 	enum keying_role role;
 	bool signalling_security_required;
 	bool far_leg_secured; // 488 if the other leg would be plain
@@ -49,19 +51,26 @@ struct keying_proto {
 
 struct keying_choice { // what offer and answer agreed on; holds secrets with SDES: keying_choice_wipe()
 	enum keying_mechanism mechanism;
-	struct keying_proto proto;             // of the m-line, as offered; a later offer of ours repeats it
-	struct srtp_master rx, tx;             // SDES: suites are equal
-	uint64_t rx_lifetime;                  // SDES: packets under the peer's key; 0: the suite's limit
-	enum dtls_role dtls_role;              // DTLS-SRTP: ours
-	struct dtls_fingerprints fingerprints; // DTLS-SRTP: the peer's
-	char tls_id[KEYING_TLS_ID_MAX];        // DTLS-SRTP: the peer's, empty without
+	struct keying_proto proto;                     // of the m-line, as offered; a later offer of ours repeats it
+	struct srtp_master rx, tx;                     // SDES: suites are equal
+	uint64_t rx_lifetime;                          // SDES: packets under the peer's key; 0: the suite's limit
+	enum dtls_role dtls_role;                      // DTLS-SRTP: ours
+	struct dtls_fingerprints fingerprints;         // DTLS-SRTP: the peer's
+	char tls_id[KEYING_TLS_ID_MAX];                // DTLS-SRTP: the peer's, empty without
 	enum srtp_suite suites[KEYING_SUITES_MAX + 1]; // DTLS-SRTP: what we negotiate, our order
 };
 
 struct keying_proto keying_proto_parse(const char *token, size_t len);
 const char *keying_proto_name(struct keying_proto proto); // "RTP/AVP"; "" for OTHER
 
-enum keying_setup { KEYING_SETUP_NONE = 0, KEYING_ACTPASS, KEYING_ACTIVE, KEYING_PASSIVE, KEYING_HOLDCONN, KEYING_SETUP_BAD };
+enum keying_setup {
+	KEYING_SETUP_NONE = 0,
+	KEYING_ACTPASS,
+	KEYING_ACTIVE,
+	KEYING_PASSIVE,
+	KEYING_HOLDCONN,
+	KEYING_SETUP_BAD
+};
 enum keying_setup keying_setup_parse(const char *text, size_t len); // BAD: not a word of RFC 4145
 const char *keying_setup_name(enum keying_setup setup);
 void keying_tls_id_set(char dst[KEYING_TLS_ID_MAX], const char *text, size_t len);
@@ -84,7 +93,7 @@ struct keying_lines {
 
 // What our m-line says of keying; kept from offer to answer. Holds secrets with SDES: keying_local_wipe().
 struct keying_local {
-	struct keying_proto proto; // of an offer; an answer repeats the offer's token
+	struct keying_proto proto;                                // of an offer; an answer repeats the offer's token
 	enum keying_mechanism mechanisms[KEYING_MECHANISM_COUNT]; // offered, or the one answered
 	struct {
 		uint32_t tag;
@@ -94,11 +103,11 @@ struct keying_local {
 	uint8_t n_crypto;
 	char fingerprint[DTLS_FINGERPRINT_STRLEN]; // "sha-256 AB:CD..."
 	enum keying_setup setup;
-	char tls_id[KEYING_TLS_ID_MAX]; // empty: not said
+	char tls_id[KEYING_TLS_ID_MAX];                // empty: not said
 	enum srtp_suite suites[KEYING_SUITES_MAX + 1]; // DTLS-SRTP
 };
 
-struct keying_identity { // what DTLS-SRTP says of us
+struct keying_identity {         // what DTLS-SRTP says of us
 	const char *fingerprint; // media_fingerprint()
 	const char *tls_id;      // of the seat
 };
@@ -118,22 +127,24 @@ const char *keying_mechanism_name(enum keying_mechanism mechanism); // "dtls-srt
 const char *keying_policy_fault(const struct keying_policy *policy);
 
 // What we offer. `current`: what is in force on this line (NULL: nothing); its SDES key and suite are offered again, so
-// that an unchanged line does not rekey; only its mechanism is offered, with its proto. `feedback` chooses AVPF, SAVPF for a
-// new line. -EINVAL: keying_policy_fault(). Else the random
-// source's error.
+// that an unchanged line does not rekey; only its mechanism is offered, with its proto. `feedback` chooses AVPF, SAVPF
+// for a new line. -EINVAL: keying_policy_fault(). Else the random source's error.
 int keying_offer(struct keying_local *local, const struct keying_policy *policy, bool feedback,
 		 const struct keying_identity *us, const struct keying_choice *current, const struct env *env);
-// We answer: the first mechanism of policy->accept that the offered line can do. `current` as above: an association or key
-// that the offer repeats is kept. -ENOTSUP: nothing in common, reason says why (488). Nothing is written on error.
+// We answer: the first mechanism of policy->accept that the offered line can do. `current` as above: an association or
+// key that the offer repeats is kept. -ENOTSUP: nothing in common, reason says why (488). Nothing is written on error.
 int keying_choose(struct keying_choice *choice, struct keying_local *local, const struct keying_policy *policy,
 		  const struct keying_lines *offer, const struct keying_facts *facts, const struct keying_identity *us,
 		  const struct keying_choice *current, const struct env *env, struct keying_reason *reason);
-// The peer answered what we offered. -ENOTSUP: it chose what we did not offer, or less; reason says why (the call ends).
+// The peer answered what we offered. -ENOTSUP: it chose what we did not offer, or less; reason says why (the call
+// ends).
 int keying_accept_answer(struct keying_choice *choice, const struct keying_local *offered,
 			 const struct keying_lines *answer, struct keying_reason *reason);
-// The i-th attribute of ours without "a=", terminated; 0 behind the last, else its length. dst holds KEYING_ATTRIBUTE_MAX,
-// and a secret with SDES.
+// The i-th attribute of ours without "a=", terminated; 0 behind the last, else its length. dst holds
+// KEYING_ATTRIBUTE_MAX, and a secret with SDES.
 size_t keying_local_attribute(const struct keying_local *local, size_t i, char dst[KEYING_ATTRIBUTE_MAX]);
 
+// Same mechanism, and same keys or same association (RFC 8842 section 4: role, fingerprints and tls-id name it).
+bool keying_choice_same(const struct keying_choice *a, const struct keying_choice *b);
 void keying_choice_wipe(struct keying_choice *choice);
 void keying_local_wipe(struct keying_local *local);

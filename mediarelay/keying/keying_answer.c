@@ -31,14 +31,6 @@ void keying_because(struct keying_reason *reason, const char *format, ...)
 	va_end(args);
 }
 
-static bool master_equal(const struct srtp_master *a, const struct srtp_master *b)
-{
-	const struct srtp_suite_info *info = srtp_suite_info(a->suite);
-
-	return info != NULL && a->suite == b->suite && secret_equal(a->key, b->key, info->key_len) &&
-	       secret_equal(a->salt, b->salt, info->salt_len);
-}
-
 // The first usable line of that suite. RFC 4568 section 5.1: a tag stands once; a second line with it is not looked at.
 static bool crypto_find(const struct keying_lines *lines, enum srtp_suite suite, struct sdes_line *found,
 			enum sdes_fault *fault)
@@ -68,7 +60,7 @@ static bool crypto_find(const struct keying_lines *lines, enum srtp_suite suite,
 static int answer_sdes_key(struct answer *a, const struct sdes_line *line)
 {
 	// An offer that repeats the key in force keeps ours in force as well: nothing rekeys (RFC 4568 section 7.1.4).
-	if (a->current != NULL && master_equal(&a->current->rx, &line->master)) {
+	if (a->current != NULL && keying_master_same(&a->current->rx, &line->master)) {
 		a->choice->tx = a->current->tx;
 		return 0;
 	}
@@ -89,9 +81,9 @@ static int answer_sdes(struct answer *a)
 	while (*suite != SRTP_SUITE_NONE && !crypto_find(a->offer, *suite, &line, &fault))
 		suite++;
 	if (*suite == SRTP_SUITE_NONE) {
-		keying_because(a->reason, "SDES: %s",
-			       a->offer->n_crypto == 0 ? "no crypto line" :
-			       fault != SDES_FAULT_NONE ? sdes_fault_text[fault] : "no suite in common");
+		const char *why = fault != SDES_FAULT_NONE ? sdes_fault_text[fault] : "no suite in common";
+
+		keying_because(a->reason, "SDES: %s", a->offer->n_crypto == 0 ? "no crypto line" : why);
 		return -ENOTSUP;
 	}
 	a->choice->rx = line.master;
@@ -124,11 +116,11 @@ static int fingerprints_fault(const struct keying_lines *lines, struct keying_re
 static bool association_kept(const struct answer *a)
 {
 	return a->current != NULL && strcmp(a->current->tls_id, a->offer->tls_id) == 0 &&
-	       memcmp(&a->current->fingerprints, &a->offer->fingerprints, sizeof(a->offer->fingerprints)) == 0;
+	       keying_fingerprints_same(&a->current->fingerprints, &a->offer->fingerprints);
 }
 
-// The offer leaves the roles to us. Active opens a NAT on our side of the peer; passive lets its ClientHello open the one on
-// its side, and shows us its address.
+// The offer leaves the roles to us. Active opens a NAT on our side of the peer; passive lets its ClientHello open the
+// one on its side, and shows us its address.
 static enum dtls_role role_by_policy(const struct answer *a)
 {
 	if (association_kept(a)) // RFC 8842 section 5.5: the association stays, and so do its roles
@@ -158,7 +150,8 @@ static int answer_role(struct answer *a)
 	case KEYING_SETUP_BAD:
 		break;
 	}
-	keying_because(a->reason, "DTLS-SRTP: %s", a->offer->setup == KEYING_HOLDCONN ? "setup holdconn" : "unknown setup");
+	keying_because(a->reason, "DTLS-SRTP: %s",
+		       a->offer->setup == KEYING_HOLDCONN ? "setup holdconn" : "unknown setup");
 	return -ENOTSUP;
 }
 
@@ -179,7 +172,8 @@ static int answer_dtls(struct answer *a)
 		return err;
 	a->choice->fingerprints = a->offer->fingerprints;
 	memcpy(a->choice->tls_id, a->offer->tls_id, sizeof(a->choice->tls_id));
-	keying_local_dtls(a->local, a->policy, a->us, a->choice->dtls_role == DTLS_ACTIVE ? KEYING_ACTIVE : KEYING_PASSIVE);
+	keying_local_dtls(a->local, a->policy, a->us,
+			  a->choice->dtls_role == DTLS_ACTIVE ? KEYING_ACTIVE : KEYING_PASSIVE);
 	if (a->offer->tls_id[0] == '\0') // RFC 8842 section 5.3: answered only if offered
 		a->local->tls_id[0] = '\0';
 	memcpy(a->choice->suites, a->local->suites, sizeof(a->choice->suites));
@@ -217,7 +211,8 @@ static void nothing_in_common(const struct answer *a, const struct keying_reason
 	for (size_t i = 0; i < KEYING_MECHANISM_COUNT && a->policy->accept[i] != KEYING_UNDECIDED; i++) {
 		size_t len = strlen(accepted);
 
-		snprintf(accepted + len, sizeof(accepted) - len, "%s%s", sep, keying_mechanism_name(a->policy->accept[i]));
+		snprintf(accepted + len, sizeof(accepted) - len, "%s%s", sep,
+			 keying_mechanism_name(a->policy->accept[i]));
 		sep = ", ";
 	}
 	if (a->offer->proto.transport == KEYING_RTP_AVP)
@@ -263,8 +258,8 @@ int keying_choose(struct keying_choice *choice, struct keying_local *local, cons
 }
 
 // RFC 4568 section 7.1.3: exactly one line, with a tag that we offered and that tag's suite.
-static int accept_sdes(struct keying_choice *choice, const struct keying_local *offered, const struct keying_lines *answer,
-		       struct keying_reason *reason)
+static int accept_sdes(struct keying_choice *choice, const struct keying_local *offered,
+		       const struct keying_lines *answer, struct keying_reason *reason)
 {
 	enum sdes_fault fault = SDES_FAULT_NONE;
 	const struct srtp_master *ours = NULL;
@@ -283,7 +278,7 @@ static int accept_sdes(struct keying_choice *choice, const struct keying_local *
 		text = "a tag that was not offered";
 	else if (text == NULL && ours->suite != line.master.suite)
 		text = "another suite than its tag's";
-	else if (text == NULL && master_equal(ours, &line.master))
+	else if (text == NULL && keying_master_same(ours, &line.master))
 		text = "our own key sent back"; // two senders under one key
 	if (text != NULL) {
 		keying_because(reason, "SDES answer: %s", text);
@@ -296,8 +291,8 @@ static int accept_sdes(struct keying_choice *choice, const struct keying_local *
 	return text != NULL ? -ENOTSUP : 0;
 }
 
-static int accept_dtls(struct keying_choice *choice, const struct keying_local *offered, const struct keying_lines *answer,
-		       struct keying_reason *reason)
+static int accept_dtls(struct keying_choice *choice, const struct keying_local *offered,
+		       const struct keying_lines *answer, struct keying_reason *reason)
 {
 	int err = fingerprints_fault(answer, reason);
 
@@ -343,9 +338,12 @@ int keying_accept_answer(struct keying_choice *choice, const struct keying_local
 	struct keying_choice chosen;
 	int err = -ENOTSUP;
 
-	// RFC 3264 section 6.1 wants the same proto. A secured one for another is let pass: the mechanism decides, not the word.
-	if (answer->proto.transport == KEYING_TRANSPORT_OTHER || plain != (offered->proto.transport == KEYING_RTP_AVP)) {
-		keying_because(reason, "answered %s to %s", plain ? keying_proto_name(answer->proto) : "another protocol",
+	// RFC 3264 section 6.1 wants the same proto. A secured one for another is let pass: the mechanism decides, not
+	// the word.
+	if (answer->proto.transport == KEYING_TRANSPORT_OTHER ||
+	    plain != (offered->proto.transport == KEYING_RTP_AVP)) {
+		keying_because(reason, "answered %s to %s",
+			       plain ? keying_proto_name(answer->proto) : "another protocol",
 			       keying_proto_name(offered->proto));
 		return -ENOTSUP;
 	}

@@ -65,8 +65,8 @@ static const char *suites_fault(const struct keying_policy *policy)
 	if (i > KEYING_SUITES_MAX)
 		return "suites: too many";
 	keying_dtls_suites(dtls, policy);
-	if (dtls[0] == SRTP_SUITE_NONE && (keying_list_has(policy->accept, KEYING_DTLS_SRTP) ||
-					   keying_list_has(policy->offer, KEYING_DTLS_SRTP)))
+	if (dtls[0] == SRTP_SUITE_NONE &&
+	    (keying_list_has(policy->accept, KEYING_DTLS_SRTP) || keying_list_has(policy->offer, KEYING_DTLS_SRTP)))
 		return "suites: none of them is a DTLS-SRTP profile";
 	return NULL;
 }
@@ -85,9 +85,10 @@ const char *keying_policy_fault(const struct keying_policy *policy)
 	return suites_fault(policy);
 }
 
-// RFC 4568 section 7.1.1: a line for each suite, each with a key of its own. The suite in force comes first, with its key.
-static int offer_sdes(struct keying_local *local, const struct keying_policy *policy, const struct keying_choice *current,
-		      const struct env *env)
+// RFC 4568 section 7.1.1: a line for each suite, each with a key of its own. The suite in force comes first, with its
+// key.
+static int offer_sdes(struct keying_local *local, const struct keying_policy *policy,
+		      const struct keying_choice *current, const struct env *env)
 {
 	const enum srtp_suite *suite = keying_policy_suites(policy);
 	int err;

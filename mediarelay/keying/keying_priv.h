@@ -9,4 +9,7 @@ bool keying_list_has(const enum keying_mechanism *list, enum keying_mechanism me
 void keying_local_dtls(struct keying_local *local, const struct keying_policy *policy, const struct keying_identity *us,
 		       enum keying_setup setup);
 
+bool keying_master_same(const struct srtp_master *a, const struct srtp_master *b); // in constant time
+bool keying_fingerprints_same(const struct dtls_fingerprints *a, const struct dtls_fingerprints *b);
+
 void keying_because(struct keying_reason *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));

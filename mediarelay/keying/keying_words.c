@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // keying_words.c - the words of keying: mechanisms, protos, setup, tls-id; and wiping.
 #include "base/secret.h"
-#include "mediarelay/keying/keying.h"
+#include "mediarelay/keying/keying_priv.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -47,8 +47,8 @@ const char *keying_proto_name(struct keying_proto proto)
 }
 
 static const char *const setup_names[] = {
-	[KEYING_SETUP_NONE] = "",       [KEYING_ACTPASS] = "actpass",   [KEYING_ACTIVE] = "active",
-	[KEYING_PASSIVE] = "passive",   [KEYING_HOLDCONN] = "holdconn", [KEYING_SETUP_BAD] = "",
+	[KEYING_SETUP_NONE] = "",     [KEYING_ACTPASS] = "actpass",   [KEYING_ACTIVE] = "active",
+	[KEYING_PASSIVE] = "passive", [KEYING_HOLDCONN] = "holdconn", [KEYING_SETUP_BAD] = "",
 };
 
 enum keying_setup keying_setup_parse(const char *text, size_t len)
@@ -69,7 +69,8 @@ const char *keying_setup_name(enum keying_setup setup)
 
 void keying_tls_id_set(char dst[KEYING_TLS_ID_MAX], const char *text, size_t len)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325); // FNV-1a; two long ones that collide would share a connection's name only
+	// FNV-1a; two long ones that collide would share a connection's name only.
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	int head = len < KEYING_TLS_ID_MAX ? (int)len : KEYING_TLS_ID_MAX - 18;
 
 	snprintf(dst, KEYING_TLS_ID_MAX, "%.*s", head, text);
@@ -78,6 +79,38 @@ void keying_tls_id_set(char dst[KEYING_TLS_ID_MAX], const char *text, size_t len
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
 	snprintf(dst + head, (size_t)(KEYING_TLS_ID_MAX - head), "~%016llx", (unsigned long long)hash);
+}
+
+// Member by member: what lies between the members is not compared.
+bool keying_master_same(const struct srtp_master *a, const struct srtp_master *b)
+{
+	const struct srtp_suite_info *info = srtp_suite_info(a->suite);
+
+	return info != NULL && a->suite == b->suite && secret_equal(a->key, b->key, info->key_len) &&
+	       secret_equal(a->salt, b->salt, info->salt_len);
+}
+
+bool keying_fingerprints_same(const struct dtls_fingerprints *a, const struct dtls_fingerprints *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		if (!dtls_fingerprint_equal(&a->list[i], &b->list[i]))
+			return false;
+	}
+	return true;
+}
+
+bool keying_choice_same(const struct keying_choice *a, const struct keying_choice *b)
+{
+	if (a->mechanism != b->mechanism)
+		return false;
+	if (a->mechanism == KEYING_SDES)
+		return keying_master_same(&a->rx, &b->rx) && keying_master_same(&a->tx, &b->tx);
+	if (a->mechanism == KEYING_DTLS_SRTP)
+		return a->dtls_role == b->dtls_role && strcmp(a->tls_id, b->tls_id) == 0 &&
+		       keying_fingerprints_same(&a->fingerprints, &b->fingerprints);
+	return true;
 }
 
 void keying_choice_wipe(struct keying_choice *choice)

@@ -23,7 +23,7 @@ struct text {
 struct parser {
 	struct text rest;
 	struct sdes_line line;
-	enum sdes_fault fault;   // against the RFC
+	enum sdes_fault fault;    // against the RFC
 	enum sdes_fault not_done; // well-formed, the first thing that we do not do
 };
 
@@ -171,7 +171,8 @@ static int parse_mki(struct parser *p, struct text text)
 	struct text value;
 	uint64_t mki, len;
 
-	if (!cut(&text, ':', &value) || number(value, 18, &mki) < 0 || number(text, 3, &len) < 0 || len < 1 || len > 128)
+	if (!cut(&text, ':', &value) || number(value, 18, &mki) < 0 || number(text, 3, &len) < 0 || len < 1 ||
+	    len > 128)
 		return broken(p, SDES_FAULT_MKI);
 	if (len < 8 && mki >> (8 * len) != 0)
 		return broken(p, SDES_FAULT_MKI);

@@ -6,24 +6,24 @@
 
 #define SDES_KEY_STRLEN 65 // base64 of the longest key and salt, 46 octets, and the final zero
 
-#define SDES_FAULTS(X)                                                          \
-	X(SYNTAX, "malformed crypto line")                                      \
-	X(TAG, "crypto tag is not 1 to 9 digits")                               \
-	X(SUITE, "unknown crypto suite")                                        \
-	X(METHOD, "key method is not inline")                                   \
-	X(BASE64, "key is not base64")                                          \
-	X(KEY_LENGTH, "key and salt have not the length of the suite")          \
-	X(LIFETIME, "key lifetime is out of bounds")                            \
-	X(MKI, "malformed MKI")                                                 \
-	X(MKI_USED, "an MKI, which we do not do")                               \
-	X(SEVERAL_KEYS, "several keys, which we do not do")                     \
-	X(PARAMETER, "malformed session parameter")                             \
-	X(PARAMETER_TWICE, "a session parameter stands twice")                  \
-	X(KDR, "key derivation rate, which we do not do")                       \
-	X(UNENCRYPTED_SRTP, "unencrypted SRTP, which we do not do")             \
-	X(UNENCRYPTED_SRTCP, "unencrypted SRTCP, which we do not do")           \
-	X(UNAUTHENTICATED_SRTP, "unauthenticated SRTP, which we do not do")     \
-	X(FEC, "FEC order or key, which we do not do")                          \
+#define SDES_FAULTS(X)                                                      \
+	X(SYNTAX, "malformed crypto line")                                  \
+	X(TAG, "crypto tag is not 1 to 9 digits")                           \
+	X(SUITE, "unknown crypto suite")                                    \
+	X(METHOD, "key method is not inline")                               \
+	X(BASE64, "key is not base64")                                      \
+	X(KEY_LENGTH, "key and salt have not the length of the suite")      \
+	X(LIFETIME, "key lifetime is out of bounds")                        \
+	X(MKI, "malformed MKI")                                             \
+	X(MKI_USED, "an MKI, which we do not do")                           \
+	X(SEVERAL_KEYS, "several keys, which we do not do")                 \
+	X(PARAMETER, "malformed session parameter")                         \
+	X(PARAMETER_TWICE, "a session parameter stands twice")              \
+	X(KDR, "key derivation rate, which we do not do")                   \
+	X(UNENCRYPTED_SRTP, "unencrypted SRTP, which we do not do")         \
+	X(UNENCRYPTED_SRTCP, "unencrypted SRTCP, which we do not do")       \
+	X(UNAUTHENTICATED_SRTP, "unauthenticated SRTP, which we do not do") \
+	X(FEC, "FEC order or key, which we do not do")                      \
 	X(PARAMETER_UNKNOWN, "an unknown mandatory session parameter")
 
 #define X(name, text) SDES_FAULT_##name,
@@ -37,9 +37,9 @@ struct sdes_line {
 	struct srtp_master master; // of the first key; secret
 	uint64_t lifetime;         // packets; 0: not said
 	uint64_t mki;
-	uint8_t mki_len;           // 0: none
+	uint8_t mki_len; // 0: none
 	uint8_t n_keys;
-	uint32_t wsh;              // window size hint; 0: not said
+	uint32_t wsh; // window size hint; 0: not said
 };
 
 // The value behind "crypto:". -EINVAL: against the RFC. -ENOTSUP: well-formed, but not to be chosen. *fault says which

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+// clang-format off
 static const struct {
 	const char *name;
 	enum sdp_class class;
@@ -96,6 +97,7 @@ static const struct {
 	{ "x-sqn", SDP_CLASS_END_TO_END },
 	{ "zrtp-hash", SDP_CLASS_KEY },               // RFC 6189
 };
+// clang-format on
 
 // Spaces around a name and its case must not lead a key past us: who reads it leniently would take it.
 static struct sdp_text trimmed(struct sdp_text name)

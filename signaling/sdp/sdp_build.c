@@ -132,8 +132,8 @@ static int put_media(struct builder *b, const struct sdp_media *media, unsigned 
 
 	if (formats.len == 0)
 		formats = SDP_TEXT("0"); // the grammar wants one, of a refused line too
-	len = snprintf(text, sizeof(text), "m=%.*s %u %.*s %.*s", (int)media->kind.len, media->kind.s, port, (int)proto.len,
-		       proto.s, (int)formats.len, formats.s);
+	len = snprintf(text, sizeof(text), "m=%.*s %u %.*s %.*s", (int)media->kind.len, media->kind.s, port,
+		       (int)proto.len, proto.s, (int)formats.len, formats.s);
 	if (len < 0 || (size_t)len >= sizeof(text))
 		return -EINVAL;
 	return sdp_doc_add_media(b->doc, text, (size_t)len);
@@ -156,7 +156,7 @@ static int build_refused(struct builder *b, int section, const struct sdp_media 
 
 static int put_rtcp(struct builder *b, int section, const struct sdp_build_line *line)
 {
-	bool own_port = b->answer ? !line->rtcp_mux : true; // an offer of mux names the port to fall back to (RFC 5761 5.1.1)
+	bool own_port = !b->answer || !line->rtcp_mux; // an offer of mux names one to fall back to (RFC 5761 5.1.1)
 	int err = 0;
 
 	if (line->rtcp_mux)
@@ -180,8 +180,8 @@ static int put_keying(struct builder *b, int section, const struct keying_local 
 }
 
 // What follows the m= line of an accepted one: i c b, attributes of the ends, ours.
-static int build_body(struct builder *b, int section, const struct sdp_build_line *line, const struct sdp_media *offered,
-		      enum sdp_direction direction)
+static int build_body(struct builder *b, int section, const struct sdp_build_line *line,
+		      const struct sdp_media *offered, enum sdp_direction direction)
 {
 	int err;
 
@@ -331,8 +331,8 @@ int sdp_answer_build(struct sdp_doc **docp, const struct sdp_build *build)
 	return build_doc(docp, &b);
 }
 
-__attribute__((format(printf, 3, 4)))
-static int answer_fault(struct sdp_error *error, const struct sdp_line *line, const char *format, ...)
+static __attribute__((format(printf, 3, 4))) int
+answer_fault(struct sdp_error *error, const struct sdp_line *line, const char *format, ...)
 {
 	va_list args;
 

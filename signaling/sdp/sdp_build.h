@@ -15,8 +15,8 @@
 #pragma once
 #include "signaling/sdp/sdp_media.h"
 
-// Our stream <-> m-line index in one dialog. Streams are numbered over the whole call, indices in each dialog; m-lines are
-// never taken away (RFC 3264 section 8), so both only grow, and may diverge when both sides append.
+// Our stream <-> m-line index in one dialog. Streams are numbered over the whole call, indices in each dialog; m-lines
+// are never taken away (RFC 3264 section 8), so both only grow, and may diverge when both sides append.
 struct sdp_map {
 	uint8_t n_lines;
 	uint8_t stream[SDP_MEDIA_MAX]; // of each m-line here
@@ -24,7 +24,8 @@ struct sdp_map {
 
 int sdp_map_line(const struct sdp_map *map, unsigned stream); // m-line index, -1: this dialog has none
 // An offer of n m-lines came in `here`: its new lines become new streams, appended in `there`. *n_streams counts the
-// call's streams. -EBADMSG: fewer lines than before. -ENOSPC: more than SDP_MEDIA_MAX in `there`. On error nothing changes.
+// call's streams. -EBADMSG: fewer lines than before. -ENOSPC: more than SDP_MEDIA_MAX in `there`. On error nothing
+// changes.
 int sdp_map_offer(struct sdp_map *here, struct sdp_map *there, unsigned *n_streams, size_t n);
 
 struct sdp_session_id { // of the o= lines that we write in one dialog
@@ -37,8 +38,8 @@ struct sdp_seat { // where we receive, as the other end sees it
 };
 
 struct sdp_build_line { // one m-line of the document to be made
-	int from;                          // its index in the received document; -1: it is not there
-	bool accept;                       // false: port 0
+	int from;       // its index in the received document; -1: it is not there
+	bool accept;    // false: port 0
 	struct sdp_seat seat;
 	bool rtcp_mux;                     // offered, or agreed
 	const struct keying_local *keying; // our attributes; in an offer also the proto. NULL if not accepted
@@ -56,13 +57,13 @@ struct sdp_build {
 	struct inet_addr origin;        // address of our o= and session level c= lines
 	bool pass_unknown;
 	const struct sdp_build_line *lines;
-	size_t n_lines;                 // of an answer: as many as the offer has
-	struct sdp_build_count *count;  // may be NULL
+	size_t n_lines;                // of an answer: as many as the offer has
+	struct sdp_build_count *count; // may be NULL
 };
 
 // -EINVAL: n_lines or an index does not fit. -ENOMEM.
 int sdp_offer_build(struct sdp_doc **docp, const struct sdp_build *build);
 int sdp_answer_build(struct sdp_doc **docp, const struct sdp_build *build);
-// The answer of another end to our offer: as many m-lines, of the same kinds, nothing accepted that was offered with port 0
-// (RFC 3264 section 6). -EBADMSG with the line. Protos are keying_accept_answer()'s.
+// The answer of another end to our offer: as many m-lines, of the same kinds, nothing accepted that was offered with
+// port 0 (RFC 3264 section 6). -EBADMSG with the line. Protos are keying_accept_answer()'s.
 int sdp_answer_check(const struct sdp_doc *offer, const struct sdp_doc *answer, struct sdp_error *error);

@@ -176,7 +176,7 @@ size_t sdp_doc_media_count(const struct sdp_doc *doc)
 
 static struct sdp_section *doc_section(const struct sdp_doc *doc, int section)
 {
-	if (section < SDP_SESSION || (size_t)(section + 1) >= doc->n_sections)
+	if (section < SDP_SESSION || (size_t)section + 1 >= doc->n_sections)
 		return NULL;
 	return (struct sdp_section *)&doc->sections[section + 1];
 }

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sdp_doc.h - a session description (RFC 8866) as a lossless document: sections of lines. What nobody edits prints byte for
-// byte, line endings and odd spacing included. Pure memory; no thread of its own, no I/O.
+// sdp_doc.h - a session description (RFC 8866) as a lossless document: sections of lines. What nobody edits prints byte
+// for byte, line endings and odd spacing included. Pure memory; no thread of its own, no I/O.
 //
 // A document that sdp_doc_parse() returned is sound in what we act upon: v=, o=, c= and m= lines, a=rtcp, a=mid. Views
-// (sdp_view.h, sdp_media.h) therefore do not fail on it. Texts point into the document: they live until it is edited or freed.
+// (sdp_view.h, sdp_media.h) therefore do not fail on it. Texts point into the document: they live until it is edited or
+// freed.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SDP_SIZE_MAX 65536      // octets of a body
-#define SDP_LINE_MAX 8192       // octets of a line
-#define SDP_LINES_MAX 2048      // lines of a document
-#define SDP_ATTRIBUTES_MAX 512  // a= lines of one section
-#define SDP_MEDIA_MAX 32        // m-lines
-#define SDP_SESSION (-1)        // names the session section where an m-line index is wanted
+#define SDP_SIZE_MAX 65536     // octets of a body
+#define SDP_LINE_MAX 8192      // octets of a line
+#define SDP_LINES_MAX 2048     // lines of a document
+#define SDP_ATTRIBUTES_MAX 512 // a= lines of one section
+#define SDP_MEDIA_MAX 32       // m-lines
+#define SDP_SESSION (-1)       // names the session section where an m-line index is wanted
 
 struct sdp_doc;
 
@@ -30,7 +31,7 @@ struct sdp_line {
 	unsigned number;       // in the body as received, from 1; 0: a line of ours
 };
 
-struct sdp_error { // why a body is no session description
+struct sdp_error {             // why a body is no session description
 	unsigned line, column; // from 1
 	char text[96];
 };
@@ -55,5 +56,4 @@ int sdp_doc_add_media(struct sdp_doc *doc, const char *text, size_t len); // app
 int sdp_doc_insert(struct sdp_doc *doc, int section, size_t i, const char *text, size_t len); // before line i
 int sdp_doc_replace(struct sdp_doc *doc, int section, size_t i, const char *text, size_t len);
 int sdp_doc_remove(struct sdp_doc *doc, int section, size_t i); // not the m= line
-int sdp_doc_append(struct sdp_doc *doc, int section, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+int sdp_doc_append(struct sdp_doc *doc, int section, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -77,7 +77,8 @@ static bool stands_at(struct sdp_text text, size_t at, struct sdp_text address)
 {
 	if (address.len > text.len - at || strncasecmp(text.s + at, address.s, address.len) != 0)
 		return false;
-	return begins_alone(text, at, memchr(address.s, ':', address.len) != NULL) && ends_alone(text, at + address.len);
+	return begins_alone(text, at, memchr(address.s, ':', address.len) != NULL) &&
+	       ends_alone(text, at + address.len);
 }
 
 bool sdp_leak_in(const struct sdp_leak *leak, struct sdp_text text)

@@ -105,8 +105,10 @@ static void read_rtcp(const struct sdp_doc *doc, size_t index, struct sdp_media 
 	sdp_text_word(&rest, &word);
 	if (sdp_text_number(word, 65535, &port) == 0)
 		media->rtcp.port = (uint16_t)port;
-	if (!sdp_text_word(&rest, &word) || !sdp_text_word(&rest, &word) || !sdp_text_word(&rest, &word))
-		return;
+	for (int i = 0; i < 3; i++) { // IN, IP4 or IP6, the address
+		if (!sdp_text_word(&rest, &word))
+			return;
+	}
 	if (word.len >= sizeof(text))
 		return;
 	memcpy(text, word.s, word.len);
@@ -115,7 +117,8 @@ static void read_rtcp(const struct sdp_doc *doc, size_t index, struct sdp_media 
 		media->rtcp.addr = addr;
 }
 
-static enum sdp_refusal refusal_of(const struct sdp_doc *doc, int index, const struct sdp_media *media, unsigned n_ports)
+static enum sdp_refusal refusal_of(const struct sdp_doc *doc, int index, const struct sdp_media *media,
+				   unsigned n_ports)
 {
 	if (media->port == 0) // RFC 9143 section 6: here port 0 asks for bundling, it does not refuse
 		return sdp_attribute(doc, index, "bundle-only") != NULL ? SDP_REFUSE_BUNDLE_ONLY : SDP_REFUSE_PORT_ZERO;
@@ -144,11 +147,13 @@ int sdp_media_read(const struct sdp_doc *doc, size_t index, struct sdp_media *me
 	n_ports = read_m_line(line, media);
 	sdp_connection_read(doc, section, &media->connection);
 	media->refusal = refusal_of(doc, section, media, n_ports);
-	media->ice = (sdp_attribute(doc, section, "ice-ufrag") != NULL || sdp_attribute(doc, SDP_SESSION, "ice-ufrag") != NULL) &&
-		     (sdp_attribute(doc, section, "ice-pwd") != NULL || sdp_attribute(doc, SDP_SESSION, "ice-pwd") != NULL);
+	media->ice = (sdp_attribute(doc, section, "ice-ufrag") != NULL ||
+		      sdp_attribute(doc, SDP_SESSION, "ice-ufrag") != NULL) &&
+		     (sdp_attribute(doc, section, "ice-pwd") != NULL ||
+		      sdp_attribute(doc, SDP_SESSION, "ice-pwd") != NULL);
 	nowhere = media->connection.addr.family != INET_NONE && inet_addr_is_any(&media->connection.addr);
 	media->held_by_address = nowhere && !media->ice; // with ICE it says: candidates follow (RFC 8840 section 4.1.1)
-	if (media->held_by_address) // RFC 3264 section 8.4
+	if (media->held_by_address)                      // RFC 3264 section 8.4
 		media->direction &= ~SDP_RECVONLY;
 	if (media->refusal == SDP_REFUSE_NONE && !nowhere) {
 		media->rtp.addr = media->connection.addr;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sdp_parse.c - from a body to a document: bounds, line shapes, and the grammar of the lines that we act upon. Lenient in
-// what is nobody's danger (order of lines, s= or t= missing, unknown letters), strict in what we read.
+// sdp_parse.c - from a body to a document: bounds, line shapes, and the grammar of the lines that we act upon. Lenient
+// in what is nobody's danger (order of lines, s= or t= missing, unknown letters), strict in what we read.
 #include "signaling/sdp/sdp_doc_priv.h"
 #include "signaling/sdp/sdp_view.h"
 #include <errno.h>
@@ -17,8 +17,7 @@ struct reader {
 };
 
 // Column: where `at` points into the line; NULL for its begin.
-__attribute__((format(printf, 3, 4)))
-static int fail(struct reader *r, const char *at, const char *format, ...)
+static __attribute__((format(printf, 3, 4))) int fail(struct reader *r, const char *at, const char *format, ...)
 {
 	va_list args;
 
@@ -276,8 +275,10 @@ static int read_lines(struct reader *r)
 		err = check_shape(r);
 		if (err == 0)
 			err = store_line(r, &line);
-		if (err < 0)
+		if (err < 0) {
+			r->line = NULL; // it may be the one here
 			return err;
+		}
 		s = stop + line.ending_len;
 	}
 	return 0;

@@ -7,8 +7,8 @@
 
 #define SDP_TEXT(literal) ((struct sdp_text){ (literal), sizeof(literal) - 1 })
 
-bool sdp_text_is(struct sdp_text text, const char *word);          // exactly
-bool sdp_text_is_nocase(struct sdp_text text, const char *word);   // ASCII letters in either case
+bool sdp_text_is(struct sdp_text text, const char *word);        // exactly
+bool sdp_text_is_nocase(struct sdp_text text, const char *word); // ASCII letters in either case
 bool sdp_text_equal(struct sdp_text a, struct sdp_text b);
 // Cuts the next word off `rest` (words are parted by spaces); false at the end.
 bool sdp_text_word(struct sdp_text *rest, struct sdp_text *word);

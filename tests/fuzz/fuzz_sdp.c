@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// fuzz_sdp.c - any body: what is accepted prints as it came, its views hold, and a call made of it (as an offer, and as the
-// answer to that) only makes descriptions that parse and say nothing of the other side's keys. The first byte picks policies.
+// fuzz_sdp.c - any body: what is accepted prints as it came, its views hold, and a call made of it (as an offer, and as
+// the answer to that) only makes descriptions that parse and say nothing of the other side's keys. The first byte picks
+// policies.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +52,8 @@ static void view(const struct sdp_doc *doc)
 	sdp_is_hold(doc);
 }
 
-// In what we made, key-bearing lines are ours alone: crypto with keys of our random source, our fingerprint, our tls-id.
+// In what we made, key-bearing lines are ours alone: crypto with keys of our random source, our fingerprint, our
+// tls-id.
 static void only_our_keys(const struct sdp_doc *made)
 {
 	const struct sdp_line *line;
@@ -60,8 +62,9 @@ static void only_our_keys(const struct sdp_doc *made)
 		for (size_t i = 0; (line = sdp_doc_line(made, s, i)) != NULL; i++) {
 			if (sdp_line_class(line) != SDP_CLASS_KEY)
 				continue;
-			must(s != SDP_SESSION && (sdp_text_is(line->name, "crypto") || sdp_text_is(line->name, "fingerprint") ||
-						  sdp_text_is(line->name, "tls-id")));
+			must(s != SDP_SESSION &&
+			     (sdp_text_is(line->name, "crypto") || sdp_text_is(line->name, "fingerprint") ||
+			      sdp_text_is(line->name, "tls-id")));
 		}
 	}
 }
@@ -75,7 +78,10 @@ static void policies(struct sdp_case *c, uint8_t pick)
 		{ KEYING_PLAIN, KEYING_SDES, KEYING_DTLS_SRTP },
 	};
 	static const enum keying_mechanism offers[4][2] = {
-		{ KEYING_PLAIN }, { KEYING_SDES }, { KEYING_DTLS_SRTP }, { KEYING_DTLS_SRTP, KEYING_SDES },
+		{ KEYING_PLAIN },
+		{ KEYING_SDES },
+		{ KEYING_DTLS_SRTP },
+		{ KEYING_DTLS_SRTP, KEYING_SDES },
 	};
 
 	memcpy(c->near.policy.accept, accepts[pick & 3], sizeof(accepts[0]));

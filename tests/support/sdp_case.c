@@ -25,11 +25,13 @@ void sdp_case_init(struct sdp_case *c)
 	c->near.port = 20000;
 	c->far.port = 30000;
 	c->near.us = (struct keying_identity){
-		"sha-256 11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11",
+		"sha-256 "
+		"11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11:11",
 		"nearnearnearnearnearnear",
 	};
 	c->far.us = (struct keying_identity){
-		"sha-256 FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA",
+		"sha-256 "
+		"FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA:FA",
 		"farfarfarfarfarfarfarfar",
 	};
 }
@@ -62,8 +64,8 @@ static int near_line(struct sdp_case *c, const struct sdp_doc *offer, size_t i)
 	near->mux[i] = media.rtcp_mux && !near->mux_never;
 	sdp_media_keying(offer, i, &lines);
 	near->facts.ice = media.ice;
-	err = keying_choose(&near->choice[i], &near->local[i], &near->policy, &lines, &near->facts, &near->us, NULL, &c->env,
-			    &c->reason);
+	err = keying_choose(&near->choice[i], &near->local[i], &near->policy, &lines, &near->facts, &near->us, NULL,
+			    &c->env, &c->reason);
 	near->accepted[i] = err == 0;
 	return err;
 }
@@ -96,7 +98,8 @@ static struct sdp_build_line build_line(const struct sdp_case_side *side, size_t
 	};
 }
 
-int sdp_case_offer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *previous, struct sdp_doc **ours)
+int sdp_case_offer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *previous,
+		   struct sdp_doc **ours)
 {
 	struct sdp_build_line lines[SDP_MEDIA_MAX];
 	struct sdp_build build = {
@@ -130,8 +133,8 @@ int sdp_case_offer(struct sdp_case *c, const struct sdp_doc *offer, const struct
 	return err == 0 ? sdp_offer_build(ours, &build) : err;
 }
 
-int sdp_case_answer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *ours, const struct sdp_doc *answer,
-		    struct sdp_doc **back, struct sdp_error *error)
+int sdp_case_answer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *ours,
+		    const struct sdp_doc *answer, struct sdp_doc **back, struct sdp_error *error)
 {
 	struct sdp_build_line lines[SDP_MEDIA_MAX];
 	struct sdp_build build = {
@@ -160,7 +163,8 @@ int sdp_case_answer(struct sdp_case *c, const struct sdp_doc *offer, const struc
 			c->far.accepted[from] = c->near.accepted[i];
 			c->far.mux[from] = c->far.mux[from] && media.rtcp_mux;
 			if (c->near.accepted[i])
-				err = keying_accept_answer(&c->far.choice[from], &c->far.local[from], &said, &c->reason);
+				err = keying_accept_answer(&c->far.choice[from], &c->far.local[from], &said,
+							   &c->reason);
 			if (err < 0)
 				return err;
 		}

@@ -14,7 +14,7 @@ struct sdp_case_side { // our policy towards one end, and what came of it
 	struct keying_identity us;
 	struct sdp_session_id session;
 	struct sdp_map map;
-	struct keying_local local[SDP_MEDIA_MAX];   // by m-line of this side
+	struct keying_local local[SDP_MEDIA_MAX]; // by m-line of this side
 	struct keying_choice choice[SDP_MEDIA_MAX];
 	bool accepted[SDP_MEDIA_MAX], mux[SDP_MEDIA_MAX];
 };
@@ -32,7 +32,8 @@ struct sdp_case {
 void sdp_case_init(struct sdp_case *c);
 void sdp_case_wipe(struct sdp_case *c);
 // The offer of the near end becomes ours to the far end. -ENOTSUP: every usable line was refused, reason says why.
-int sdp_case_offer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *previous, struct sdp_doc **ours);
+int sdp_case_offer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *previous,
+		   struct sdp_doc **ours);
 // The far end's answer becomes ours to the near end.
-int sdp_case_answer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *ours, const struct sdp_doc *answer,
-		    struct sdp_doc **back, struct sdp_error *error);
+int sdp_case_answer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *ours,
+		    const struct sdp_doc *answer, struct sdp_doc **back, struct sdp_error *error);

@@ -211,6 +211,47 @@ static void a_repeated_key_does_not_rekey(void **state)
 		assert_int_not_equal(local.crypto[i].master.suite, first.tx.suite);
 }
 
+static void choices_are_compared_by_what_they_say(void **state)
+{
+	struct keying_choice a, b;
+
+	(void)state;
+	memset(&a, 0xff, sizeof(a)); // what lies between and behind the members does not count
+	memset(&b, 0, sizeof(b));
+	a.mechanism = b.mechanism = KEYING_SDES;
+	a.rx.suite = b.rx.suite = a.tx.suite = b.tx.suite = SRTP_AES_CM_128_HMAC_SHA1_80;
+	memset(a.rx.key, 1, 16);
+	memset(b.rx.key, 1, 16);
+	memset(a.rx.salt, 2, 14);
+	memset(b.rx.salt, 2, 14);
+	memset(a.tx.key, 3, 16);
+	memset(b.tx.key, 3, 16);
+	memset(a.tx.salt, 4, 14);
+	memset(b.tx.salt, 4, 14);
+	assert_true(keying_choice_same(&a, &b));
+	b.tx.salt[13] ^= 1;
+	assert_false(keying_choice_same(&a, &b));
+	a.mechanism = b.mechanism = KEYING_DTLS_SRTP;
+	a.dtls_role = b.dtls_role = DTLS_ACTIVE;
+	a.tls_id[0] = b.tls_id[0] = '\0';
+	a.fingerprints.n = b.fingerprints.n = 1;
+	assert_int_equal(dtls_fingerprint_parse(&a.fingerprints.list[0], FP, strlen(FP)), 0);
+	b.fingerprints.list[0] = a.fingerprints.list[0];
+	assert_true(keying_choice_same(&a, &b));
+	b.dtls_role = DTLS_PASSIVE;
+	assert_false(keying_choice_same(&a, &b));
+	b.dtls_role = DTLS_ACTIVE;
+	b.tls_id[0] = 'x';
+	assert_false(keying_choice_same(&a, &b));
+	b.tls_id[0] = '\0';
+	assert_int_equal(dtls_fingerprint_parse(&b.fingerprints.list[0], FP2, strlen(FP2)), 0);
+	assert_false(keying_choice_same(&a, &b));
+	a.mechanism = KEYING_PLAIN;
+	assert_false(keying_choice_same(&a, &b));
+	b.mechanism = KEYING_PLAIN;
+	assert_true(keying_choice_same(&a, &b));
+}
+
 static void roles_come_from_setup_and_policy(void **state)
 {
 	static const struct {
@@ -389,6 +430,7 @@ int main(void)
 		cmocka_unit_test(an_offer_has_fresh_keys_a_line),
 		cmocka_unit_test(our_order_chooses_the_suite),
 		cmocka_unit_test(a_repeated_key_does_not_rekey),
+		cmocka_unit_test(choices_are_compared_by_what_they_say),
 		cmocka_unit_test(roles_come_from_setup_and_policy),
 		cmocka_unit_test(an_association_that_stays_keeps_its_roles),
 		cmocka_unit_test(security_is_never_lowered),
