@@ -82,7 +82,7 @@ def test_sdes(topology, start, mediaenc, from_access):
 def test_plain(topology, start, from_access):
 	gateway = start(access="plain")
 	_, summaries, view = call_and_listen(topology, gateway, *two_phones(topology, None), from_access)
-	assert view.packets > 100 and view.tonal == view.packets, "the eavesdropper's control: this one is readable"
+	assert view.packets > 80 and view.tonal == view.packets, "the eavesdropper's control: this one is readable"
 	for summary in summaries.values():
 		assert summary["mechanism"] == "none" and summary["drops"] <= 2, summary
 

@@ -159,9 +159,10 @@ class Gateway:
 		left = self.topology.leftovers()
 		assert not [item for item in left if "sallyport" in item or "XDP" in item], left
 
-	def rss_kb(self, kind):
+	def memory_kb(self, kind):
+		"""Of its own. The shared regions are of fixed size, and grow resident as their records are first used."""
 		text = pathlib.Path(f"/proc/{self.child(kind)}/status").read_text()
-		return int(text.split("VmRSS:")[1].split()[0])
+		return int(text.split("RssAnon:")[1].split()[0])
 
 	def descriptors(self, kind):
 		return len(os.listdir(f"/proc/{self.child(kind)}/fd"))
