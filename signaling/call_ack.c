@@ -5,7 +5,7 @@
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
 
-int call_ack_out(struct sip_dialog *d)
+int call_ack_out(struct sip_dialog *d, const struct call_body *answer)
 {
 	struct sip *sip = d->call->sip;
 	msg_t *msg = nta_msg_create(sip_agent_nta(sip->agent), 0);
@@ -17,10 +17,13 @@ int call_ack_out(struct sip_dialog *d)
 		sip_max_forwards_t *mf = sip_max_forwards_make(msg_home(msg), "70");
 
 		if (cseq != NULL && mf != NULL && msg_header_insert(msg, NULL, (msg_header_t *)cseq) == 0 &&
-		    msg_header_insert(msg, NULL, (msg_header_t *)mf) == 0)
+		    msg_header_insert(msg, NULL, (msg_header_t *)mf) == 0) {
+			if (answer != NULL)
+				sip_message_body(msg, "application/sdp", answer->text, answer->len);
 			ack = sip_dialog_send(d, msg, sip_method_ack, NULL);
-		else
+		} else {
 			msg_destroy(msg);
+		}
 	}
 	// nta keeps it for as long as the 2xx may be repeated, and then repeats the ACK.
 	nta_outgoing_destroy(ack);
@@ -28,10 +31,29 @@ int call_ack_out(struct sip_dialog *d)
 	return ack != NULL ? 0 : -1;
 }
 
+// The other side's 2xx brought an offer: the answer is in this ACK, and goes on in ours.
+static void answer_in_ack(struct sip_dialog *from, const sip_t *request)
+{
+	struct sip_call *call = from->call;
+	struct sip_dialog *to = from->joined;
+	struct call_body in = sip_body_of(request), out;
+	struct call_refusal why;
+	int err = call_media_answer(from, in.text, in.len, false, &out, &why);
+
+	call_ack_out(to, err == 0 ? &out : NULL);
+	if (to->fsm.state == DIALOG_ANSWERED)
+		dialog_step(&to->fsm, DIALOG_EV_ACK, call_now(call));
+	if (err < 0)
+		call_end(call, "gateway", why.status, why.text);
+	else if (call->fsm.state == CALL_MODIFYING)
+		call_step(&call->fsm, CALL_EV_SETTLED, call_now(call));
+}
+
 // The ACK for our 2xx is here, or 64*T1 have passed without it.
-static void confirmed(struct sip_dialog *d, bool acked)
+static void confirmed(struct sip_dialog *d, const sip_t *request)
 {
 	struct sip_call *call = d->call;
+	bool acked = request != NULL;
 	bool initial = d->fsm.state == DIALOG_ANSWERED;
 
 	sip_drop_incoming(call->sip, &d->invite_in);
@@ -47,7 +69,10 @@ static void confirmed(struct sip_dialog *d, bool acked)
 		return;
 	}
 	call_step(&call->fsm, CALL_EV_ACK, call_now(call));
-	sip_record_write(call);
+	if (d->joined->invite_out != NULL && call_media_offered(call))
+		answer_in_ack(d, request);
+	if (!call->closing)
+		sip_record_write(call);
 }
 
 int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *request)
@@ -60,6 +85,6 @@ int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *reques
 	if (!timeout && request->sip_request->rq_method == sip_method_cancel)
 		return call_cancel_in(d);
 	if (nta_incoming_status(irq) >= 200)
-		confirmed(d, !timeout);
+		confirmed(d, request);
 	return 0;
 }

@@ -247,7 +247,10 @@ static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_
 		return refuse_call(call, &why);
 	if (call_open_session(call) < 0)
 		return refuse_call(call, &(struct call_refusal){ 503, 0, "at the limit of media sessions" });
-	if (call_media_offer(a, body.text, body.len, &offer, &why) < 0)
+	// Without an offer the far side makes one in its 200, and the caller answers in its ACK (RFC 3261 section 13.2.1).
+	if (body.text == NULL)
+		offer = body;
+	else if (call_media_offer(a, body.text, body.len, &offer, &why) < 0)
 		return refuse_call(call, &why);
 	if (send_invite(b, irq, request, &offer) < 0)
 		return refuse_call(call, &(struct call_refusal){ 502, 0, "cannot send to the far side" });

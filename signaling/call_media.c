@@ -377,10 +377,8 @@ int call_media_offer(struct sip_dialog *from, const char *body, size_t len, stru
 	struct sdp_error error;
 	int err;
 
-	if (m == NULL || call->restored)
-		return refuse(why, 488, 399, "the session cannot be changed");
-	if (body == NULL)
-		return refuse(why, 488, 399, "an INVITE without offer is not taken");
+	if (m == NULL || body == NULL)
+		return refuse(why, 488, 399, "no offer");
 	if (m->offered || !oa_allows(&from->oa, OA_EV_RECV_OFFER) || !oa_allows(&from->joined->oa, OA_EV_SEND_OFFER))
 		return refuse(why, 491, 0, NULL);
 	err = sdp_doc_parse(&m->offer, body, len, &error);

@@ -63,7 +63,11 @@ int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 		return sip_refuse(sip, irq, 420, 0, NULL);
 	if (in.text != NULL && !sip_body_is_sdp(request))
 		return sip_refuse(sip, irq, 415, 0, NULL);
-	if (call_media_offer(d, in.text, in.len, &out, &why) < 0)
+	if (call->restored) // its descriptions are not in the record
+		return sip_refuse(sip, irq, 488, 399, "the session cannot be changed");
+	if (in.text == NULL) // the other side is to offer
+		out = in;
+	else if (call_media_offer(d, in.text, in.len, &out, &why) < 0)
 		return sip_refuse(sip, irq, why.status, why.warning, why.text);
 	if (request->sip_contact != NULL) { // section 12.2.2: the remote target moves with it
 		nta_leg_server_route(d->leg, NULL, request->sip_contact);
@@ -118,12 +122,19 @@ static void accepted(struct sip_dialog *to, const sip_t *response)
 		nta_leg_client_reroute(to->leg, NULL, response->sip_contact, 0);
 		call_route(to, false);
 	}
-	err = call->closing ? -1 : call_media_answer(to, in.text, in.len, false, &out, &why);
-	call_ack_out(to);
-	if (call->closing || from->invite_in == NULL)
+	bool offers = !call_media_offered(call); // then the ACK waits for the answer
+
+	if (call->closing || from->invite_in == NULL) {
+		call_ack_out(to, NULL);
 		return;
+	}
+	err = offers ? call_media_offer(to, in.text, in.len, &out, &why)
+		     : call_media_answer(to, in.text, in.len, false, &out, &why);
+	if (err < 0 || !offers)
+		call_ack_out(to, NULL);
 	if (err < 0) { // it has moved to a session that we cannot join: there is no way back for it
-		sip_respond(from->invite_in, why.status, sip_response_new(call->sip, from->invite_in, from));
+		sip_respond(from->invite_in, why.status == 400 ? 488 : why.status,
+			    sip_response_new(call->sip, from->invite_in, from));
 		sip_drop_incoming(call->sip, &from->invite_in);
 		call_end(call, "gateway", why.status, why.text);
 		return;
@@ -132,6 +143,8 @@ static void accepted(struct sip_dialog *to, const sip_t *response)
 
 	sip_message_body(msg, "application/sdp", out.text, out.len);
 	sip_respond(from->invite_in, 200, msg);
+	if (offers)
+		return; // settled by the ACK
 	call_step(&call->fsm, CALL_EV_SETTLED, call_now(call));
 	sip_record_write(call);
 }

@@ -120,12 +120,22 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 	struct call_body in = sip_body_of(response), out;
 	struct call_refusal why;
 
+	bool offers = !call_media_offered(call); // ours had none: the ACK waits for the caller's answer
+	int err = 0;
+
 	take_dialog(b, orq, response);
-	if (!call->closing && call_media_answer(b, in.text, in.len, false, &out, &why) < 0)
-		call_end(call, "gateway", why.status, why.text);
+	if (!call->closing)
+		err = offers ? call_media_offer(b, in.text, in.len, &out, &why)
+			     : call_media_answer(b, in.text, in.len, false, &out, &why);
 	// An answer needs its ACK even when nobody wants it any more.
-	call_ack_out(b);
-	dialog_step(&b->fsm, DIALOG_EV_ACK, call_now(call));
+	if (call->closing || err < 0 || !offers) {
+		call_ack_out(b, NULL);
+		dialog_step(&b->fsm, DIALOG_EV_ACK, call_now(call));
+	}
+	if (err < 0) { // a 400 would blame the caller for what the far side wrote
+		call_end(call, "gateway", why.status == 400 ? 488 : why.status, why.text);
+		return 0;
+	}
 	if (call->closing) {
 		if (call->fsm.state == CALL_CANCELLING)
 			call_step(&call->fsm, CALL_EV_ANSWER, call_now(call));

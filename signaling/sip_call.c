@@ -253,8 +253,14 @@ static void dialog_end(struct sip_dialog *d, int status, const char *cause)
 			call_dialog_over(d, DIALOG_EV_FAIL);
 		}
 		break;
-	case DIALOG_ANSWERED: // RFC 3261 section 15: not before the ACK, or until it is given up
-		d->call->bye_after_ack = true;
+	case DIALOG_ANSWERED:
+		if (!d->outgoing) { // RFC 3261 section 15: not before the ACK, or until it is given up
+			d->call->bye_after_ack = true;
+			break;
+		}
+		call_ack_out(d, NULL); // it offered and waits for an answer that will not come
+		dialog_step(&d->fsm, DIALOG_EV_ACK, call_now(d->call));
+		call_bye_out(d, status, cause);
 		break;
 	case DIALOG_CONFIRMED:
 		call_bye_out(d, status, cause);

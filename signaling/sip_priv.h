@@ -137,7 +137,7 @@ int call_reinvite_response(struct sip_dialog *d, const sip_t *response);
 int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 void call_bye_out(struct sip_dialog *d, int status, const char *cause);
 int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *request);
-int call_ack_out(struct sip_dialog *d); // for the 2xx to d->invite_out, which is done then
+int call_ack_out(struct sip_dialog *d, const struct call_body *answer); // for the 2xx to d->invite_out, which is done then
 int call_cancel_in(struct sip_dialog *d);
 void call_cancel_out(struct sip_dialog *d);
 int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response);

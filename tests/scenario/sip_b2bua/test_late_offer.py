@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An INVITE without description: the far side offers in its 200, the answer is in the ACK."""
+import pytest
+from peer import Dialog, sdp
+
+
+def offered(net, side="access"):
+    caller = net.caller(side)
+    caller.send_invite()
+    invite = net.callee_peer(side).expect("INVITE")
+    assert invite.body == "" and invite.get("Content-Type") is None
+    callee = Dialog(net.callee_peer(side), invite=invite)
+    callee.reply(180)
+    caller.peer.expect("180")
+    callee.reply(200, body=sdp(callee.peer.address, 50000))
+    ok = caller.peer.expect("200 INVITE")
+    assert "m=audio" in ok.body and callee.peer.address not in ok.body
+    callee.peer.nothing("ACK", 0.1)
+    return caller, callee, ok
+
+
+def finish(net, caller, callee):
+    caller.bye()
+    callee.peer.reply(callee.peer.expect("BYE"), 200)
+    caller.peer.expect("200 BYE")
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("side", ["access", "core"])
+def test_call(net, side):
+    caller, callee, ok = offered(net, side)
+    assert [x["agreed"] for x in net.gateway.events("plan line")] == [False, False]
+    caller.ack(ok, sdp(caller.peer.address, 40000))
+    ack = callee.peer.expect("ACK")
+    assert "m=audio" in ack.body and caller.peer.address not in ack.body
+    net.gateway.wait_event("state", tag="call", to="up")
+    plan = net.gateway.events("plan line")[-2:]
+    assert all(x["agreed"] and x["send"] and x["receive"] for x in plan)
+    assert [x["remote"] for x in plan] == [f"{caller.peer.address}:40000", f"{callee.peer.address}:50000"]
+    finish(net, caller, callee)
+
+
+@pytest.mark.parametrize("answer", [None, "nonsense", sdp("127.0.1.1", 0)])
+def test_answer_that_is_none(net, answer):
+    caller, callee, ok = offered(net)
+    caller.ack(ok, answer)
+    assert callee.peer.expect("ACK").body == ""
+    for dialog in (caller, callee):
+        dialog.peer.reply(dialog.peer.expect("BYE"), 200)
+    assert net.gateway.wait_event("call ended")["status"] == 488
+    net.gateway.wait_idle()
+
+
+def test_no_ack(net):
+    caller, callee, _ = offered(net)
+    assert callee.peer.expect("ACK", timeout=6).body == ""
+    for dialog in (caller, callee):
+        dialog.peer.reply(dialog.peer.expect("BYE"), 200)
+    net.gateway.wait_idle()
+
+
+def test_caller_says_bye_instead(net):
+    caller, callee, ok = offered(net)
+    caller.answered(ok)
+    caller.bye()
+    net.access.expect("200 BYE")
+    callee.peer.expect("ACK")
+    callee.peer.reply(callee.peer.expect("BYE"), 200)
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("body", [None, "nonsense"])
+def test_offer_that_is_none(net, body):
+    caller = net.caller()
+    caller.send_invite()
+    callee = Dialog(net.core, invite=net.core.expect("INVITE"))
+    callee.reply(200, body=body)
+    net.core.expect("ACK")
+    net.core.reply(net.core.expect("BYE"), 200)
+    caller.ack(net.access.expect("488 INVITE"))
+    net.gateway.wait_idle()
+
+
+def test_cancelled(net):
+    caller = net.caller()
+    caller.send_invite()
+    callee = Dialog(net.core, invite=net.core.expect("INVITE"))
+    callee.reply(180)
+    net.access.expect("180")
+    caller.cancel()
+    caller.ack(net.access.expect("487"))
+    net.core.reply(net.core.expect("CANCEL"), 200)
+    callee.reply(200, body=sdp(net.core.address, 50000))
+    net.core.expect("ACK")
+    net.core.reply(net.core.expect("BYE"), 200)
+    net.gateway.wait_idle()
+
+
+def test_reinvite(net):
+    caller, callee = net.call_up()
+    callee.send_invite()
+    invite = net.access.expect("INVITE")
+    assert invite.body == ""
+    net.access.reply(invite, 200, body=sdp("127.0.1.77", 41000, version=2), tag=caller.local_tag)
+    ok = net.core.expect("200 INVITE")
+    assert "m=audio" in ok.body
+    net.access.nothing("ACK", 0.1)
+    callee.ack(ok, sdp(net.core.address, 51000, "sendonly", version=2))
+    assert "a=sendonly" in net.access.expect("ACK").body
+    net.gateway.wait_event("state", tag="call", **{"from": "modifying", "to": "up"})
+    plan = net.gateway.events("plan line")[-2:]
+    assert [x["remote"] for x in plan] == ["127.0.1.77:41000", "127.0.2.1:51000"]
+    assert plan[0]["receive"] is False and plan[0]["send"] is True
+    finish(net, caller, callee)
+
+
+def test_reinvite_refused(net):
+    caller, callee = net.call_up()
+    before = net.gateway.counts()["plans"]
+    caller.send_invite()
+    net.core.reply(net.core.expect("INVITE"), 488, tag=callee.local_tag)
+    caller.ack(net.access.expect("488 INVITE"))
+    net.core.expect("ACK")
+    assert net.gateway.counts()["plans"] == before
+    finish(net, caller, callee)
