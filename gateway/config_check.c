@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // config_check.c - what the table cannot say: names must exist once, ranges and listeners must not collide.
+#include "dataplane/dp_config.h"
 #include "gateway/config_priv.h"
 #include <errno.h>
 #include <string.h>
@@ -46,6 +47,9 @@ static int check_dataplane(const struct settings *s, struct config_error *why)
 		if (find_interface(d, in->name) != in)
 			return config_complain(why, config_at(in->node, "name", -1), "interface \"%s\" is there twice",
 					       in->name);
+		if (in->driver == DP_DRIVER_PCI)
+			return config_complain(why, config_at(in->node, "driver", -1),
+					       "driver: pci is not yet supported: no driver of a network card is linked");
 		if (!interface_is_used(s, in->name))
 			return config_complain(why, config_at(in->node, "name", -1), "no realm uses interface \"%s\"",
 					       in->name);

@@ -225,6 +225,7 @@ static const struct {
 	// what may not stand together, and names that nobody bears
 	{ "mtu: 1200", "mtu: 1200, certificate: ^/etc/cert.pem", "certificate and key come together" },
 	{ "{name: ext0,", "{name: ^ext1,", "no realm uses interface \"ext1\"" },
+	{ "xdp_mode: generic}", "driver: ^pci}", "driver: pci is not yet supported" },
 	{ "    - {name: ext0, xdp_mode: generic}", "    - {name: ext0}\n    - {name: ^ext0}",
 	  "interface \"ext0\" is there twice" },
 	{ "name: core\n", "name: ^access\n", "realm \"access\" is there twice" },
