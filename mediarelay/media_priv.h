@@ -80,6 +80,12 @@ struct leg_line { // one m-line of one dialog
 	uint64_t rtcp_rx, rtcp_tx, rtcp_drops;
 };
 
+struct media_total { // of one leg: its lines, ended ones among them
+	char leg[32]; // realm; empty: the call has no such leg
+	uint64_t rx_packets, rx_octets, tx_packets, tx_octets, lost, drops;
+	uint32_t jitter_us; // the worst line's
+};
+
 struct media_session {
 	struct media *media;
 	uint32_t id;
@@ -88,6 +94,7 @@ struct media_session {
 	struct leg_line *lines;
 	struct media_join joins[MEDIA_LEGS_MAX * MEDIA_LINES_MAX];
 	uint8_t n_joins;
+	struct media_total totals[2]; // of the first two legs
 	bool closing;
 };
 

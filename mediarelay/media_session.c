@@ -173,6 +173,7 @@ void media_session_end(struct media_session *session)
 		media_summary_line(line);
 		leg_line_close(line);
 	}
+	media_summary_total(session);
 	media_record_erase(session);
 	media->slots[id].session = NULL;
 	free(session);

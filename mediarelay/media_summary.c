@@ -51,6 +51,41 @@ static size_t fields_traffic(const struct dp_stats *stats, struct log_field *f)
 	return n;
 }
 
+static void total_add(const struct leg_line *line, const struct dp_stats *stats, uint64_t dropped)
+{
+	struct media_session *session = line->session;
+	struct media_total *total;
+
+	if (line->leg >= sizeof(session->totals) / sizeof(session->totals[0]))
+		return;
+	total = &session->totals[line->leg];
+	snprintf(total->leg, sizeof(total->leg), "%s", leg_line_realm(line));
+	total->rx_packets += stats->rx_packets;
+	total->rx_octets += stats->rx_octets;
+	total->tx_packets += stats->tx_packets;
+	total->tx_octets += stats->tx_octets;
+	total->lost += stats->lost;
+	total->drops += dropped;
+	if (stats->jitter_us > total->jitter_us)
+		total->jitter_us = stats->jitter_us;
+}
+
+void media_summary_total(const struct media_session *session)
+{
+	const struct media_total *a = &session->totals[0], *b = &session->totals[1];
+
+	if (a->leg[0] == '\0')
+		return; // it never came to media
+	log_info("media", "media total", LOG_STR("call_id_a", session->call_id_a),
+		 LOG_STR("call_id_b", session->call_id_b), LOG_UINT("session", session->id),
+		 LOG_STR("a_leg", a->leg), LOG_UINT("a_rx_packets", a->rx_packets), LOG_UINT("a_rx_octets", a->rx_octets),
+		 LOG_UINT("a_lost", a->lost), LOG_UINT("a_jitter_us", a->jitter_us), LOG_UINT("a_drops", a->drops),
+		 LOG_UINT("a_tx_packets", a->tx_packets), LOG_UINT("a_tx_octets", a->tx_octets),
+		 LOG_STR("b_leg", b->leg), LOG_UINT("b_rx_packets", b->rx_packets), LOG_UINT("b_rx_octets", b->rx_octets),
+		 LOG_UINT("b_lost", b->lost), LOG_UINT("b_jitter_us", b->jitter_us), LOG_UINT("b_drops", b->drops),
+		 LOG_UINT("b_tx_packets", b->tx_packets), LOG_UINT("b_tx_octets", b->tx_octets));
+}
+
 void media_summary_line(const struct leg_line *line)
 {
 	const struct leg_transport *tp = &line->transports[LEG_RTP];
@@ -66,6 +101,7 @@ void media_summary_line(const struct leg_line *line)
 	n += fields_keying(line, f + n);
 	n += fields_traffic(&stats, f + n);
 	dropped = drops_print(stats.drops, drops, sizeof(drops));
+	total_add(line, &stats, dropped);
 	f[n++] = (struct log_field)LOG_UINT("drops", dropped);
 	f[n++] = (struct log_field)LOG_STR("drops_by", drops);
 	f[n++] = (struct log_field)LOG_UINT("rtcp_rx", line->rtcp_rx);
