@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_alone.c - a worker between two ports that only remember.
+#include "tests/support/relay_alone.h"
+#include "dataplane/worker/memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define POOL 511
+
+static struct relay_alone alone;
+
+static void must(bool good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "relay_alone: %s\n", what);
+	abort();
+}
+
+static uint16_t port_rx(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return 0;
+}
+
+static uint16_t port_tx(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct alone_frame *f = &alone.sent[alone.n_sent++ % ALONE_FRAMES];
+
+		must(pkts[i]->data_len <= sizeof(f->bytes) && pkts[i]->nb_segs == 1, "frame");
+		f->port = q->port->index;
+		f->len = pkts[i]->data_len;
+		memcpy(f->bytes, rte_pktmbuf_mtod(pkts[i], const void *), f->len);
+		rte_pktmbuf_free(pkts[i]);
+	}
+	return n;
+}
+
+static bool port_settle(struct dp_queue *q)
+{
+	return true;
+}
+
+static const struct dp_queue_ops ops = { .rx = port_rx, .tx = port_tx, .settle = port_settle };
+
+static void on_punt(void *ctx, const struct dp_punt *punt)
+{
+	alone.n_punts++;
+	alone.last_punt = *punt;
+}
+
+static void on_event(void *ctx, const struct dp_event *event)
+{
+	alone.n_events++;
+}
+
+static void config_make(struct dp_config *c, uint16_t vlan)
+{
+	*c = (struct dp_config){ .n_ports = 2, .n_networks = 2, .n_workers = 1, .max_transports = 64, .replay_window = 128,
+				 .hugepages = DP_HUGEPAGES_OFF };
+	for (unsigned i = 0; i < 2; i++) {
+		c->networks[i].port = (uint8_t)i;
+		for (unsigned v6 = 0; v6 < 2; v6++) {
+			struct dp_address *a = &c->addresses[c->n_addresses++];
+			char text[32];
+
+			*a = (struct dp_address){ .network = (uint8_t)i, .first_port = 16384, .last_port = 16400 };
+			snprintf(text, sizeof(text), v6 ? "2001:db8:%u::1" : "192.0.%u.1", i);
+			must(inet_addr_parse(&a->addr, text) == 0, text);
+		}
+	}
+	c->networks[1].vlan = vlan;
+}
+
+struct relay_alone *relay_alone_open(uint16_t vlan_of_second)
+{
+	const struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event };
+	struct dp_config config;
+	struct region region;
+	char why[256] = "";
+
+	config_make(&config, vlan_of_second);
+	must(region_create(&region, "alone", dp_region_size(&config), false) == 0, "region");
+	must(dp_region_format(region.base, region.size, &config) == 0, "format");
+	must(dp_map_open(&alone.relay.map, dup(region.fd)) == 0, "map");
+	must(memory_open(&config, POOL, &alone.relay.pool, why) == 0, why);
+	alone.relay.control_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	for (unsigned i = 0; i < 2; i++) {
+		alone.queues[i] = (struct dp_queue){ .ops = &ops, .port = &alone.ports[i], .fd = -1 };
+		alone.ports[i] = (struct dp_port){ .index = (uint8_t)i, .mac = { 2, 0, 0, 0, 0, (uint8_t)(1 + i) }, .mtu = 1500,
+						   .n_queues = 1, .queues = { &alone.queues[i] } };
+		alone.relay.ports[i] = &alone.ports[i];
+	}
+	must(relay_table_open(&alone.relay.table, &config) == 0, "table");
+	must(nexthops_open(&alone.relay.hops, &alone.relay.map, alone.relay.table, alone.relay.ports,
+			   alone.relay.control_event) == 0, "next hops");
+	must(relay_worker_open(&alone.worker, &alone.relay, 0) == 0, "worker");
+	alone.relay.workers[0] = alone.worker;
+	must(dp_client_open(&alone.client, dup(region.fd), alone.relay.control_event, alone.relay.control_event,
+			    &callbacks) == 0, "client");
+	region_unmap(&region);
+	alone.worker->now = MONO_S(1000);
+	return &alone;
+}
+
+void relay_alone_close(struct relay_alone *ra)
+{
+	dp_client_close(ra->client);
+	nexthops_close(ra->relay.hops);
+	relay_worker_close(ra->worker);
+	relay_table_close(ra->relay.table);
+	memory_close(ra->relay.pool);
+	close(ra->relay.control_event);
+	dp_map_close(&ra->relay.map);
+}
+
+void relay_alone_commands(struct relay_alone *ra)
+{
+	while (relay_commands(ra->worker) > 0)
+		dp_client_dispatch(ra->client);
+	relay_flush(ra->worker);
+	dp_client_dispatch(ra->client);
+}
+
+struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const char *local, uint16_t port, const char *remote,
+			      enum dp_security security, enum dp_mode mode)
+{
+	struct dp_transport_conf conf = { .network = (uint16_t)network, .mode = mode, .local.port = port };
+	struct nexthop hop = { .kind = NEXTHOP_ETHER, .port = (uint8_t)network, .mtu = 1500, .mac = { 2, 9 } };
+	struct dp_path path = { .remote.port = 4000, .learn = true };
+	struct dp_ref ref;
+
+	hop.vlan = ra->relay.map.config.networks[network].vlan;
+	must(inet_addr_parse(&conf.local.addr, local) == 0 && inet_addr_parse(&path.remote.addr, remote) == 0, "address");
+	must(dp_transport_alloc(ra->client, &ref) == 0, "alloc");
+	dp_transport_publish(ra->client, ref, &conf);
+	dp_transport_secure(ra->client, ref, security);
+	dp_transport_path(ra->client, ref, &path);
+	relay_alone_commands(ra);
+	nexthop_set(ra->relay.hops, ref.index, ra->relay.map.transports[ref.index].path_serial, &hop);
+	return ref;
+}
+
+void relay_alone_frame(struct relay_alone *ra, unsigned port, const void *bytes, size_t len)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(ra->relay.pool);
+
+	must(m != NULL, "packet memory");
+	must(len <= rte_pktmbuf_tailroom(m), "frame length");
+	memcpy(rte_pktmbuf_mtod(m, void *), bytes, len);
+	m->data_len = (uint16_t)len;
+	m->pkt_len = (uint32_t)len;
+	m->port = (uint16_t)port;
+	m->vlan_tci = 0;
+	ra->worker->now += MONO_MS(1);
+	relay_burst(ra->worker, &m, 1);
+	relay_flush(ra->worker);
+	dp_client_dispatch(ra->client);
+}
+
+uint64_t relay_alone_ended(const struct relay_alone *ra)
+{
+	const struct dp_worker_record *r = ra->worker->record;
+	uint64_t n = r->ignored + ra->n_sent;
+
+	for (unsigned i = 1; i < RELAY_DROP_COUNT; i++)
+		n += r->drops[i];
+	for (unsigned k = 0; k < DP_CLASSES; k++)
+		n += r->punts[k];
+	return n;
+}

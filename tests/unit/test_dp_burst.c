@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// test_dp_burst.c - the relay's burst function, frame by frame: RFC 7983 over all first octets, lengths of RTP headers in the
+// small, VLAN tags, source checks, statistics, the bounds of unauthenticated work.
+#include "tests/support/relay_alone.h"
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct relay_alone *ra;
+static struct dp_ref access_leg, core_leg; // 198.51.100.1:4000 - 192.0.0.1:16384 | 192.0.1.1:16386 (VLAN 100) - 198.51.100.2:4000
+
+struct to { // of a frame to be made
+	unsigned network; // whose media address
+	uint16_t source_port, port, vlan;
+	uint8_t source_last;
+};
+
+static const struct to from_access = { .network = 0, .source_port = 4000, .port = 16384, .source_last = 1 };
+static const struct to from_core = { .network = 1, .source_port = 4000, .port = 16386, .source_last = 2, .vlan = 100 };
+
+static size_t frame_make(uint8_t *f, const struct to *to, const void *payload, size_t len)
+{
+	size_t at = 12;
+	uint32_t sum = 0;
+	uint8_t *ip;
+
+	memset(f, 0, 64);
+	if (to->vlan != 0) {
+		memcpy(f + at, (uint8_t[]){ 0x81, 0, 0, (uint8_t)to->vlan }, 4);
+		at += 4;
+	}
+	f[at] = 8;
+	ip = f + at + 2;
+	ip[0] = 0x45;
+	ip[2] = (uint8_t)((len + 28) >> 8);
+	ip[3] = (uint8_t)(len + 28);
+	ip[8] = 64;
+	ip[9] = IPPROTO_UDP;
+	memcpy(ip + 12, (uint8_t[]){ 198, 51, 100, to->source_last, 192, 0, (uint8_t)to->network, 1 }, 8);
+	for (unsigned i = 0; i < 20; i += 2)
+		sum += (unsigned)(ip[i] << 8 | ip[i + 1]);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+	memcpy(ip + 20, (uint8_t[]){ (uint8_t)(to->source_port >> 8), (uint8_t)to->source_port, (uint8_t)(to->port >> 8),
+				     (uint8_t)to->port, (uint8_t)((len + 8) >> 8), (uint8_t)(len + 8) }, 6);
+	if (len > 0)
+		memcpy(ip + 28, payload, len);
+	return (size_t)(ip + 28 - f) + len;
+}
+
+static void give(const struct to *to, const void *payload, size_t len)
+{
+	uint8_t frame[2048];
+	size_t n = frame_make(frame, to, payload, len);
+
+	relay_alone_frame(ra, to->network, frame, n);
+}
+
+static size_t rtp(uint8_t *dst, uint16_t seq, uint32_t ssrc, size_t payload)
+{
+	memset(dst, 0x55, 12 + payload);
+	memcpy(dst, (uint8_t[]){ 0x80, 0, (uint8_t)(seq >> 8), (uint8_t)seq }, 4);
+	memset(dst + 4, 0, 8);
+	dst[6] = (uint8_t)(seq * 160 >> 8);
+	dst[7] = (uint8_t)(seq * 160);
+	dst[8] = (uint8_t)(ssrc >> 24);
+	dst[11] = (uint8_t)ssrc;
+	return 12 + payload;
+}
+
+static uint64_t drops(enum relay_drop drop)
+{
+	return ra->worker->record->drops[drop];
+}
+
+static int setup(void **state)
+{
+	ra = relay_alone_open(100);
+	access_leg = relay_alone_leg(ra, 0, "192.0.0.1", 16384, "198.51.100.1", DP_PLAIN, DP_MODE_RTP);
+	core_leg = relay_alone_leg(ra, 1, "192.0.1.1", 16386, "198.51.100.2", DP_PLAIN, DP_MODE_RTP);
+	relay_alone_leg(ra, 0, "192.0.0.1", 16385, "198.51.100.1", DP_PLAIN, DP_MODE_RTCP);
+	dp_transport_edges(ra->client, access_leg, &(struct dp_edge){ .to = core_leg, .open = true }, 1);
+	dp_transport_edges(ra->client, core_leg, &(struct dp_edge){ .to = access_leg, .open = true }, 1);
+	relay_alone_commands(ra);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	relay_alone_close(ra);
+	return 0;
+}
+
+// RFC 7983: every first octet, several lengths, both kinds of port. The right counter moves, and no other.
+static void every_first_octet_has_its_way(void **state)
+{
+	static const size_t lengths[] = { 0, 1, 4, 7, 8, 11, 12, 200, 1400 };
+	uint8_t payload[1500] = { 0 };
+
+	for (unsigned rtcp = 0; rtcp < 2; rtcp++) {
+		struct to to = from_access;
+
+		to.port = (uint16_t)(16384 + rtcp);
+		for (unsigned first = 0; first < 256; first++) {
+			for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++) {
+				uint64_t ended = relay_alone_ended(ra), unknown = drops(RELAY_DROP_UNKNOWN_KIND);
+				uint64_t malformed = drops(RELAY_DROP_MALFORMED);
+				unsigned punts = ra->n_punts, sent = ra->n_sent;
+				size_t len = lengths[l];
+				bool stun = first <= 3, dtls = first >= 20 && first <= 63, media = first >= 128 && first <= 191;
+
+				memset(payload, 0, sizeof(payload));
+				payload[0] = (uint8_t)first;
+				payload[11] = 9;
+				give(&to, payload, len);
+				assert_int_equal(relay_alone_ended(ra), ended + 1);
+				if (len > 0 && (stun || dtls)) {
+					assert_int_equal(ra->n_punts, punts + 1);
+					assert_int_equal(ra->last_punt.kind, stun ? DP_PUNT_STUN : DP_PUNT_DTLS);
+				} else if (len >= 8 && media && rtcp) {
+					assert_int_equal(ra->n_punts, punts + 1);
+					assert_int_equal(ra->last_punt.kind, DP_PUNT_RTCP);
+				} else if (len >= 8 && media) {
+					assert_int_equal(ra->n_punts, punts);
+					assert_int_equal(ra->n_sent - sent + drops(RELAY_DROP_MALFORMED) - malformed, 1);
+				} else {
+					assert_int_equal(drops(RELAY_DROP_UNKNOWN_KIND), unknown + 1);
+				}
+			}
+		}
+	}
+}
+
+// RFC 5761: 64 to 95 are RTCP, with and without the marker bit.
+static void payload_types_tell_rtcp(void **state)
+{
+	uint8_t payload[200];
+	size_t len = rtp(payload, 1, 1, 160);
+
+	for (unsigned type = 0; type < 256; type++) {
+		unsigned punts = ra->n_punts, sent = ra->n_sent;
+		bool is_rtcp = (type & 0x7f) >= 64 && (type & 0x7f) <= 95;
+
+		payload[1] = (uint8_t)type;
+		payload[3]++;
+		give(&from_access, payload, len);
+		assert_int_equal(ra->n_punts - punts, is_rtcp);
+		assert_int_equal(ra->n_sent - sent, !is_rtcp);
+	}
+}
+
+// Every short length with every CSRC count and extension: what does not fit is malformed, what fits goes.
+static void rtp_headers_must_fit(void **state)
+{
+	static const uint16_t words[] = { 0, 1, 3, 0xffff };
+	uint8_t payload[128];
+
+	for (size_t len = 8; len < 100; len++) {
+		for (unsigned cc = 0; cc < 16; cc++) {
+			for (unsigned x = 0; x < 5; x++) {
+				size_t need = 12 + 4 * cc;
+				uint64_t malformed = drops(RELAY_DROP_MALFORMED);
+				unsigned sent = ra->n_sent;
+
+				memset(payload, 0, sizeof(payload));
+				payload[0] = (uint8_t)(0x80 | cc | (x > 0 ? 0x10 : 0));
+				payload[11] = 3;
+				if (x > 0) {
+					payload[need + 2] = (uint8_t)(words[x - 1] >> 8);
+					payload[need + 3] = (uint8_t)words[x - 1];
+					need += 4 + 4 * (size_t)words[x - 1];
+				}
+				give(&from_access, payload, len);
+				assert_int_equal(ra->n_sent - sent, need <= len);
+				assert_int_equal(drops(RELAY_DROP_MALFORMED) - malformed, need > len);
+			}
+		}
+	}
+}
+
+static void vlan_tags_come_and_go(void **state)
+{
+	uint8_t payload[200];
+	const struct alone_frame *f;
+	struct to to = from_core;
+	uint64_t ignored;
+	size_t len = rtp(payload, 500, 7, 160);
+
+	give(&from_access, payload, len);
+	f = &ra->sent[(ra->n_sent - 1) % ALONE_FRAMES];
+	assert_int_equal(f->port, 1);
+	assert_int_equal(f->len, 14 + 4 + 28 + len);
+	assert_memory_equal(f->bytes + 6, "\x02\x00\x00\x00\x00\x02\x81\x00\x00\x64\x08\x00", 12);
+	give(&from_core, payload, len);
+	f = &ra->sent[(ra->n_sent - 1) % ALONE_FRAMES];
+	assert_int_equal(f->port, 0);
+	assert_int_equal(f->len, 14 + 28 + len);
+	assert_memory_equal(f->bytes + 12, "\x08\x00\x45", 3);
+
+	ignored = ra->worker->record->ignored; // another VLAN, no VLAN, the other port: not this address
+	to.vlan = 101;
+	give(&to, payload, len);
+	to.vlan = 0;
+	give(&to, payload, len);
+	to.vlan = 100;
+	to.network = 0;
+	give(&to, payload, len);
+	assert_int_equal(ra->worker->record->ignored, ignored + 3);
+}
+
+static void only_the_peer_may_speak_plain(void **state)
+{
+	uint64_t wrong = drops(RELAY_DROP_WRONG_SOURCE);
+	struct to to = from_access;
+	uint8_t payload[200];
+	size_t len = rtp(payload, 600, 7, 160);
+	unsigned sent = ra->n_sent, told;
+
+	to.source_port = 4001;
+	give(&to, payload, len);
+	to.source_port = 4000;
+	to.source_last = 3;
+	told = ra->n_events;
+	for (unsigned i = 0; i < 1000; i++) // a second of it
+		give(&to, payload, len);
+	assert_int_equal(drops(RELAY_DROP_WRONG_SOURCE), wrong + 1001);
+	assert_int_equal(ra->n_sent, sent);
+	assert_in_range(ra->n_events - told, 15, 25); // control is told every 50 ms, no oftener
+}
+
+static void wrong_lengths_and_sums_are_named(void **state)
+{
+	uint64_t malformed = drops(RELAY_DROP_MALFORMED), sums = drops(RELAY_DROP_CHECKSUM), frags = drops(RELAY_DROP_FRAGMENT);
+	uint8_t payload[200], frame[512], bad[512];
+	size_t n = frame_make(frame, &from_access, payload, rtp(payload, 700, 7, 160));
+
+	memcpy(bad, frame, n);
+	bad[14 + 20 + 5]++; // UDP says one more than IP
+	relay_alone_frame(ra, 0, bad, n);
+	assert_int_equal(drops(RELAY_DROP_MALFORMED), ++malformed);
+	bad[14 + 20 + 4] = 0;
+	bad[14 + 20 + 5] = 7; // less than its own header
+	relay_alone_frame(ra, 0, bad, n);
+	assert_int_equal(drops(RELAY_DROP_MALFORMED), ++malformed);
+	relay_alone_frame(ra, 0, frame, n - 1); // IP says more than there is
+	assert_int_equal(drops(RELAY_DROP_MALFORMED), ++malformed);
+	memcpy(bad, frame, n);
+	bad[14 + 8]--; // the hop limit, without the checksum
+	relay_alone_frame(ra, 0, bad, n);
+	assert_int_equal(drops(RELAY_DROP_CHECKSUM), ++sums);
+	memcpy(bad, frame, n);
+	bad[14 + 6] = 0x20;
+	relay_alone_frame(ra, 0, bad, n);
+	assert_int_equal(drops(RELAY_DROP_FRAGMENT), ++frags);
+}
+
+// 20 ms of 8000 Hz a packet by its timestamps; they come 1 ms apart, so each is 19 ms early: RFC 3550 A.8 goes there.
+static void loss_and_jitter_are_counted(void **state)
+{
+	struct dp_ref leg = relay_alone_leg(ra, 0, "192.0.0.1", 16390, "198.51.100.1", DP_PLAIN, DP_MODE_RTP);
+	struct to to = from_access;
+	struct dp_stats stats;
+	uint8_t payload[200];
+
+	to.port = 16390;
+	for (unsigned i = 0; i < 1000; i++) {
+		size_t len = rtp(payload, (uint16_t)(65000 + i), 0x0a000001, 160);
+		uint32_t stamp = htonl(i * 160);
+
+		memcpy(payload + 4, &stamp, 4);
+		if (i % 10 == 3)
+			continue; // lost
+		ra->worker->now += MONO_MS(19); // with the millisecond of each frame: 20 ms apart
+		give(&to, payload, len);
+		if (i % 100 == 50)
+			give(&to, payload, len); // twice
+	}
+	assert_int_equal(dp_transport_stats(ra->client, leg, &stats), 0);
+	assert_int_equal(stats.rx_packets, 910);
+	assert_int_equal(stats.lost, 1000 - 910); // duplicates count as received: RFC 3550 A.3
+	assert_in_range(stats.jitter_us, 0, 6000);
+	dp_transport_remove(ra->client, leg);
+	relay_alone_commands(ra);
+}
+
+// Forged packets: one tag check each, but for a few tries of another roll-over counter.
+static void forged_packets_bind_nothing(void **state)
+{
+	struct dp_keys keys = { .direction = DP_RX, .epoch = 1, .master.suite = SRTP_AEAD_AES_128_GCM };
+	struct dp_ref leg = relay_alone_leg(ra, 0, "192.0.0.1", 16392, "198.51.100.1", DP_SRTP, DP_MODE_RTP);
+	uint32_t streams = ra->worker->n_free_streams;
+	uint64_t bad = drops(RELAY_DROP_AUTH);
+	struct to to = from_access;
+	uint8_t payload[200];
+
+	to.port = 16392;
+	dp_transport_keys(ra->client, leg, &keys);
+	relay_alone_commands(ra);
+	for (unsigned i = 0; i < 2000; i++) {
+		size_t len = rtp(payload, (uint16_t)i, i << 24 | (i & 0xff), 160);
+
+		give(&to, payload, len);
+	}
+	assert_int_equal(drops(RELAY_DROP_AUTH), bad + 2000);
+	assert_int_equal(ra->worker->n_free_streams, streams);
+	dp_transport_remove(ra->client, leg);
+	relay_alone_commands(ra);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_first_octet_has_its_way),
+		cmocka_unit_test(payload_types_tell_rtcp),
+		cmocka_unit_test(rtp_headers_must_fit),
+		cmocka_unit_test(vlan_tags_come_and_go),
+		cmocka_unit_test(only_the_peer_may_speak_plain),
+		cmocka_unit_test(wrong_lengths_and_sums_are_named),
+		cmocka_unit_test(loss_and_jitter_are_counted),
+		cmocka_unit_test(forged_packets_bind_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
