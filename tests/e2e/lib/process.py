@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A started program: its lines as they come, waited for by event, ended by its own process id.
 import ctypes
+import os
 import re
 import signal
 import subprocess
@@ -88,7 +89,11 @@ class Process:
 		"""Until something in the process's network namespace is bound to that port (its kernel table says so)."""
 		needle = re.compile(rf":{port:04X} [0-9A-F]+:0000 " + ("0A" if transport == "tcp" else "07"))
 		deadline = time.monotonic() + timeout
+		ours = os.readlink("/proc/self/ns/net")
 		while time.monotonic() < deadline and self.alive():
+			if os.readlink(f"/proc/{self.pid}/ns/net") == ours:
+				time.sleep(0.005) # `ip netns exec` has not entered it yet: that table is another's
+				continue
 			for family in ("", "6"):
 				try:
 					with open(f"/proc/{self.pid}/net/{transport}{family}") as table:
