@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INBOX 1024
@@ -231,6 +232,12 @@ static void rest(struct relay_worker *w)
 	ppoll(fds, n, &ts, NULL);
 	if (fds[0].revents != 0)
 		(void)!read(w->wake, &ticks, sizeof(ticks));
+	for (nfds_t i = 1; i < n; i++) { // an interface that went away would end every rest at once
+		if ((fds[i].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+			nanosleep(&(struct timespec){ .tv_nsec = REST_WAITING }, NULL);
+			break;
+		}
+	}
 }
 
 static void *worker_run(void *arg)

@@ -281,6 +281,33 @@ static void relays_by_af_packet(void **state)
 	exchange(20);
 }
 
+// A card pulled: the other one goes on, and the relay does not spin.
+static void a_lost_interface_harms_no_other(void **state)
+{
+	struct inet_endpoint back = bed_endpoint("10.77.2.2", 5002);
+	unsigned long before;
+	struct dp_ref out;
+	double percent;
+	uint8_t pkt[512];
+	int c;
+
+	start(NULL, NULL);
+	c = bed_socket(bed, BED_B, "10.77.2.2", 5002);
+	out = bed_transport(bed, 1, "10.77.2.1", 16400, DP_MODE_RTP, DP_PLAIN, &back);
+	dp_transport_edges(bed->dp, leg_b, &(struct dp_edge){ .to = out, .open = true }, 1);
+	bed_pump(bed, 150);
+	bed_run("ip -n %s link del acc", bed->ns_name[BED_GW]);
+	bed_pump(bed, 100);
+	before = cpu_ticks(bed->relay);
+	bed_pump(bed, 2000);
+	percent = (double)(cpu_ticks(bed->relay) - before) * 100 / (double)sysconf(_SC_CLK_TCK) / 2;
+	print_message("one interface gone: %.2f %% of a core\n", percent);
+	assert_true(percent <= 10);
+	bed_send(b, &gw_b, pkt, bed_rtp(pkt, 0x2222, 1, 160));
+	assert_true(bed_receive(c, pkt, sizeof(pkt), 1000, NULL) > 0);
+	close(c);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(f) cmocka_unit_test_teardown(f, stop)
@@ -291,6 +318,7 @@ int main(int argc, char **argv)
 		TEST(a_new_control_finds_what_is_there),
 		TEST(two_workers_share_two_queues),
 		TEST(relays_by_af_packet),
+		TEST(a_lost_interface_harms_no_other),
 	};
 
 	if (argc > 1)
