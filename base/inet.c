@@ -131,7 +131,7 @@ int inet_prefix_parse(struct inet_prefix *p, const char *text)
 const char *inet_addr_print(char dst[INET_ADDR_STRLEN], const struct inet_addr *addr)
 {
 	if (addr->family != INET_V4 && addr->family != INET_V6)
-		return strcpy(dst, "none");
+		return memcpy(dst, "none", sizeof("none"));
 	return inet_ntop(addr->family == INET_V4 ? AF_INET : AF_INET6, addr->bytes, dst, INET_ADDR_STRLEN);
 }
 

@@ -69,7 +69,7 @@ static int set_environment(const struct child *c, int ready_fd)
 // In the new process: never returns.
 _Noreturn static void become(const struct child *c, pid_t supervisor, int ready_fd)
 {
-	char *argv[] = { (char *)(uintptr_t)c->program.path, (char *)(uintptr_t)c->program.argument, NULL };
+	const char *argv[] = { c->program.path, c->program.argument, NULL };
 	sigset_t none;
 	int err;
 
@@ -81,7 +81,7 @@ _Noreturn static void become(const struct child *c, pid_t supervisor, int ready_
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	err = set_environment(c, ready_fd);
 	if (err == 0) {
-		execv(c->program.path, argv);
+		execv(c->program.path, (char *const *)argv);
 		err = -errno;
 	}
 	log_error(TAG, "cannot execute", LOG_STR("child", c->name), LOG_STR("path", c->program.path), LOG_ERRNO(err));

@@ -62,13 +62,10 @@ int config_parse(struct config **cfgp, const char *text, size_t len, struct conf
 
 void config_free(struct config *cfg)
 {
-	struct settings *s;
-
 	if (cfg == NULL)
 		return;
-	s = (struct settings *)(uintptr_t)cfg->settings;
-	schema_free(&settings_schema, s);
-	free(s);
+	schema_free(&settings_schema, cfg->settings);
+	free(cfg->settings);
 	yaml_tree_free(cfg->tree);
 	free(cfg->media.realms);
 	free(cfg->sip.realms);
@@ -103,6 +100,14 @@ const struct yaml_node *config_at(const struct yaml_node *mapping, const char *k
 	for (n = n->first; index > 0 && n->next != NULL; index--)
 		n = n->next;
 	return n;
+}
+
+void config_text(char *dst, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size - 1);
+
+	memcpy(dst, text, len);
+	dst[len] = '\0';
 }
 
 const struct realm_settings *config_realm(const struct settings *s, const char *name)

@@ -17,8 +17,8 @@ struct config {
 	struct dp_config dataplane;
 	struct media_config media;
 	struct sip_config sip;
-	const struct settings *settings; // the file, value for value
-	struct yaml_tree *tree;          // places in it
+	struct settings *settings; // the file, value for value
+	struct yaml_tree *tree;    // places in it
 };
 
 // -EINVAL with line, column and message for a person. Knows nothing of the host: see config_check_host().

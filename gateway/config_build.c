@@ -25,7 +25,7 @@ static int add_port(struct dp_config *dp, const struct settings *s, const char *
 	if (dp->n_ports == DP_PORTS_MAX)
 		return -ENOSPC;
 	port = &dp->ports[dp->n_ports];
-	strcpy(port->name, name);
+	config_text(port->name, sizeof(port->name), name);
 	port->driver = DP_DRIVER_AF_XDP; // of an interface that the file does not describe
 	for (size_t i = 0; i < s->dataplane.interfaces.n; i++) {
 		const struct interface_settings *in = &s->dataplane.interfaces.items[i];
@@ -34,7 +34,7 @@ static int add_port(struct dp_config *dp, const struct settings *s, const char *
 			continue;
 		port->driver = in->driver;
 		port->xdp_mode = in->xdp_mode;
-		strcpy(port->devargs, in->devargs);
+		config_text(port->devargs, sizeof(port->devargs), in->devargs);
 	}
 	return dp->n_ports++;
 }
@@ -47,7 +47,7 @@ static int network_index(struct dp_config *dp, uint8_t port, uint16_t vlan, cons
 	}
 	dp->networks[dp->n_networks].port = port;
 	dp->networks[dp->n_networks].vlan = vlan;
-	strcpy(dp->networks[dp->n_networks].realm, realm);
+	config_text(dp->networks[dp->n_networks].realm, sizeof(dp->networks[dp->n_networks].realm), realm);
 	return dp->n_networks++; // at most one a realm, and the table bounds realms
 }
 
@@ -97,7 +97,7 @@ static void build_workers(struct dp_config *dp, const struct dataplane_settings 
 
 static void build_media_realm(struct media_realm *to, const struct realm_settings *realm, uint8_t network)
 {
-	strcpy(to->name, realm->name);
+	config_text(to->name, sizeof(to->name), realm->name);
 	to->network = network;
 	to->dscp = (uint8_t)realm->dscp;
 	to->n_addresses = (uint8_t)realm->media.n;
@@ -140,7 +140,7 @@ static uint16_t profile_index(const struct settings *s, const char *name)
 
 static void build_sip_realm(struct sip_realm *to, const struct settings *s, const struct realm_settings *realm)
 {
-	strcpy(to->name, realm->name);
+	config_text(to->name, sizeof(to->name), realm->name);
 	to->profile = profile_index(s, realm->profile);
 	to->n_listeners = (uint8_t)realm->listeners.n;
 	for (size_t i = 0; i < realm->listeners.n; i++) {
@@ -153,7 +153,7 @@ static void build_profile(struct media_profile *to, const struct profile_setting
 {
 	const struct keying_settings *k = &p->keying;
 
-	strcpy(to->name, p->name);
+	config_text(to->name, sizeof(to->name), p->name);
 	for (size_t i = 0; i < k->accept.n; i++)
 		to->keying.accept[i] = k->accept.items[i];
 	for (size_t i = 0; i < k->offer.n; i++)
@@ -174,13 +174,13 @@ static void build_peer(struct sip_peer *to, const struct settings *s, const stru
 {
 	const struct realm_settings *realm = config_realm(s, peer->realm);
 
-	strcpy(to->name, peer->name);
+	config_text(to->name, sizeof(to->name), peer->name);
 	to->realm = (uint16_t)(realm - s->realms.items);
 	to->profile = profile_index(s, peer->profile[0] != '\0' ? peer->profile : realm->profile);
 	to->n_sources = (uint8_t)peer->sources.n;
 	for (size_t i = 0; i < peer->sources.n; i++)
 		to->sources[i] = peer->sources.items[i];
-	strcpy(to->target, peer->target);
+	config_text(to->target, sizeof(to->target), peer->target);
 }
 
 static void build_route(struct sip_route *to, const struct settings *s, const struct route_settings *route)
@@ -190,7 +190,7 @@ static void build_route(struct sip_route *to, const struct settings *s, const st
 
 	to->from_realm = (uint16_t)(config_realm(s, realm) - s->realms.items);
 	to->from_peer = from != NULL ? (int32_t)(from - s->peers.items) : -1;
-	strcpy(to->user, route->user);
+	config_text(to->user, sizeof(to->user), route->user);
 	to->to_peer = (uint16_t)(config_peer(s, route->to) - s->peers.items);
 }
 
@@ -256,6 +256,6 @@ int config_build(struct config *cfg, const struct settings *s, struct config_err
 		build_route(&cfg->sip.routes[i], s, &s->routes.items[i]);
 	cfg->sip.max_calls = s->limits.calls;
 	cfg->sip.timer_c_s = s->sip.timer_c;
-	strcpy(cfg->sip.server_name, s->sip.server_name);
+	config_text(cfg->sip.server_name, sizeof(cfg->sip.server_name), s->sip.server_name);
 	return 0;
 }

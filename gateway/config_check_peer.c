@@ -23,7 +23,7 @@ static int target_host(const char *text, struct target *target)
 	}
 	if (len >= sizeof(host))
 		return -EINVAL;
-	strcpy(host, text);
+	config_text(host, sizeof(host), text);
 	if (host[0] == '[' && host[len - 1] == ']') {
 		host[len - 1] = '\0';
 		memmove(host, host + 1, len - 1);
@@ -55,7 +55,7 @@ static int target_parse(const char *uri, struct target *target)
 
 	if (strncmp(uri, "sip:", 4) != 0)
 		return -EINVAL;
-	strcpy(text, uri + 4);
+	config_text(text, sizeof(text), uri + 4);
 	host = strrchr(text, '@');
 	if (host == text || strpbrk(text, " <>\"\t?") != NULL)
 		return -EINVAL;

@@ -3,11 +3,10 @@
 // nobody else's, files must be readable by the user that control drops to.
 #include "base/inet.h"
 #include "gateway/config_priv.h"
+#include "gateway/user.h"
 #include <errno.h>
 #include <ifaddrs.h>
-#include <inttypes.h>
 #include <net/if.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,7 +105,7 @@ static int check_listener_address(const struct settings *s, const struct realm_s
 }
 
 // "16384-32767,40000" as the kernel writes it: does it hold all of first..last?
-static bool list_holds(const char *list, unsigned first, unsigned last)
+static bool list_holds(const char *list, unsigned long first, unsigned long last)
 {
 	while (first <= last && *list != '\0') {
 		char *rest;
@@ -117,7 +116,7 @@ static bool list_holds(const char *list, unsigned first, unsigned last)
 		if (*rest == '-')
 			to = strtoul(rest + 1, &rest, 10);
 		if (from <= first && to >= first)
-			first = (unsigned)to + 1; // the kernel keeps the list sorted and merged
+			first = to + 1; // the kernel keeps the list sorted and merged
 		list = *rest == ',' ? rest + 1 : rest;
 	}
 	return first > last;
@@ -142,12 +141,13 @@ static int read_line(const char *path, char *line, size_t room)
 static int check_ephemeral(const struct media_settings *m, struct config_error *why)
 {
 	static char reserved[128 * 1024]; // the longest list that 65536 ports can make is near; single-threaded use
-	char line[64];
-	unsigned first, last;
+	unsigned long first, last;
+	char line[64], *rest;
 
-	if (read_line("/proc/sys/net/ipv4/ip_local_port_range", line, sizeof(line)) < 0 ||
-	    sscanf(line, "%u %u", &first, &last) != 2)
+	if (read_line("/proc/sys/net/ipv4/ip_local_port_range", line, sizeof(line)) < 0)
 		return 0; // no such knob, no ephemeral ports to fear
+	first = strtoul(line, &rest, 10);
+	last = strtoul(rest, NULL, 10);
 	first = first > m->ports.first ? first : m->ports.first;
 	last = last < m->ports.last ? last : m->ports.last;
 	if (first > last)
@@ -156,35 +156,42 @@ static int check_ephemeral(const struct media_settings *m, struct config_error *
 	    list_holds(reserved, first, last))
 		return 0;
 	return config_complain(why, config_at(m->node, "ports", -1),
-			       "ports: the kernel gives %u-%u to other sockets; sysctl -w "
-			       "net.ipv4.ip_local_reserved_ports=%u-%u reserves them",
+			       "ports: the kernel gives %lu-%lu to other sockets; sysctl -w "
+			       "net.ipv4.ip_local_reserved_ports=%lu-%lu reserves them",
 			       first, last, first, last);
 }
 
-// The words of /proc/net/udp are 32-bit numbers in the machine's byte order, as hex.
-static int proc_address(struct inet_addr *addr, const char *hex)
+// "0100007F:13C4", or four words: 32-bit numbers in the machine's byte order. Returns what follows the address, or NULL.
+static const char *proc_address(struct inet_addr *addr, const char *hex)
 {
-	size_t words = strlen(hex) / 8;
-	uint32_t word;
+	size_t digits = strspn(hex, "0123456789ABCDEFabcdef");
 
-	*addr = (struct inet_addr){ .family = words == 1 ? INET_V4 : INET_V6 };
-	if (words != 1 && words != 4)
-		return -EINVAL;
-	for (size_t i = 0; i < words; i++) {
-		if (sscanf(hex + i * 8, "%8" SCNx32, &word) != 1)
-			return -EINVAL;
-		memcpy(addr->bytes + i * 4, &word, 4);
+	*addr = (struct inet_addr){ .family = digits == 8 ? INET_V4 : INET_V6 };
+	if (digits != 8 && digits != 32)
+		return NULL;
+	for (size_t i = 0; i < digits / 8; i++) {
+		char word[9] = "";
+		uint32_t value;
+
+		memcpy(word, hex + i * 8, 8);
+		value = (uint32_t)strtoul(word, NULL, 16);
+		memcpy(addr->bytes + i * 4, &value, 4);
 	}
-	return 0;
+	return hex + digits;
 }
 
-static bool line_is_socket_in(const char *line, const struct media_settings *m, unsigned *port)
+// A line of /proc/net/udp: "  12: ADDRESS:PORT ...".
+static bool line_is_socket_in(const char *line, const struct media_settings *m, unsigned long *port)
 {
+	const char *colon = strchr(line, ':'), *rest;
 	struct inet_addr addr;
-	char hex[33];
 
-	if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x", hex, port) != 2 || proc_address(&addr, hex) < 0)
+	if (colon == NULL || colon[1] != ' ')
+		return false; // the head line
+	rest = proc_address(&addr, colon + 2);
+	if (rest == NULL || *rest != ':')
 		return false;
+	*port = strtoul(rest + 1, NULL, 16);
 	if (*port < m->ports.first || *port > m->ports.last)
 		return false;
 	// A socket of [::] takes IPv4, too, unless it says otherwise; which /proc does not tell.
@@ -196,7 +203,7 @@ static int check_bound(const struct media_settings *m, const char *path, struct 
 {
 	char line[512], text[INET_ADDR_STRLEN];
 	FILE *f = fopen(path, "re");
-	unsigned port;
+	unsigned long port;
 	int err = 0;
 
 	if (f == NULL)
@@ -204,8 +211,8 @@ static int check_bound(const struct media_settings *m, const char *path, struct 
 	while (err == 0 && fgets(line, sizeof(line), f) != NULL) {
 		if (line_is_socket_in(line, m, &port))
 			err = config_complain(why, config_at(m->node, "ports", -1),
-					      "ports: UDP port %u of %s is bound by a socket of another program "
-					      "(ss -ulnp sport = %u)",
+					      "ports: UDP port %lu of %s is bound by a socket of another program "
+					      "(ss -ulnp sport = %lu)",
 					      port, inet_addr_print(text, &m->address), port);
 	}
 	fclose(f);
@@ -237,30 +244,25 @@ static int check_realm(const struct config *cfg, const struct realm_settings *re
 	return err;
 }
 
-static int check_user(const struct process_settings *p, const struct passwd **userp, struct config_error *why)
+static int check_user(const struct process_settings *p, struct user_ids *user, struct config_error *why)
 {
-	const struct passwd *user = getpwnam(p->user);
-
-	if (user == NULL && strcmp(p->user, "sallyport") == 0)
-		user = getpwnam("nobody"); // the default may be missing where nobody installed a package
-	if (user == NULL)
+	if (user_find(user, p->user) < 0)
 		return config_complain(why, config_at(p->node, "user", -1), "user: this host has no user \"%s\"", p->user);
-	*userp = user;
 	return 0;
 }
 
-static bool readable_by(const struct stat *st, const struct passwd *user)
+static bool readable_by(const struct stat *st, const struct user_ids *user)
 {
-	if (user->pw_uid == 0)
+	if (user->uid == 0)
 		return true;
-	if (st->st_uid == user->pw_uid)
+	if (st->st_uid == user->uid)
 		return (st->st_mode & S_IRUSR) != 0;
-	if (st->st_gid == user->pw_gid)
+	if (st->st_gid == user->gid)
 		return (st->st_mode & S_IRGRP) != 0;
 	return (st->st_mode & S_IROTH) != 0;
 }
 
-static int check_file(const struct dtls_settings *d, const char *key, const char *path, const struct passwd *user,
+static int check_file(const struct dtls_settings *d, const char *key, const char *path, const struct user_ids *user,
 		      struct config_error *why)
 {
 	struct stat st;
@@ -273,7 +275,7 @@ static int check_file(const struct dtls_settings *d, const char *key, const char
 		return config_complain(why, config_at(d->node, key, -1), "%s: %s is not a file", key, path);
 	if (!readable_by(&st, user))
 		return config_complain(why, config_at(d->node, key, -1), "%s: user \"%s\" may not read %s", key,
-				       user->pw_name, path);
+				       user->name, path);
 	return 0;
 }
 
@@ -292,15 +294,15 @@ static int check_cpus(const struct dataplane_settings *d, struct config_error *w
 int config_check_host(const struct config *cfg, struct config_error *why)
 {
 	const struct settings *s = cfg->settings;
-	const struct passwd *user = NULL;
+	struct user_ids user;
 	int err;
 
 	memset(why, 0, sizeof(*why));
 	err = check_user(&s->process, &user, why);
 	if (err == 0)
-		err = check_file(&s->dtls, "certificate", s->dtls.certificate, user, why);
+		err = check_file(&s->dtls, "certificate", s->dtls.certificate, &user, why);
 	if (err == 0)
-		err = check_file(&s->dtls, "key", s->dtls.key, user, why);
+		err = check_file(&s->dtls, "key", s->dtls.key, &user, why);
 	if (err == 0)
 		err = check_cpus(&s->dataplane, why);
 	for (size_t i = 0; i < s->realms.n && err == 0; i++)

@@ -13,6 +13,8 @@ int config_build(struct config *cfg, const struct settings *s, struct config_err
 
 // A value's place: of the key in the mapping, else the mapping itself. `index` picks a list's value, -1 the list.
 const struct yaml_node *config_at(const struct yaml_node *mapping, const char *key, int index);
+// Copies a text that fits by the table's bounds.
+void config_text(char *dst, size_t size, const char *text);
 const struct realm_settings *config_realm(const struct settings *s, const char *name); // NULL: no such
 const struct profile_settings *config_profile(const struct settings *s, const char *name);
 const struct peer_settings *config_peer(const struct settings *s, const char *name);

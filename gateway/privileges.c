@@ -2,7 +2,7 @@
 // privileges.c - bounding set, ids, capabilities, no_new_privs; and a look whether it took.
 #include "gateway/privileges.h"
 #include "base/log.h"
-#include "gateway/state_dir.h"
+#include "gateway/user.h"
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>

@@ -14,6 +14,50 @@
 #define MEDIA_NAME "media-region" // as systemctl and the descriptor store show them
 #define CALL_NAME "call-region"
 
+static bool ports_equal(const struct dp_config *a, const struct dp_config *b)
+{
+	for (unsigned i = 0; i < a->n_ports; i++) {
+		const struct dp_port_config *p = &a->ports[i], *q = &b->ports[i];
+
+		if (strcmp(p->name, q->name) != 0 || p->driver != q->driver || p->xdp_mode != q->xdp_mode ||
+		    strcmp(p->devargs, q->devargs) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool addresses_equal(const struct dp_config *a, const struct dp_config *b)
+{
+	for (unsigned i = 0; i < a->n_networks; i++) {
+		if (a->networks[i].port != b->networks[i].port || a->networks[i].vlan != b->networks[i].vlan)
+			return false;
+	}
+	for (unsigned i = 0; i < a->n_addresses; i++) {
+		const struct dp_address *p = &a->addresses[i], *q = &b->addresses[i];
+
+		if (p->network != q->network || p->floating != q->floating || !inet_addr_equal(&p->addr, &q->addr) ||
+		    p->first_port != q->first_port || p->last_port != q->last_port)
+			return false;
+	}
+	return true;
+}
+
+static bool workers_equal(const struct dp_config *a, const struct dp_config *b)
+{
+	for (unsigned i = 0; i < a->n_workers; i++) {
+		if (a->worker_cpu[i] != b->worker_cpu[i])
+			return false;
+	}
+	return a->poll == b->poll && a->hugepages == b->hugepages && a->max_transports == b->max_transports &&
+	       a->memory_mb == b->memory_mb && a->replay_window == b->replay_window;
+}
+
+static bool configs_equal(const struct dp_config *a, const struct dp_config *b)
+{
+	return a->n_ports == b->n_ports && a->n_networks == b->n_networks && a->n_addresses == b->n_addresses &&
+	       a->n_workers == b->n_workers && ports_equal(a, b) && addresses_equal(a, b) && workers_equal(a, b);
+}
+
 // The records in the region were laid out for this configuration, and by this version.
 static bool media_region_fits(const struct region *media, const struct dp_config *want)
 {
@@ -28,7 +72,7 @@ static bool media_region_fits(const struct region *media, const struct dp_config
 		close(fd);
 	if (err < 0)
 		return false;
-	fits = memcmp(&map.config, want, sizeof(*want)) == 0;
+	fits = configs_equal(&map.config, want);
 	dp_map_close(&map);
 	return fits;
 }

@@ -12,7 +12,7 @@ static const char *kind_text(const struct yaml_node *n)
 
 static void *at(const void *base, size_t offset)
 {
-	return (uint8_t *)(uintptr_t)base + offset;
+	return (uint8_t *)base + offset;
 }
 
 static size_t item_size(const struct schema_field *f)
@@ -139,7 +139,7 @@ static int group_read(const struct schema *schema, void *to, const struct yaml_n
 	const struct yaml_node *n;
 	int err;
 
-	memcpy(at(to, schema->node_offset), &place, sizeof(place));
+	*(const struct yaml_node **)at(to, schema->node_offset) = place;
 	for (n = mapping != NULL ? mapping->first : NULL; n != NULL; n = n->next) {
 		const struct schema_field *f = field_by_key(schema, n->key);
 

@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // state_dir.c - made while we still may.
 #include "gateway/state_dir.h"
+#include "gateway/user.h"
 #include <errno.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int user_find(struct user_ids *ids, const char *name)
-{
-	const struct passwd *user = getpwnam(name);
-
-	if (user == NULL && strcmp(name, "sallyport") == 0)
-		user = getpwnam("nobody"); // the default, where nobody installed a package
-	if (user == NULL)
-		return -ENOENT;
-	ids->uid = user->pw_uid;
-	ids->gid = user->pw_gid;
-	snprintf(ids->name, sizeof(ids->name), "%s", user->pw_name);
-	return 0;
-}
 
 static int make_parents(char *path)
 {

@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // state_dir.h - the directory that control may write to.
 #pragma once
-#include <sys/types.h>
 
-struct user_ids {
-	uid_t uid;
-	gid_t gid;
-	char name[32];
-};
-
-// The configured user, or nobody where "sallyport" does not exist. -ENOENT
-int user_find(struct user_ids *ids, const char *name);
 // Makes it and its parents where they are missing, and gives it to the user. -EACCES: it is there, and the user may not
 // write to it.
 int state_dir_make(const char *path, const char *user);

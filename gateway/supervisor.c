@@ -432,7 +432,8 @@ static int start_parts(struct supervisor *sv)
 		if (err == 0)
 			continue;
 		if (err != -EINTR)
-			log_error(TAG, "start failed", LOG_STR("part", parts[i].name), LOG_ERRNO(err));
+			log_error(TAG, "start failed", LOG_STR("part", parts[i].name),
+				  LOG_STR("error", err == -ECHILD ? "the process did not become ready" : log_errno(err)));
 		stop_parts(sv, i);
 		return err;
 	}

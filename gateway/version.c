@@ -13,11 +13,11 @@
 // The relay says its own: its libraries are not linked here.
 static int relay_print(const char *path)
 {
-	char *argv[] = { (char *)(uintptr_t)path, (char *)(uintptr_t)"--version", NULL };
+	const char *argv[] = { path, "--version", NULL };
 	int status;
 	pid_t pid;
 
-	if (posix_spawn(&pid, path, NULL, NULL, argv, environ) != 0 || waitpid(pid, &status, 0) != pid)
+	if (posix_spawn(&pid, path, NULL, NULL, (char *const *)argv, environ) != 0 || waitpid(pid, &status, 0) != pid)
 		return 1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
