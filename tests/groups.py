@@ -35,7 +35,7 @@ GROUPS = {
     "dataplane": [("ctest", "dev", "dataplane"), ("ctest", "asan", "dataplane")],
     "e2e": [("pytest", "release", f"tests/e2e --ignore={PHONES}"),
             ("pytest", "asan", f"tests/e2e --ignore={PHONES} --ignore={HARNESS}")],
-    "interop": [("pytest", "release", PHONES), ("pytest", "asan", PHONES)],
+    "interop": [("pytest", "release", f"{PHONES} tests/interop"), ("pytest", "asan", f"{PHONES} tests/interop")],
 }
 PROGRAMS = ["sallyport", "sallyport-relay"]
 GROUP_LIMIT = 15 * 60  # seconds for one run of one group; a hanging peer must not hang all

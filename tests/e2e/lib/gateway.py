@@ -68,10 +68,13 @@ def configuration(access="secure", core="plain", state_dir="/tmp", core_target=N
 
 
 class Gateway:
+	instances = [] # those not yet removed: whose log a failed test wants to see
+
 	def __init__(self, topology, text=None, options=(), start=True, **settings):
 		self.topology = topology
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spe2e-gw-"))
 		self._handle = cleanup.register(self._remove)
+		self.instances.append(self)
 		# Control has dropped its privileges when it first writes here.
 		self.directory.chmod(0o777)
 		self.file = self.directory / "sallyport.yaml"
@@ -169,6 +172,8 @@ class Gateway:
 
 	def _remove(self):
 		cleanup.done(self._handle)
+		if self in self.instances:
+			self.instances.remove(self)
 		if self.process and self.process.alive():
 			try:
 				self.process.stop(6)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# pytest's part: a topology for a test, a gateway that must end as it should, and its last words when the test fails.
+import pytest
+
+from . import cleanup, gateway, netns
+
+__all__ = ["pytest_sessionstart", "pytest_sessionfinish", "pytest_runtest_makereport", "start", "topology"]
+
+
+def pytest_sessionstart(session):
+	netns.sweep()
+
+
+def pytest_sessionfinish(session):
+	cleanup.run()
+
+
+@pytest.fixture
+def topology():
+	with netns.Topology() as made:
+		yield made
+
+
+@pytest.fixture
+def start(topology):
+	"""start(**settings) gives a running gateway in `topology`; at the end it must stop as it should."""
+	running = []
+
+	def begin(**settings):
+		made = gateway.Gateway(topology, **settings)
+		running.append(made)
+		return made
+
+	yield begin
+	for made in running:
+		made.__exit__(None)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+	outcome = yield
+	report = outcome.get_result()
+	if report.failed:
+		for made in gateway.Gateway.instances:
+			if made.process:
+				report.sections.append(("gateway log", made.process.tail(150)))
