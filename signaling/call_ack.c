@@ -83,7 +83,7 @@ int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *reques
 	if (irq != d->invite_in)
 		return 0;
 	if (!timeout && request->sip_request->rq_method == sip_method_cancel)
-		return call_cancel_in(d);
+		return call_cancel_in(d, request);
 	if (nta_incoming_status(irq) >= 200)
 		confirmed(d, request);
 	return 0;

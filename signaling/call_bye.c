@@ -3,6 +3,8 @@
 #include "signaling/call_media.h"
 #include "signaling/sip_header.h"
 #include "signaling/sip_priv.h"
+#include <sofia-sip/sip_extra.h>
+#include <string.h>
 
 // Requests of theirs that the end of the dialog leaves open.
 static void answer_open_requests(struct sip_dialog *d)
@@ -14,6 +16,21 @@ static void answer_open_requests(struct sip_dialog *d)
 	sip_drop_incoming(sip, &d->invite_in);
 }
 
+// RFC 3326: why one side ended the call is for the other one to know.
+void call_keep_reason(struct sip_call *call, const sip_t *request)
+{
+	if (request->sip_reason == NULL || call->closing)
+		return;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+
+	su_home_init(home);
+	const char *value = sip_header_as_string(home, (const sip_header_t *)request->sip_reason);
+
+	if (value != NULL && strlen(value) < sizeof(call->reason) && value[strcspn(value, "\r\n")] == '\0')
+		strcpy(call->reason, value);
+	su_home_deinit(home);
+}
+
 int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
 {
 	struct sip_call *call = d->call;
@@ -22,6 +39,7 @@ int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
 	if (setting_up && d->outgoing) // the far side has CANCEL's counterpart: a final response
 		return sip_refuse(call->sip, irq, 481, 0, NULL);
 	sip_respond(irq, 200, sip_response_new(call->sip, irq, NULL));
+	call_keep_reason(call, request);
 	nta_incoming_destroy(irq);
 	if (setting_up) {
 		call_step(&call->fsm, CALL_EV_CANCEL, call_now(call));
@@ -55,7 +73,9 @@ void call_bye_out(struct sip_dialog *d, int status, const char *cause)
 	msg_t *msg = sip_request_new(d, 70);
 
 	answer_open_requests(d);
-	if (msg != NULL && status != 200)
+	if (call->reason[0] != '\0')
+		sip_message_header(msg, "Reason", "%s", call->reason);
+	else if (status != 200)
 		sip_message_reason(msg, status, cause);
 	d->bye_out = sip_dialog_send(d, msg, sip_method_bye, bye_response);
 	dialog_step(&d->fsm, DIALOG_EV_BYE_OUT, call_now(call));

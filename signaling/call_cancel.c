@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_cancel.c - CANCEL: the caller gives up before the answer, or we do towards the far side (RFC 3261 section 9).
 #include "signaling/sip_priv.h"
+#include <sofia-sip/sip_tag.h>
 
 // nta has answered the CANCEL itself with 200.
-int call_cancel_in(struct sip_dialog *d)
+int call_cancel_in(struct sip_dialog *d, const sip_t *request)
 {
 	struct sip_call *call = d->call;
 
 	if (d->fsm.state == DIALOG_TRYING || d->fsm.state == DIALOG_EARLY) {
+		call_keep_reason(call, request);
 		call_step(&call->fsm, CALL_EV_CANCEL, call_now(call));
 		call_end(call, sip_peer_realm_name(d), 487, "cancelled by the caller");
 	} else if (d->joined != NULL && d->joined->invite_out != NULL) {
@@ -42,7 +44,9 @@ void call_cancel_out(struct sip_dialog *d)
 				      64 * (su_duration_t)(sip->t1_ms > 0 ? sip->t1_ms : NTA_SIP_T1));
 	// Held back by nta until a provisional response is there (section 9.1). Nobody waits for the response to it:
 	// the INVITE's own final response is what counts.
-	nta_outgoing_t *cancel = nta_outgoing_tcancel(d->invite_out, NULL, NULL, TAG_NULL());
+	nta_outgoing_t *cancel = nta_outgoing_tcancel(d->invite_out, NULL, NULL,
+						      TAG_IF(d->call->reason[0] != '\0', SIPTAG_REASON_STR(d->call->reason)),
+						      TAG_END());
 
 	nta_outgoing_destroy(cancel);
 }

@@ -31,6 +31,14 @@ static bool is_loop(const struct sip *sip, const sip_t *request)
 	return false;
 }
 
+// An INVITE that never became a call.
+static int turn_away(struct sip *sip, nta_incoming_t *irq, const sip_t *request, int peer, int status, const char *warning)
+{
+	log_info("sip", "call refused", LOG_STR("call_id_a", request->sip_call_id->i_id),
+		 LOG_STR("from_peer", sip->config->peers[peer].name), LOG_INT("status", status), LOG_STR("cause", warning));
+	return sip_refuse(sip, irq, status, warning != NULL ? 399 : 0, warning);
+}
+
 static int refuse_extensions(struct sip *sip, nta_incoming_t *irq, const sip_t *request)
 {
 	msg_t *msg = sip_response_new(sip, irq, NULL);
@@ -271,19 +279,19 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 		return refuse_extensions(sip, irq, request);
 	status = check_request(sip, request);
 	if (status != 0)
-		return sip_refuse(sip, irq, status, 0, NULL);
+		return turn_away(sip, irq, request, peer, status, NULL);
 	// There is no TLS listener yet, so no leg's signalling is protected (RFC 5763 section 3, RFC 4568 section 7).
 	if (sip->config->profiles[sip->config->peers[peer].profile].keying.signalling_security_required)
-		return sip_refuse(sip, irq, 403, 399, "this peer must use protected signalling");
+		return turn_away(sip, irq, request, peer, 403, "this peer must use protected signalling");
 	to_peer = sip_route_find(sip->config, realm, peer, user != NULL ? user : "");
 	if (to_peer < 0)
-		return sip_refuse(sip, irq, 404, 0, NULL);
+		return turn_away(sip, irq, request, peer, 404, "no route");
 	if (sip->config->profiles[sip->config->peers[to_peer].profile].keying.signalling_security_required)
-		return sip_refuse(sip, irq, 488, 399, "the far side must use protected signalling");
+		return turn_away(sip, irq, request, peer, 488, "the far side must use protected signalling");
 	if (sip->n_calls >= sip->config->max_calls)
-		return sip_refuse(sip, irq, 503, 0, NULL);
+		return turn_away(sip, irq, request, peer, 503, "at the limit of calls");
 	if (call_create(sip, &call) < 0)
-		return sip_refuse(sip, irq, 500, 0, NULL);
+		return turn_away(sip, irq, request, peer, 500, "no memory");
 	struct sip_dialog *a = call_dialog_create(call, false, (uint16_t)peer);
 
 	if (a == NULL || accept_caller(a, irq, request, from) < 0) {

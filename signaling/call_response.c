@@ -87,6 +87,7 @@ static int progress(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 		note_fork(call, b, tag);
 		return 0;
 	}
+	call_start_timer_c(call);
 	dialog_step(&b->fsm, DIALOG_EV_PROGRESS, call_now(call));
 	call_step(&call->fsm, CALL_EV_PROGRESS, call_now(call));
 	dialog_step(&b->joined->fsm, DIALOG_EV_PROGRESS, call_now(call));

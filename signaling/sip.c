@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <sofia-sip/nta_tag.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum mail_kind { MAIL_MEDIA = 1, MAIL_COUNT, MAIL_DRAIN, MAIL_STOP };
 
@@ -274,6 +275,13 @@ static void post(struct sip *sip, const struct mail *mail)
 			  LOG_ERRNO(err));
 }
 
+// What must arrive waits for a slot: the sip thread is emptying the mailbox.
+static void post_surely(struct sip *sip, enum mail_kind kind)
+{
+	while (mailbox_push(sip->mailbox, &(struct mail){ .kind = kind }) < 0)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
 void sip_media_event(void *ctx, const struct media_event *event)
 {
 	post(ctx, &(struct mail){ .kind = MAIL_MEDIA, .media = *event });
@@ -281,14 +289,14 @@ void sip_media_event(void *ctx, const struct media_event *event)
 
 void sip_drain(struct sip *sip)
 {
-	post(sip, &(struct mail){ .kind = MAIL_DRAIN });
+	post_surely(sip, MAIL_DRAIN);
 }
 
 void sip_close(struct sip *sip)
 {
 	if (sip == NULL)
 		return;
-	post(sip, &(struct mail){ .kind = MAIL_STOP });
+	post_surely(sip, MAIL_STOP);
 	pthread_join(sip->thread, NULL);
 	mailbox_close(sip->mailbox);
 	free(sip);

@@ -41,6 +41,11 @@ static void timer_c_fired(void *ctx, su_timer_t *timer, void *arg)
 		call_end(call, "gateway", 408, "no answer (timer C)");
 }
 
+void call_start_timer_c(struct sip_call *call)
+{
+	su_timer_set_interval(call->timer_c, timer_c_fired, call, (su_duration_t)call->sip->config->timer_c_s * 1000);
+}
+
 static void grave_fired(void *ctx, su_timer_t *timer, void *arg)
 {
 	call_free(arg);
@@ -71,7 +76,7 @@ int call_create(struct sip *sip, struct sip_call **callp)
 	err = call_media_create(call);
 	if (err < 0)
 		goto out;
-	su_timer_set_interval(call->timer_c, timer_c_fired, call, (su_duration_t)sip->config->timer_c_s * 1000);
+	call_start_timer_c(call);
 	*callp = call;
 	call = NULL;
 out:

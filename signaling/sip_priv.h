@@ -73,6 +73,7 @@ struct sip_call {
 	bool buried;               // nothing is left; the grave timer frees it
 	int status;
 	char cause[SIP_CAUSE_MAX];
+	char reason[SIP_CAUSE_MAX]; // the Reason header of the BYE or CANCEL that ended it, for the other side
 	const char *by; // "access", "core" (a realm's name), "gateway"
 };
 
@@ -109,6 +110,7 @@ void call_join(struct sip_dialog *a, struct sip_dialog *b);
 // Ends the call on all sides, each in the way its state asks for: final response, CANCEL, BYE now or after the ACK.
 // The first cause counts. status: what a caller in set-up is told, with an optional Warning or Retry-After.
 void call_end(struct sip_call *call, const char *by, int status, const char *cause);
+void call_start_timer_c(struct sip_call *call); // again with each provisional response (RFC 3261 section 16.7)
 void call_settle(struct sip_call *call); // frees the call when nothing of it is left
 void call_free(struct sip_call *call);   // at once, silently: the thread ends
 void call_log(enum log_level level, const struct sip_call *call, const char *event);
@@ -134,11 +136,12 @@ void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp);
 int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer);
 int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 int call_reinvite_response(struct sip_dialog *d, const sip_t *response);
+void call_keep_reason(struct sip_call *call, const sip_t *request);
 int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 void call_bye_out(struct sip_dialog *d, int status, const char *cause);
 int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *request);
 int call_ack_out(struct sip_dialog *d, const struct call_body *answer); // for the 2xx to d->invite_out, which is done then
-int call_cancel_in(struct sip_dialog *d);
+int call_cancel_in(struct sip_dialog *d, const sip_t *request);
 void call_cancel_out(struct sip_dialog *d);
 int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response);
 void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target

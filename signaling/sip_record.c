@@ -196,19 +196,22 @@ static int restore(struct sip *sip, uint32_t session, const struct sip_call_reco
 	err = rec->version == RECORD_VERSION && rec->size == sizeof(*rec) ? 0 : -EBADMSG;
 	for (int i = 0; i < 2 && err == 0; i++)
 		err = dialog_from_record(call, &rec->dialog[i]);
-	if (err == 0)
-		err = media_session_adopt(sip->media, session);
 	if (err < 0) {
 		call_free(call);
 		return err;
 	}
 	su_timer_reset(call->timer_c);
 	call_join(call->dialogs, call->dialogs->next);
-	call_restore_session(call, session);
 	call_fsm_restore(&call->fsm, call->number, call_now(call));
 	call->answered = call_now(call);
-	call_log(LOG_LEVEL_INFO, call, "call restored");
-	return 0;
+	err = media_session_adopt(sip->media, session);
+	if (err == 0) {
+		call_restore_session(call, session);
+		call_log(LOG_LEVEL_INFO, call, "call restored");
+	} else { // its media is gone: at least the two sides get to know
+		call_end(call, "gateway", 500, "media lost in a restart");
+	}
+	return err;
 }
 
 void sip_record_restore(struct sip *sip)

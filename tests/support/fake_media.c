@@ -226,6 +226,15 @@ void fake_media_event(struct media *media, enum media_event_kind kind, uint32_t 
 	media->start.event(media->start.ctx, &event);
 }
 
+void fake_media_forget(struct media *media)
+{
+	pthread_mutex_lock(&media->lock);
+	memset(media->open, 0, sizeof(media->open));
+	memset(media->seats, 0, sizeof(media->seats));
+	media->counts.sessions = media->counts.seats = 0;
+	pthread_mutex_unlock(&media->lock);
+}
+
 void fake_media_set_receiver(struct media *media, media_event_fn *event, void *ctx)
 {
 	media->start.event = event;

@@ -13,4 +13,5 @@ void fake_media_counts(struct media *media, struct fake_media_counts *counts);
 void fake_media_set_limits(struct media *media, unsigned sessions, unsigned seats); // how many there can be at once
 // Sends an event as the media thread would. The call may be of any thread.
 void fake_media_event(struct media *media, enum media_event_kind kind, uint32_t session, const char *cause);
+void fake_media_forget(struct media *media); // every session and seat, as a media side that lost its state
 void fake_media_set_receiver(struct media *media, media_event_fn *event, void *ctx);

@@ -205,7 +205,7 @@ static void tell_counts(void)
 	fflush(stdout);
 }
 
-// One command: mark N (logged: what was logged before it has been read when it is), counts, drain, limits SESSIONS SEATS, failed|silent|secured SESSION CAUSE, restart, quit
+// One command: mark N (logged: what was logged before it has been read when it is), counts, drain, forget (media's sessions), limits SESSIONS SEATS, failed|silent|secured SESSION CAUSE, restart, quit
 static bool command(char *line)
 {
 	char word[16] = "", cause[96] = "";
@@ -219,6 +219,9 @@ static bool command(char *line)
 		tell_counts();
 	} else if (strcmp(word, "drain") == 0) {
 		sip_drain(sip);
+	} else if (strcmp(word, "forget") == 0) {
+		fake_media_forget(media);
+		say("ok");
 	} else if (strcmp(word, "mark") == 0 && sscanf(line, "%*s %u", &a) == 1) {
 		log_warning("sip_alone", "mark", LOG_UINT("number", a));
 	} else if (strcmp(word, "limits") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {

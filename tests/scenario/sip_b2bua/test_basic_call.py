@@ -142,3 +142,29 @@ def test_info_is_carried(net):
     callee.bye()
     net.access.reply(net.access.expect("BYE"), 200)
     net.gateway.wait_idle()
+
+
+def test_reason_of_a_bye_reaches_the_other_side(net):
+    caller, callee = net.call_up()
+    callee.bye(headers=['Reason: Q.850;cause=16;text="Normal"'])
+    bye = net.access.expect("BYE")
+    assert bye.get("Reason") == 'Q.850;cause=16;text="Normal"'
+    net.access.reply(bye, 200)
+    net.gateway.wait_idle()
+
+
+def test_reason_of_a_cancel_reaches_the_other_side(net):
+    caller = net.caller()
+    caller.send_invite(sdp(net.access.address, 40000))
+    callee = Dialog(net.core, invite=net.core.expect("INVITE"))
+    callee.reply(180)
+    net.access.expect("180")
+    text = caller.request_text("CANCEL", None, caller.invite_branch, caller.invite_cseq, uri=caller.invite_uri,
+                               headers=['Reason: SIP;cause=200;text="Call completed elsewhere"'])
+    net.access.send_text(text)
+    cancel = net.core.expect("CANCEL")
+    assert cancel.get("Reason") == 'SIP;cause=200;text="Call completed elsewhere"'
+    net.core.reply(cancel, 200)
+    callee.reply(487)
+    caller.ack(net.access.expect("487"))
+    net.gateway.wait_idle()

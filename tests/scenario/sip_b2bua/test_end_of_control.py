@@ -108,3 +108,18 @@ def test_route_set_survives_a_restart(net):
     assert bye.first.split()[1] == callee.peer.contact()[1:-1]
     net.core.reply(bye, 200)
     net.gateway.wait_idle()
+
+
+def test_restart_that_finds_no_media(net):
+    """The record is there, the session is not: both sides are told, and nothing is left."""
+    caller, callee = net.call_up()
+    assert net.gateway.ask("forget") == "ok"
+    assert net.gateway.ask("restart") == "restarted"
+    for dialog in (caller, callee):
+        bye = dialog.peer.expect("BYE")
+        assert "media lost" in bye.get("Reason")
+        dialog.peer.reply(bye, 200)
+    net.gateway.wait_event("call ended", cause="media lost in a restart")
+    net.gateway.wait_idle()
+    assert net.gateway.ask("restart") == "restarted"
+    assert net.gateway.counts()["calls"] == 0
