@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// byte_ring.c - records of 8-byte aligned [length, bytes], never split; a record that would cross the end is preceded by
-// a pad record up to the end. One store of the producer's position publishes pad and record together.
+// byte_ring.c - records of 8-byte aligned [length, bytes], never split; a record that would cross the end is preceded
+// by a pad record up to the end. One store of the producer's position publishes pad and record together.
 #include "base/byte_ring.h"
 #include <errno.h>
 #include <stdalign.h>
@@ -21,9 +21,9 @@ struct record {
 };
 
 struct byte_ring_memory {
-	alignas(CACHE_LINE) _Atomic uint64_t head; // producer: wo, consumer: ro
-	_Atomic uint64_t refused;                  // producer: wo
-	alignas(CACHE_LINE) _Atomic uint64_t tail; // consumer: wo, producer: ro
+	alignas(CACHE_LINE) _Atomic uint64_t head;     // producer: wo, consumer: ro
+	_Atomic uint64_t refused;                      // producer: wo
+	alignas(CACHE_LINE) _Atomic uint64_t tail;     // consumer: wo, producer: ro
 	alignas(CACHE_LINE) _Atomic uint32_t sleeping; // consumer sets, producer takes
 	alignas(CACHE_LINE) uint8_t data[];
 };

@@ -32,6 +32,7 @@ int byte_ring_peek(struct byte_ring *ring, const void **message, size_t *len);
 void byte_ring_next(struct byte_ring *ring);
 uint64_t byte_ring_refused(const struct byte_ring *ring); // messages that did not fit
 size_t byte_ring_used(const struct byte_ring *ring);      // bytes pushed and not acted upon yet, from either side
-// Sleep protocol: the consumer sets sleeping before a last peek; a producer that sees it clears it and rings the eventfd.
+// Sleep protocol: the consumer sets sleeping before a last peek; a producer that sees it clears it and rings the
+// eventfd.
 void byte_ring_set_sleeping(struct byte_ring *ring);
 int byte_ring_take_sleeping(struct byte_ring *ring); // after a push; 1: the producer must wake the consumer

@@ -28,9 +28,9 @@ struct inet_prefix {
 #define INET_ADDR_STRLEN 46
 #define INET_ENDPOINT_STRLEN 56
 
-int inet_addr_parse(struct inet_addr *addr, const char *text);         // "192.0.2.1", "2001:db8::1", no brackets
-int inet_endpoint_parse(struct inet_endpoint *ep, const char *text);   // "192.0.2.1:5060", "[2001:db8::1]:5060"
-int inet_prefix_parse(struct inet_prefix *p, const char *text);        // "192.0.2.0/24" or a lone address
+int inet_addr_parse(struct inet_addr *addr, const char *text);       // "192.0.2.1", "2001:db8::1", no brackets
+int inet_endpoint_parse(struct inet_endpoint *ep, const char *text); // "192.0.2.1:5060", "[2001:db8::1]:5060"
+int inet_prefix_parse(struct inet_prefix *p, const char *text);      // "192.0.2.0/24" or a lone address
 const char *inet_addr_print(char dst[INET_ADDR_STRLEN], const struct inet_addr *addr);
 const char *inet_endpoint_print(char dst[INET_ENDPOINT_STRLEN], const struct inet_endpoint *ep);
 bool inet_addr_equal(const struct inet_addr *a, const struct inet_addr *b);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// config_build.c - checked settings to what each folder is given. Realm n of the file is realm n everywhere; realms that
-// share interface and VLAN share a network of the data plane.
+// config_build.c - checked settings to what each folder is given. Realm n of the file is realm n everywhere; realms
+// that share interface and VLAN share a network of the data plane.
 #include "gateway/config_priv.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -71,8 +71,8 @@ static int build_addresses(struct dp_config *dp, const struct realm_settings *re
 		const struct media_settings *m = &realm->media.items[i];
 
 		if (dp->n_addresses == DP_ADDRESSES_MAX)
-			return config_complain(why, config_at(realm->node, "media", (int)i), "media: above %d addresses",
-					       DP_ADDRESSES_MAX);
+			return config_complain(why, config_at(realm->node, "media", (int)i),
+					       "media: above %d addresses", DP_ADDRESSES_MAX);
 		dp->addresses[dp->n_addresses++] = (struct dp_address){
 			.network = network,
 			.floating = m->floating,

@@ -36,8 +36,8 @@ static int check_dataplane(const struct settings *s, struct config_error *why)
 	const struct dataplane_settings *d = &s->dataplane;
 
 	if (d->cpus.n != 0 && d->cpus.n != d->workers)
-		return config_complain(why, config_at(d->node, "cpus", -1), "cpus: %zu for %u workers; one a worker, or none",
-				       d->cpus.n, d->workers);
+		return config_complain(why, config_at(d->node, "cpus", -1),
+				       "cpus: %zu for %u workers; one a worker, or none", d->cpus.n, d->workers);
 	if (d->replay_window % 64 != 0)
 		return config_complain(why, config_at(d->node, "replay_window", -1),
 				       "replay_window: expected a multiple of 64, found %u", d->replay_window);
@@ -48,8 +48,9 @@ static int check_dataplane(const struct settings *s, struct config_error *why)
 			return config_complain(why, config_at(in->node, "name", -1), "interface \"%s\" is there twice",
 					       in->name);
 		if (in->driver == DP_DRIVER_PCI)
-			return config_complain(why, config_at(in->node, "driver", -1),
-					       "driver: pci is not yet supported: no driver of a network card is linked");
+			return config_complain(
+				why, config_at(in->node, "driver", -1),
+				"driver: pci is not yet supported: no driver of a network card is linked");
 		if (!interface_is_used(s, in->name))
 			return config_complain(why, config_at(in->node, "name", -1), "no realm uses interface \"%s\"",
 					       in->name);
@@ -80,10 +81,11 @@ static int check_overlap(const struct settings *s, size_t realm, size_t media, s
 
 		for (size_t i = 0; same_network(mine, other) && i < n; i++) {
 			if (ranges_meet(m, &other->media.items[i]))
-				return config_complain(why, config_at(m->node, "ports", -1),
-						       "ports: %u-%u overlaps %u-%u of the same address in realm \"%s\"",
-						       m->ports.first, m->ports.last, other->media.items[i].ports.first,
-						       other->media.items[i].ports.last, other->name);
+				return config_complain(
+					why, config_at(m->node, "ports", -1),
+					"ports: %u-%u overlaps %u-%u of the same address in realm \"%s\"",
+					m->ports.first, m->ports.last, other->media.items[i].ports.first,
+					other->media.items[i].ports.last, other->name);
 		}
 	}
 	return 0;
@@ -101,9 +103,10 @@ static int check_listener_in_range(const struct settings *s, const struct realm_
 
 			if (inet_addr_equal(&m->address, &l->bind.addr) && l->bind.port >= m->ports.first &&
 			    l->bind.port <= m->ports.last)
-				return config_complain(why, config_at(realm->node, "listeners", (int)index),
-						       "listeners: port %u is inside the media range %u-%u of realm \"%s\"",
-						       l->bind.port, m->ports.first, m->ports.last, s->realms.items[r].name);
+				return config_complain(
+					why, config_at(realm->node, "listeners", (int)index),
+					"listeners: port %u is inside the media range %u-%u of realm \"%s\"",
+					l->bind.port, m->ports.first, m->ports.last, s->realms.items[r].name);
 		}
 	}
 	return 0;
@@ -143,7 +146,8 @@ static int check_realm(const struct settings *s, size_t index, struct config_err
 	int err = 0;
 
 	if (config_realm(s, realm->name) != realm)
-		return config_complain(why, config_at(realm->node, "name", -1), "realm \"%s\" is there twice", realm->name);
+		return config_complain(why, config_at(realm->node, "name", -1), "realm \"%s\" is there twice",
+				       realm->name);
 	if (config_profile(s, realm->profile) == NULL)
 		return config_complain(why, config_at(realm->node, "profile", -1), "no profile has the name \"%s\"",
 				       realm->profile);

@@ -39,9 +39,11 @@ static bool has_dtls_suite(const struct keying_settings *k)
 int config_check_keying(const struct keying_settings *k, struct config_error *why)
 {
 	if (k->form == SETTING_FORM_OSRTP)
-		return config_complain(why, config_at(k->node, "form", -1), "form: osrtp is not yet supported; say strict");
+		return config_complain(why, config_at(k->node, "form", -1),
+				       "form: osrtp is not yet supported; say strict");
 	if (k->retry.n > 0)
-		return config_complain(why, config_at(k->node, "retry", -1), "retry: not yet supported; leave it empty");
+		return config_complain(why, config_at(k->node, "retry", -1),
+				       "retry: not yet supported; leave it empty");
 	// One m-line of form strict has one proto: plain RTP beside a secured mechanism would be OSRTP.
 	if (offers_plain(k) && k->offer.n > 1)
 		return config_complain(why, config_at(k->node, "offer", -1),

@@ -88,8 +88,8 @@ static int check_target(const struct peer_settings *peer, const struct realm_set
 	if (strncmp(peer->target, "sips:", 5) == 0)
 		return config_complain(why, at, "target: sips is not yet supported");
 	if (target_parse(peer->target, &target) < 0)
-		return config_complain(why, at,
-				       "target: expected sip:USER@ADDRESS:PORT;transport=udp|tcp with a numeric address");
+		return config_complain(
+			why, at, "target: expected sip:USER@ADDRESS:PORT;transport=udp|tcp with a numeric address");
 	if (!realm_reaches(realm, &target))
 		return config_complain(why, at, "target: realm \"%s\" has no %s listener of IPv%d", realm->name,
 				       target.transport == SIP_UDP ? "udp" : "tcp", target.family);
@@ -124,12 +124,14 @@ int config_check_peer(const struct settings *s, const struct peer_settings *peer
 	int err;
 
 	if (config_peer(s, peer->name) != peer)
-		return config_complain(why, config_at(peer->node, "name", -1), "peer \"%s\" is there twice", peer->name);
+		return config_complain(why, config_at(peer->node, "name", -1), "peer \"%s\" is there twice",
+				       peer->name);
 	if (config_realm(s, peer->name) != NULL)
 		return config_complain(why, config_at(peer->node, "name", -1),
 				       "\"%s\" is a realm's name, too: a route could not tell them apart", peer->name);
 	if (realm == NULL)
-		return config_complain(why, config_at(peer->node, "realm", -1), "no realm has the name \"%s\"", peer->realm);
+		return config_complain(why, config_at(peer->node, "realm", -1), "no realm has the name \"%s\"",
+				       peer->realm);
 	if (peer->profile[0] != '\0' && config_profile(s, peer->profile) == NULL)
 		return config_complain(why, config_at(peer->node, "profile", -1), "no profile has the name \"%s\"",
 				       peer->profile);

@@ -161,7 +161,8 @@ static int check_ephemeral(const struct media_settings *m, struct config_error *
 			       first, last, first, last);
 }
 
-// "0100007F:13C4", or four words: 32-bit numbers in the machine's byte order. Returns what follows the address, or NULL.
+// "0100007F:13C4", or four words: 32-bit numbers in the machine's byte order. Returns what follows the address, or
+// NULL.
 static const char *proc_address(struct inet_addr *addr, const char *hex)
 {
 	size_t digits = strspn(hex, "0123456789ABCDEFabcdef");
@@ -247,7 +248,8 @@ static int check_realm(const struct config *cfg, const struct realm_settings *re
 static int check_user(const struct process_settings *p, struct user_ids *user, struct config_error *why)
 {
 	if (user_find(user, p->user) < 0)
-		return config_complain(why, config_at(p->node, "user", -1), "user: this host has no user \"%s\"", p->user);
+		return config_complain(why, config_at(p->node, "user", -1), "user: this host has no user \"%s\"",
+				       p->user);
 	return 0;
 }
 
@@ -270,7 +272,8 @@ static int check_file(const struct dtls_settings *d, const char *key, const char
 	if (path[0] == '\0')
 		return 0;
 	if (stat(path, &st) < 0)
-		return config_complain(why, config_at(d->node, key, -1), "%s: %s: %s", key, path, strerrordesc_np(errno));
+		return config_complain(why, config_at(d->node, key, -1), "%s: %s: %s", key, path,
+				       strerrordesc_np(errno));
 	if (!S_ISREG(st.st_mode))
 		return config_complain(why, config_at(d->node, key, -1), "%s: %s is not a file", key, path);
 	if (!readable_by(&st, user))
@@ -285,8 +288,8 @@ static int check_cpus(const struct dataplane_settings *d, struct config_error *w
 
 	for (size_t i = 0; i < d->cpus.n; i++) {
 		if ((long)d->cpus.items[i] >= count)
-			return config_complain(why, config_at(d->node, "cpus", (int)i), "cpus: this host has cpu 0 to %ld",
-					       count - 1);
+			return config_complain(why, config_at(d->node, "cpus", (int)i),
+					       "cpus: this host has cpu 0 to %ld", count - 1);
 	}
 	return 0;
 }

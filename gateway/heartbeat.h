@@ -8,4 +8,4 @@ struct heartbeat;
 
 int heartbeat_open(struct heartbeat **hbp, int media_region_fd); // the descriptor stays the caller's
 void heartbeat_close(struct heartbeat *hb);                      // NULL is fine
-mono_ns heartbeat_oldest(const struct heartbeat *hb); // of the worker that has been silent longest
+mono_ns heartbeat_oldest(const struct heartbeat *hb);            // of the worker that has been silent longest

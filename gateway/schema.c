@@ -94,8 +94,8 @@ static int list_read(const struct schema_field *f, struct schema_list *list, con
 	for (const struct yaml_node *item = n->first; item != NULL; item = item->next)
 		count++;
 	if (count < f->min || count > f->max)
-		return config_complain(why, n, "%s: expected a list of %u to %u values, found %zu", f->key, f->min, f->max,
-				       count);
+		return config_complain(why, n, "%s: expected a list of %u to %u values, found %zu", f->key, f->min,
+				       f->max, count);
 	list->items = calloc(count > 0 ? count : 1, item_size(f));
 	if (list->items == NULL)
 		return -ENOMEM;

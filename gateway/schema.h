@@ -12,8 +12,8 @@ struct schema_field;
 struct schema {
 	const struct schema_field *fields;
 	size_t n_fields;
-	size_t size;           // of the struct
-	size_t node_offset;    // a `const struct yaml_node *` in it: where it was read from, for later complaints
+	size_t size;        // of the struct
+	size_t node_offset; // a `const struct yaml_node *` in it: where it was read from, for later complaints
 };
 
 struct schema_word { // of an enumeration; the list ends with NULL
@@ -24,7 +24,8 @@ struct schema_word { // of an enumeration; the list ends with NULL
 // How one scalar is read and printed.
 struct schema_type {
 	// 0, or -EINVAL with what was expected in `expected`.
-	int (*read)(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected, size_t room);
+	int (*read)(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected,
+		    size_t room);
 	void (*print)(FILE *to, const void *src, const struct schema_field *f);
 };
 
@@ -38,7 +39,7 @@ struct schema_field {
 	uint32_t min, max;              // number: bounds; list: how many
 	uint32_t least, most;           // list of numbers: bounds of each
 	const struct schema_word *words;
-	const char *fallback;           // YAML of the default; NULL: the key must be there
+	const char *fallback; // YAML of the default; NULL: the key must be there
 };
 
 struct schema_list { // destination of a list: `struct { T *items; size_t n; }` of the caller

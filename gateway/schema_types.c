@@ -105,7 +105,8 @@ static bool text_is_printable(const char *text)
 	return true;
 }
 
-static int text_read(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected, size_t room)
+static int text_read(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected,
+		     size_t room)
 {
 	bool nothing = !scalar->quoted &&
 		       (scalar->text[0] == '\0' || strcmp(scalar->text, "~") == 0 || strcmp(scalar->text, "null") == 0);
@@ -130,7 +131,8 @@ static void text_print(FILE *to, const void *src, const struct schema_field *f)
 
 const struct schema_type schema_text = { text_read, text_print };
 
-static int name_read(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected, size_t room)
+static int name_read(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected,
+		     size_t room)
 {
 	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t len = strlen(scalar->text);

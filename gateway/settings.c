@@ -14,6 +14,7 @@
 	{ .fields = (table), .n_fields = sizeof(table) / sizeof((table)[0]), .size = sizeof(type), \
 	  .node_offset = offsetof(type, node) }
 
+// clang-format off
 static const struct schema_field log_fields[] = {
 	{ "level", AT(struct log_settings, level), .type = &schema_choice, .fallback = "info",
 	  WORDS({ "debug", LOG_LEVEL_DEBUG }, { "info", LOG_LEVEL_INFO }, { "warning", LOG_LEVEL_WARNING },
@@ -170,3 +171,4 @@ static const struct schema_field settings_fields[] = {
 	{ "routes", LIST_AT(struct settings, routes), .group = &route_schema, .max = 4096, .fallback = "[]" },
 };
 const struct schema settings_schema = SCHEMA(struct settings, settings_fields);
+// clang-format on

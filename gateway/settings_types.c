@@ -131,7 +131,8 @@ static void ports_print(FILE *to, const void *src, const struct schema_field *f)
 
 const struct schema_type setting_ports = { ports_read, ports_print };
 
-static int path_read(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected, size_t room)
+static int path_read(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected,
+		     size_t room)
 {
 	int err = schema_text.read(dst, scalar, f, expected, room);
 

@@ -23,19 +23,19 @@
 
 #define TAG "supervisor"
 #define CLAIM_TIME MONO_S(2)
-#define START_TIME MONO_S(60)       // of one child, at the first start
+#define START_TIME MONO_S(60)           // of one child, at the first start
 #define CONTROL_STOP_TIME MONO_MS(4400) // BYE and its answers; all of a stop is done within five seconds
 #define RELAY_STOP_TIME MONO_MS(400)
-#define HANG_TIME MONO_S(5)         // a worker that takes longer for one round will not come back by itself
+#define HANG_TIME MONO_S(5) // a worker that takes longer for one round will not come back by itself
 #define HANG_CHECK MONO_S(1)
 
 struct supervisor {
 	const struct config *cfg;
 	const struct supervisor_programs *programs;
-	int instance;      // holds the name; see instance.h
-	int signals;       // signalfd
-	unsigned stop;     // SIGTERM and SIGINT so far; from the second on nothing is waited for
-	bool stopping;     // who dies now is not brought back
+	int instance;  // holds the name; see instance.h
+	int signals;   // signalfd
+	unsigned stop; // SIGTERM and SIGINT so far; from the second on nothing is waited for
+	bool stopping; // who dies now is not brought back
 	struct regions regions;
 	int relay_event, control_event; // eventfds that wake the relay and control's media thread
 	int snapshot;                   // memfd: the configuration as printed, the same for every life of control
@@ -49,8 +49,8 @@ static int instance_start(struct supervisor *sv)
 {
 	mono_ns until = clock_now() + CLAIM_TIME;
 
-	// Our children hold the claim, too: after a crash of the supervisor before us it is free when the last of them has
-	// ended and with it what would be in our way, its sockets.
+	// Our children hold the claim, too: after a crash of the supervisor before us it is free when the last of them
+	// has ended and with it what would be in our way, its sockets.
 	while ((sv->instance = instance_claim()) == -EADDRINUSE && clock_now() < until)
 		poll(NULL, 0, 10);
 	if (sv->instance == -EADDRINUSE)
@@ -432,8 +432,9 @@ static int start_parts(struct supervisor *sv)
 		if (err == 0)
 			continue;
 		if (err != -EINTR)
-			log_error(TAG, "start failed", LOG_STR("part", parts[i].name),
-				  LOG_STR("error", err == -ECHILD ? "the process did not become ready" : log_errno(err)));
+			log_error(
+				TAG, "start failed", LOG_STR("part", parts[i].name),
+				LOG_STR("error", err == -ECHILD ? "the process did not become ready" : log_errno(err)));
 		stop_parts(sv, i);
 		return err;
 	}

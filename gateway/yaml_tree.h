@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct config_error { // what a person needs to mend it; line 0: the file as a whole
+struct config_error {          // what a person needs to mend it; line 0: the file as a whole
 	unsigned line, column; // from 1
 	char message[240];
 };
@@ -15,10 +15,10 @@ enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 struct yaml_node {
 	enum yaml_kind kind;
 	unsigned line, column;
-	const char *key;      // in a mapping: its key, else NULL
+	const char *key; // in a mapping: its key, else NULL
 	unsigned key_line, key_column;
-	char *text;           // scalar; holds no NUL inside
-	bool quoted;          // scalar: was written with quotes
+	char *text;                     // scalar; holds no NUL inside
+	bool quoted;                    // scalar: was written with quotes
 	struct yaml_node *first, *next; // children, in order
 	struct yaml_node *older;        // the tree's chain of all nodes
 };
