@@ -45,13 +45,11 @@ class Demo:
 
 	@staticmethod
 	def _configuration():
-		return (ROOT / "conf" / "demo.yaml").read_text()
+		# The demo's state is the demo's own: it ends with it.
+		return (ROOT / "conf" / "demo.yaml").read_text() + "\nprocess: {state_dir: \"@STATE@\"}\n"
 
 	def start(self):
 		began = time.monotonic()
-		# The demo's state is the demo's own: it ends with it.
-		text = self.gateway.file.read_text() + f"\nprocess: {{state_dir: {self.gateway.directory}}}\n"
-		self.gateway.file.write_text(text)
 		self.gateway.start()
 		self.voice.say(f"Sallyport is ready after {time.monotonic() - began:.1f} s: "
 			       f"XDP on {' and '.join(self.topology.xdp_programs()) or 'nothing'}, conf/demo.yaml")

@@ -15,7 +15,7 @@ from lib.netns import Namespace, Topology, veth
 
 SECOND = """\
 log: {{level: info, format: json}}
-process: {{state_dir: {state_dir}}}
+process: {{state_dir: "@STATE@"}}
 dtls: {{versions: [{versions}]}}
 realms:
   - name: trunk
@@ -66,9 +66,7 @@ class Second(Gateway):
 	"""The gateway in `core`."""
 
 	def __init__(self, chain, **settings):
-		super().__init__(chain.as_core, text="", start=False)
-		self.file.write_text(SECOND.format(state_dir=self.directory, **settings))
-		self.start()
+		super().__init__(chain.as_core, text=SECOND.format(**settings))
 
 
 class AsCore:
@@ -90,10 +88,8 @@ def chain():
 @pytest.mark.parametrize("versions,role,agreed", [
 	('"1.2", "1.3"', "auto", "1.3"), ('"1.3"', "passive", "1.3"), ('"1.2"', "auto", "1.2")])
 def test_a_trunk_between_two_gateways(chain, versions, role, agreed):
-	text = configuration(access="plain", core="secure", core_target="10.20.0.10", state_dir="/dev/null")
-	with Gateway(chain, start=False, text="") as first, Second(chain, versions=versions, role=role) as second:
-		first.file.write_text(text.replace("/dev/null", str(first.directory)))
-		first.start()
+	text = configuration(access="plain", core="secure", core_target="10.20.0.10")
+	with Gateway(chain, text=text) as first, Second(chain, versions=versions, role=role) as second:
 		for caller, callee in (("access", "far"), ("far", "access")):
 			with Leg(chain, caller) as here, Leg(chain, callee) as there:
 				since, second_since = first.mark(), second.mark()

@@ -33,7 +33,7 @@ def sanitized():
 	return b"__asan_init" in (binaries() / "sallyport").read_bytes()
 
 
-def configuration(access="secure", core="plain", state_dir="/tmp", core_target=None, access_target=None,
+def configuration(access="secure", core="plain", state_dir="@STATE@", core_target=None, access_target=None,
 		  transport="udp", family=4, media_timeout=60, keying_timeout=10, calls=4000, ports="16384-32767",
 		  suites=None, rtcp_mux="accept", poll="adaptive", hugepages="auto", level="info", gateway=None):
 	"""One access and one core realm; who comes from one goes to the peer of the other."""
@@ -78,7 +78,9 @@ class Gateway:
 		# Control has dropped its privileges when it first writes here.
 		self.directory.chmod(0o777)
 		self.file = self.directory / "sallyport.yaml"
-		self.file.write_text(text or configuration(state_dir=self.directory, **settings))
+		# A text of the test's own says @STATE@ for the folder that ends with the gateway.
+		text = text or configuration(**settings)
+		self.file.write_text(text.replace("@STATE@", str(self.directory)))
 		self.options = options
 		self.process = None
 		if start:
