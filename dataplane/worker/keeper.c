@@ -40,7 +40,8 @@ static bool target_of(const struct nexthops *nh, uint32_t index, struct target *
 	if (!dp_transport_read(&nh->map->transports[index], &tp))
 		return false;
 	*t = (struct target){ .network = tp.network, .from = tp.local.addr, .to = tp.path.remote };
-	if (tp.state == DP_STATE_PUBLISHED && tp.path.remote.addr.family != INET_NONE)
+	if (tp.state == DP_STATE_PUBLISHED && tp.path.remote.addr.family != INET_NONE &&
+	    tp.network < nh->map->config.n_networks)
 		t->serial = tp.path_serial;
 	return true;
 }

@@ -114,6 +114,19 @@ void relay_worker_join(struct relay_worker *w);
 unsigned relay_worker_round(struct relay_worker *w); // one turn of the loop; how much there was to do
 void relay_worker_wake(struct relay_worker *w);      // from any thread
 
+// Records lie in memory that control could write, too: what is an index there is checked where it is used.
+static inline struct srtp_key *key_at(const struct relay *relay, const struct dp_key_slot *slot)
+{
+	uint32_t key = __atomic_load_n(&slot->key, __ATOMIC_RELAXED);
+
+	return key < relay->map.n_keys ? &relay->map.keys[key] : NULL; // DP_NONE: none
+}
+
+static inline unsigned rx_newest(const struct dp_transport *tp)
+{
+	return tp->rx_newest % DP_RX_EPOCHS;
+}
+
 // A stage moves what it keeps to the front.
 static inline void packet_keep(struct packet *pkts, uint16_t to, uint16_t from)
 {

@@ -45,10 +45,11 @@ static uint16_t follow(struct relay_worker *w, const struct packet *p, uint16_t 
 {
 	enum relay_drop why = RELAY_DROP_NO_EDGE;
 	const struct dp_edge *last = NULL;
+	unsigned n_edges = p->tp->n_edges < DP_EDGES_MAX ? p->tp->n_edges : DP_EDGES_MAX;
 	bool sent = false; // an open edge was found
 
-	for (unsigned e = 0; e <= p->tp->n_edges; e++) {
-		const struct dp_edge *edge = e < p->tp->n_edges ? &p->tp->edges[e] : NULL;
+	for (unsigned e = 0; e <= n_edges; e++) {
+		const struct dp_edge *edge = e < n_edges ? &p->tp->edges[e] : NULL;
 		struct packet *out = &w->out[n];
 
 		if (edge != NULL && !edge_leads(w, edge))

@@ -71,11 +71,11 @@ static bool epoch_is_new(const struct dp_key_slot *newest, uint32_t floor, uint3
 
 static void keys_rx(struct relay_worker *w, struct dp_transport *tp, const struct dp_keys *k, uint32_t fresh)
 {
-	struct srtp_key *keys = w->relay->map.keys;
-	struct dp_key_slot *newest = &tp->rx_keys[tp->rx_newest];
-	unsigned other = (tp->rx_newest + 1) % DP_RX_EPOCHS;
+	struct dp_key_slot *newest = &tp->rx_keys[rx_newest(tp)];
+	const struct srtp_key *before = key_at(w->relay, newest);
+	unsigned other = (rx_newest(tp) + 1) % DP_RX_EPOCHS;
 
-	if (newest->key != DP_NONE && key_same(&keys[newest->key], &keys[fresh])) {
+	if (before != NULL && key_same(before, &w->relay->map.keys[fresh])) {
 		newest->epoch = k->epoch;
 		key_release(w, fresh);
 		return;
@@ -88,9 +88,9 @@ static void keys_rx(struct relay_worker *w, struct dp_transport *tp, const struc
 
 static void keys_tx(struct relay_worker *w, struct dp_transport *tp, const struct dp_keys *k, uint32_t fresh)
 {
-	struct srtp_key *keys = w->relay->map.keys;
+	const struct srtp_key *before = key_at(w->relay, &tp->tx_key);
 
-	if (tp->tx_key.key != DP_NONE && key_same(&keys[tp->tx_key.key], &keys[fresh])) {
+	if (before != NULL && key_same(before, &w->relay->map.keys[fresh])) {
 		tp->tx_key.epoch = k->epoch;
 		key_release(w, fresh);
 		return;
@@ -105,7 +105,7 @@ static void keys_tx(struct relay_worker *w, struct dp_transport *tp, const struc
 static void on_keys(struct relay_worker *w, struct dp_transport *tp, const struct dp_keys *k)
 {
 	bool rx = k->direction == DP_RX;
-	const struct dp_key_slot *newest = rx ? &tp->rx_keys[tp->rx_newest] : &tp->tx_key;
+	const struct dp_key_slot *newest = rx ? &tp->rx_keys[rx_newest(tp)] : &tp->tx_key;
 	uint32_t fresh;
 
 	if (!epoch_is_new(newest, rx ? tp->rx_epoch_floor : tp->tx_epoch_floor, k->epoch))
@@ -213,10 +213,12 @@ static void on_publish(struct relay_worker *w, struct dp_ref ref, const struct d
 
 static void removal_owe(struct relay_worker *w, uint32_t index)
 {
-	uint32_t size = w->relay->map.n_transports + 1;
+	uint32_t next = (w->removing_tail + 1) % (w->relay->map.n_transports + 1);
 
+	if (next == w->removing_head)
+		return; // cannot be: a transport stands in it once
 	w->removing[w->removing_tail] = index;
-	w->removing_tail = (w->removing_tail + 1) % size;
+	w->removing_tail = next;
 }
 
 static void on_remove(struct relay_worker *w, struct dp_ref ref)

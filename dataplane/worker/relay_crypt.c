@@ -60,19 +60,25 @@ static struct scratch_stream *scratch_of(struct relay_worker *w, struct srtp_str
 	return s >= w->scratch && s < w->scratch + RELAY_SCRATCH ? s : NULL;
 }
 
-static void op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, unsigned epoch)
+// False: that epoch has no key.
+static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, unsigned epoch)
 {
 	struct dp_transport *tp = p->tp;
+	struct srtp_key *key = key_at(w->relay, &tp->rx_keys[epoch]);
 	uint32_t ssrc = rtp_ssrc(p->bytes);
-	struct dp_stream *st = stream_find(w, tp->rx_ssrcs[epoch], DP_RX_SSRCS, ssrc);
+	struct dp_stream *st;
 
+	if (key == NULL)
+		return false;
+	st = stream_find(w, tp->rx_ssrcs[epoch], DP_RX_SSRCS, ssrc);
 	*op = (struct srtp_op){
 		.packet = p->bytes,
 		.len = p->len,
 		.hdr_len = p->hdr_len,
-		.key = &w->relay->map.keys[tp->rx_keys[epoch].key],
+		.key = key,
 		.stream = st != NULL ? &st->srtp : scratch_for(w, tp, epoch, ssrc),
 	};
+	return true;
 }
 
 // An authenticated packet of an SSRC without a stream binds one: RFC 3711 3.2.3 leaves to us when.
@@ -115,13 +121,13 @@ static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsi
 
 	for (unsigned i = 0; i < n; i++) {
 		struct dp_transport *tp = w->in[who[i]].tp;
-		unsigned old = (tp->rx_newest + 1) % DP_RX_EPOCHS;
+		unsigned old = (rx_newest(tp) + 1) % DP_RX_EPOCHS;
 
-		if (w->ops[i].result != SRTP_AUTH || tp->rx_keys[old].key == DP_NONE ||
+		if (w->ops[i].result != SRTP_AUTH || key_at(w->relay, &tp->rx_keys[old]) == NULL ||
 		    !retry_allowed(w, tp, RETRY_OLD_KEY))
 			continue;
-		op_in(w, &again[m], &w->in[who[i]], old);
-		at[m++] = (uint16_t)i;
+		if (op_in(w, &again[m], &w->in[who[i]], old))
+			at[m++] = (uint16_t)i;
 	}
 	return m;
 }
@@ -155,14 +161,12 @@ static void try_again(struct relay_worker *w, struct srtp_op *again, const uint1
 	}
 }
 
+// ops[0..n) belong to the packets that who[] names.
 static void unprotect(struct relay_worker *w, const uint16_t *who, unsigned n)
 {
 	struct srtp_op again[RELAY_BURST];
 	uint16_t at[RELAY_BURST];
 
-	w->n_scratch = 0;
-	for (unsigned i = 0; i < n; i++)
-		op_in(w, &w->ops[i], &w->in[who[i]], w->in[who[i]].tp->rx_newest);
 	srtp_unprotect_burst(w->engine, w->ops, n);
 	try_again(w, again, at, gather_old_key(w, who, n, again, at));
 	try_again(w, again, at, gather_other_roc(w, who, n, again, at));
@@ -180,25 +184,23 @@ static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struc
 	return p->stream == NULL ? RELAY_DROP_SSRC_LIMIT : RELAY_OK;
 }
 
-static enum relay_drop ready_in(const struct dp_transport *tp)
-{
-	if (tp->security == DP_PLAIN)
-		return RELAY_OK;
-	if (tp->security != DP_SRTP || tp->rx_keys[tp->rx_newest].key == DP_NONE)
-		return RELAY_DROP_NOT_KEYED;
-	return RELAY_OK;
-}
-
 uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
 {
 	enum relay_drop drop[RELAY_BURST];
 	uint16_t who[RELAY_BURST], kept = 0;
 	unsigned secured = 0;
 
+	w->n_scratch = 0;
 	for (uint16_t i = 0; i < n; i++) {
-		drop[i] = ready_in(w->in[i].tp);
-		if (drop[i] == RELAY_OK && w->in[i].tp->security == DP_SRTP)
+		struct packet *p = &w->in[i];
+
+		drop[i] = RELAY_OK;
+		if (p->tp->security == DP_PLAIN)
+			continue;
+		if (p->tp->security == DP_SRTP && op_in(w, &w->ops[secured], p, rx_newest(p->tp)))
 			who[secured++] = i;
+		else
+			drop[i] = RELAY_DROP_NOT_KEYED;
 	}
 	if (secured > 0)
 		unprotect(w, who, secured);
@@ -285,8 +287,12 @@ static struct dp_stream *stream_out(struct relay_worker *w, struct packet *p, ui
 
 static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct packet *p)
 {
-	struct dp_stream *st = stream_out(w, p, rtp_ssrc(p->bytes));
+	struct srtp_key *key = key_at(w->relay, &p->tp->tx_key);
+	struct dp_stream *st;
 
+	if (key == NULL)
+		return RELAY_DROP_TX_NOT_KEYED;
+	st = stream_out(w, p, rtp_ssrc(p->bytes));
 	if (st == NULL)
 		return RELAY_DROP_SSRC_LIMIT;
 	*op = (struct srtp_op){
@@ -294,7 +300,7 @@ static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct
 		.len = p->len,
 		.room = (uint16_t)((uint8_t *)p->m->buf_addr + p->m->buf_len - p->bytes),
 		.hdr_len = p->hdr_len,
-		.key = &w->relay->map.keys[p->tp->tx_key.key],
+		.key = key,
 		.stream = &st->srtp,
 	};
 	return RELAY_OK;

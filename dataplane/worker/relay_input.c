@@ -244,11 +244,11 @@ static void warm(struct relay_worker *w, const struct packet *p)
 {
 	const struct dp_map *map = &w->relay->map;
 	const struct dp_transport *tp = p->tp;
-	uint32_t key = tp->rx_keys[tp->rx_newest].key, stream = tp->rx_ssrcs[tp->rx_newest][0].stream;
-	uint32_t to = tp->edges[0].to.index;
+	const struct srtp_key *key = key_at(w->relay, &tp->rx_keys[rx_newest(tp)]);
+	uint32_t stream = tp->rx_ssrcs[rx_newest(tp)][0].stream, to = tp->edges[0].to.index;
 
-	if (key < map->n_keys)
-		lines_prefetch(&map->keys[key], 4);
+	if (key != NULL)
+		lines_prefetch(key, 4);
 	if (stream < map->n_streams) {
 		lines_prefetch(&map->streams[stream], 1);
 		lines_prefetch(&map->streams[stream].owner, 1);

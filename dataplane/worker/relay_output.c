@@ -202,7 +202,7 @@ static enum relay_drop ready(struct relay_worker *w, struct packet *p)
 {
 	const struct dp_transport *tp = p->tp;
 
-	if (tp->security == 0 || (tp->security == DP_SRTP && tp->tx_key.key == DP_NONE))
+	if (tp->security != DP_PLAIN && (tp->security != DP_SRTP || key_at(w->relay, &tp->tx_key) == NULL))
 		return RELAY_DROP_TX_NOT_KEYED;
 	if (tp->path.remote.addr.family == INET_NONE)
 		return RELAY_DROP_NO_PATH;
@@ -216,7 +216,7 @@ static void warm_out(struct relay_worker *w, const struct dp_transport *tp)
 {
 	const struct dp_map *map = &w->relay->map;
 
-	lines_prefetch(&map->keys[tp->tx_key.key], 4);
+	lines_prefetch(key_at(w->relay, &tp->tx_key), 4);
 	if (tp->tx_ssrcs[0].stream < map->n_streams)
 		lines_prefetch(&map->streams[tp->tx_ssrcs[0].stream], 1);
 }

@@ -84,7 +84,7 @@ uint32_t key_take(struct relay_worker *w)
 
 void key_release(struct relay_worker *w, uint32_t key)
 {
-	if (key >= w->relay->map.n_keys)
+	if (key >= w->relay->map.n_keys || w->n_free_keys == w->relay->map.n_keys)
 		return;
 	srtp_key_wipe(&w->relay->map.keys[key]);
 	w->free_keys[w->n_free_keys++] = key;
@@ -141,7 +141,7 @@ void stream_release(struct relay_worker *w, struct dp_transport *tp, struct dp_s
 	uint32_t stream = slot->stream;
 	struct dp_stream *st;
 
-	if (stream >= w->relay->map.n_streams)
+	if (stream >= w->relay->map.n_streams || w->n_free_streams == w->relay->map.n_streams)
 		return;
 	st = &w->relay->map.streams[stream];
 	if (st->received > 0) {

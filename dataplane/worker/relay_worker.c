@@ -59,13 +59,25 @@ static int queues_take(struct relay_worker *w)
 	return 0;
 }
 
+// One broken key must cost its own leg only.
+static void key_adopt(struct relay_worker *w, struct dp_key_slot *slot)
+{
+	struct srtp_key *key = key_at(w->relay, slot);
+
+	if (key != NULL && srtp_key_adopt(w->engine, key) < 0) {
+		uint32_t broken = slot->key;
+
+		slot->key = DP_NONE;
+		key_release(w, broken);
+	}
+}
+
 // What the last relay left: keys expanded for this CPU, paths to resolve, removals to tell of.
-static int records_adopt(struct relay_worker *w)
+static void records_adopt(struct relay_worker *w)
 {
 	const struct dp_map *m = &w->relay->map;
-	int err = 0;
 
-	for (uint32_t i = 0; i < m->n_transports && err == 0; i++) {
+	for (uint32_t i = 0; i < m->n_transports; i++) {
 		struct dp_transport *tp = &m->transports[i];
 		_Atomic uint32_t *slot;
 
@@ -77,18 +89,14 @@ static int records_adopt(struct relay_worker *w)
 			w->removing[w->removing_tail++] = i;
 		if (tp->state != DP_STATE_PUBLISHED)
 			continue;
-		for (unsigned e = 0; e < DP_RX_EPOCHS && err == 0; e++) {
-			if (tp->rx_keys[e].key < m->n_keys)
-				err = srtp_key_adopt(w->engine, &m->keys[tp->rx_keys[e].key]);
-		}
-		if (err == 0 && tp->tx_key.key < m->n_keys)
-			err = srtp_key_adopt(w->engine, &m->keys[tp->tx_key.key]);
+		for (unsigned e = 0; e < DP_RX_EPOCHS; e++)
+			key_adopt(w, &tp->rx_keys[e]);
+		key_adopt(w, &tp->tx_key);
 		slot = relay_table_slot(w->relay->table, tp->network, &tp->local);
 		if (slot != NULL)
 			atomic_store(slot, i + 1);
 		nexthop_dirty(w->relay->hops, i);
 	}
-	return err;
 }
 
 int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id)
@@ -115,12 +123,11 @@ int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id
 		err = queues_take(w);
 	if (err == 0)
 		err = relay_pools_load(w);
-	if (err == 0)
-		err = records_adopt(w);
 	if (err < 0) {
 		relay_worker_close(w);
 		return err;
 	}
+	records_adopt(w);
 	*wp = w;
 	return 0;
 }
