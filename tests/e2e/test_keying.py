@@ -169,6 +169,22 @@ def test_rtcp_both_ways(topology, start, legs, keying, access_mux, core_mux):
 	core.taken_down()
 
 
+def test_rtcp_where_the_attribute_says(topology, start, legs):
+	"""RFC 3605: a=rtcp names a port that is not the next one; reports go there."""
+	start(access="sdes")
+	listener = topology.core.udp(topology.phone("core"), 26001)
+	listener.settimeout(5)
+	access, core = legs(access={"keying": "sdes", "mux": True}, core={"attributes": ["rtcp:26001"]})
+	call(access, core)
+	access.media.send_rtcp(sender_report(access.media.ssrc))
+	report, source = listener.recvfrom(2048)
+	assert report[1] == 200 and access.media.ssrc.to_bytes(4, "big") in report
+	assert source[1] == core.described.rtcp_remote()[1]
+	listener.close()
+	access.hang_up()
+	core.taken_down()
+
+
 def test_bad_tags_change_nothing(topology, start, legs):
 	"""Packets whose tag is wrong are dropped and counted; the call goes on."""
 	gateway = start(access="sdes")

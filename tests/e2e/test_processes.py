@@ -10,6 +10,7 @@ import pytest
 from lib.capture import Capture, stream_gaps
 from lib.gateway import Gateway, sanitized
 from lib.leg import Leg, both_hear, call
+from lib.media import sender_report
 
 
 @pytest.fixture
@@ -58,6 +59,27 @@ def test_control_killed_and_new_calls_come(topology, talking):
 		call(second, core)
 		both_hear(second, core)
 		second.hang_up()
+		core.taken_down()
+
+
+def test_control_killed_repeats_no_srtcp_index(topology, start):
+	"""Control seals SRTCP. The one that comes after it goes on behind every index that may have been used."""
+	gateway = start(rtcp_mux="offer")
+	with Leg(topology, "access", keying="dtls", mux=True) as access, Leg(topology, "core", rtcp=True) as core:
+		call(access, core)
+		both_hear(access, core, packets=30, seconds=0.3)
+		for round_ in range(3):
+			for _ in range(5):
+				before = len(access.media.rtcp)
+				core.media.send_rtcp(sender_report(core.media.ssrc))
+				access.media.wait_received(before + 1, 5, access.media.rtcp)
+			if round_ < 2:
+				since = gateway.mark()
+				gateway.kill_child("control")
+				gateway.wait_event("child back", 5, since, child="control")
+		indices = access.media.receiving.rtcp_indices
+		assert indices == sorted(set(indices)) and len(indices) >= 15, indices
+		access.hang_up()
 		core.taken_down()
 
 

@@ -88,6 +88,7 @@ class Context:
 		self._newest = {}    # ssrc -> 48 bit index
 		self._seen = set()
 		self._rtcp_index = 0
+		self.rtcp_indices = []  # of what was opened, in order of arrival
 		self.bad = self.repeated = 0
 
 	@classmethod
@@ -175,6 +176,7 @@ class Context:
 		if plain is None:
 			self.bad += 1
 			return None
+		self.rtcp_indices.append(index & 0x7FFFFFFF)
 		return packet[:8] + plain
 
 
