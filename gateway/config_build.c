@@ -142,6 +142,7 @@ static void build_sip_realm(struct sip_realm *to, const struct settings *s, cons
 {
 	config_text(to->name, sizeof(to->name), realm->name);
 	to->profile = profile_index(s, realm->profile);
+	to->trusted = realm->trusted;
 	to->n_listeners = (uint8_t)realm->listeners.n;
 	for (size_t i = 0; i < realm->listeners.n; i++) {
 		to->listeners[i].transport = realm->listeners.items[i].transport;

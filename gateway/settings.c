@@ -97,6 +97,7 @@ static const struct schema_field realm_fields[] = {
 	{ "listeners", LIST_AT(struct realm_settings, listeners), .type = &setting_listener, .min = 1, .max = 8 },
 	{ "media", LIST_AT(struct realm_settings, media), .group = &media_schema, .min = 1, .max = 8 },
 	{ "dscp", AT(struct realm_settings, dscp), .type = &schema_number, .max = 63, .fallback = "46" },
+	{ "trusted", AT(struct realm_settings, trusted), .type = &schema_switch, .fallback = "false" },
 	{ "profile", AT(struct realm_settings, profile), .type = &schema_name },
 };
 static const struct schema realm_schema = SCHEMA(struct realm_settings, realm_fields);

@@ -75,6 +75,7 @@ struct realm_settings {
 	const struct yaml_node *node;
 	char name[SETTINGS_NAME], interface[IF_NAMESIZE], profile[SETTINGS_NAME];
 	uint32_t vlan, dscp;
+	bool trusted;
 	SETTINGS_LIST(struct listener_setting) listeners;
 	SETTINGS_LIST(struct media_settings) media;
 };
