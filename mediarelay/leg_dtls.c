@@ -57,6 +57,11 @@ static void candidate_arm(struct dtls_candidate *c)
 	event_add(c->timer, &tv);
 }
 
+static bool parked_too_long(const struct dtls_candidate *c, mono_ns now)
+{
+	return c->parked_since != 0 && now >= c->parked_since + LEG_DTLS_PARKED;
+}
+
 static void candidate_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	struct dtls_candidate *c = ctx;
@@ -64,7 +69,7 @@ static void candidate_timer(evutil_socket_t fd, short what, void *ctx)
 	mono_ns now = env_now(media_of(c->transport)->env);
 
 	(void)fd, (void)what;
-	if (c->parked_since != 0 && now >= c->parked_since + LEG_DTLS_PARKED) {
+	if (parked_too_long(c, now)) {
 		keying_step(&c->transport->keying, KEYING_EVENT_UNPARK);
 		candidate_free(c);
 		return;
@@ -334,6 +339,7 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 static void candidates_claim(struct leg_transport *tp)
 {
 	const struct dtls_fingerprints *expected = &tp->line->plan.keying.fingerprints;
+	mono_ns now = env_now(media_of(tp)->env);
 
 	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
 		struct dtls_candidate *c = &tp->candidates[i];
@@ -341,6 +347,10 @@ static void candidates_claim(struct leg_transport *tp)
 
 		if (c->endpoint == NULL || c == tp->chosen)
 			continue;
+		if (parked_too_long(c, now)) { // its timer is some milliseconds late
+			candidate_free(c);
+			continue;
+		}
 		err = dtls_endpoint_claim(c->endpoint, expected);
 		if (err == -EACCES)
 			candidate_mismatch(c);

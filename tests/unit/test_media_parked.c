@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// test_media_parked.c - handshakes before the answer: how many a port keeps, for how long, and whose keys are taken.
+#include "base/region.h"
+#include "dtls/dtls_endpoint.h"
+#include "dtls/dtls_identity.h"
+#include "mediarelay/call_record.h"
+#include "mediarelay/media.h"
+#include "tests/support/fake_dp.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define KEPT 8                // handshakes a port
+#define PARKED_TIME MONO_S(10)
+#define PHONES (KEPT + 1)
+
+static struct media_realm realms[] = { { .name = "access", .n_addresses = 1 } };
+static struct media_profile profiles[] = {
+	{
+		.name = "test",
+		.keying = { .suites = { SRTP_AEAD_AES_256_GCM } },
+		.keying_timeout = MONO_MS(300),
+	},
+};
+static struct media_config config = {
+	.realms = realms,
+	.n_realms = 1,
+	.max_sessions = 1,
+	.dtls_min = 0x0102,
+	.dtls_max = 0x0103,
+	.dtls_mtu = 1200,
+	.n_workers = 1,
+};
+
+// The clock of the media thread, ahead of the real one by as much as a test says.
+static _Atomic mono_ns ahead;
+
+static mono_ns shifted_now(void *ctx)
+{
+	return clock_now() + ahead;
+}
+
+static int shifted_random(void *ctx, uint8_t *dst, size_t len)
+{
+	return env_random(&env_real, dst, len);
+}
+
+static const struct env shifted = { .now = shifted_now, .random = shifted_random };
+
+static char state_dir[] = "/tmp/sallyport-parked-XXXXXX";
+static struct region calls;
+static struct media *media;
+static uint32_t session;
+static struct media_plan plan;
+static struct media_line *line;
+static _Atomic int told; // enum media_event_kind of the last event, 0: none yet
+
+static void on_event(void *ctx, const struct media_event *event)
+{
+	told = event->kind;
+}
+
+#define EVENTUALLY(condition)                                \
+	do {                                                 \
+		mono_ns until_ = clock_now() + MONO_S(5);    \
+		while (!(condition) && clock_now() < until_) \
+			usleep(1000);                        \
+		assert_true(condition);                      \
+	} while (0)
+
+// Phones outside, each at an address and with a certificate of its own.
+struct phone {
+	struct dtls_identity *identity;
+	struct dtls_endpoint *endpoint;
+	struct inet_endpoint address;
+};
+
+static struct phone phones[PHONES];
+
+static void phone_send(void *ctx, const uint8_t *datagram, size_t len)
+{
+	const struct phone *p = ctx;
+
+	fake_dp_punt(&line->seat.rtp, &p->address, DP_PUNT_DTLS, datagram, len);
+}
+
+// As the active side, to its end: the phone has its keys, our side knows no fingerprint yet.
+static void phone_shakes_hands(struct phone *p)
+{
+	struct dtls_out out = { .send = phone_send, .ctx = p };
+	struct dtls_endpoint_config c = { .identity = p->identity, .role = DTLS_ACTIVE, .retransmit_ms = 5000 };
+	uint8_t datagram[2048];
+	struct inet_endpoint to;
+
+	assert_int_equal(dtls_endpoint_open(&p->endpoint, &c), 0);
+	assert_int_equal(dtls_endpoint_start(p->endpoint, &out), 0);
+	while (dtls_endpoint_status(p->endpoint) == DTLS_HANDSHAKING) {
+		int got = fake_dp_sent(&to, datagram, sizeof(datagram));
+
+		assert_true(got > 0);
+		assert_true(inet_endpoint_equal(&to, &p->address));
+		assert_int_equal(dtls_endpoint_input(p->endpoint, datagram, (size_t)got, &out), 0);
+	}
+	assert_int_equal(dtls_endpoint_status(p->endpoint), DTLS_PARKED); // it was given no fingerprint, either
+}
+
+static void answer_names(const struct phone *p)
+{
+	line->agreed = line->rtcp_mux = true;
+	line->keying.mechanism = KEYING_DTLS_SRTP;
+	line->keying.dtls_role = DTLS_PASSIVE;
+	line->keying.suites[0] = SRTP_AEAD_AES_256_GCM;
+	line->keying.fingerprints.n = 1;
+	line->keying.fingerprints.list[0] = *dtls_identity_fingerprint(p->identity, DTLS_HASH_SHA256);
+	line->remote = p->address;
+	assert_int_equal(media_session_apply(media, &plan), 0);
+	EVENTUALLY(told != 0);
+}
+
+static void assert_secured_with(const struct phone *p)
+{
+	struct fake_transport t;
+
+	assert_int_equal(told, MEDIA_EVENT_SECURED);
+	assert_true(fake_dp_at(&line->seat.rtp, &t));
+	assert_int_equal(t.n_rx, 1);
+	assert_true(inet_endpoint_equal(&t.path.remote, &p->address));
+}
+
+static void assert_no_keys(void)
+{
+	struct fake_transport t;
+
+	assert_int_equal(told, MEDIA_EVENT_FAILED);
+	assert_true(fake_dp_at(&line->seat.rtp, &t));
+	assert_int_equal(t.n_rx, 0);
+	assert_int_equal(t.n_tx, 0);
+}
+
+static void open_line(void)
+{
+	plan = (struct media_plan){ .session = session, .n_legs = 1 };
+	strcpy(plan.call_id_a, "parked@test");
+	plan.legs[0].dialog = 1;
+	plan.legs[0].n_lines = 1;
+	line = &plan.legs[0].lines[0];
+	assert_int_equal(media_seat_take(media, 0, INET_V4, &line->seat), 0);
+	line->send = line->receive = true;
+	assert_int_equal(media_session_apply(media, &plan), 0); // our offer is out
+	EVENTUALLY(fake_dp_live() == 2);
+}
+
+static int setup(void **state)
+{
+	struct media_start start = {
+		.config = &config,
+		.profiles = profiles,
+		.n_profiles = 1,
+		.env = &shifted,
+		.dp_region_fd = -1,
+		.relay_eventfd = -1,
+		.our_eventfd = -1,
+		.event = on_event,
+	};
+
+	ahead = 0;
+	told = 0;
+	fake_dp_reset();
+	if (region_create(&calls, "test-calls", call_records_footprint(config.max_sessions), false) < 0)
+		return -1;
+	start.call_region_fd = dup(calls.fd);
+	if (media_open(&media, &start) < 0 || media_session_open(media, &session) < 0)
+		return -1;
+	open_line();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	media_session_close(media, session);
+	EVENTUALLY(media_session_count(media) == 0);
+	media_close(media);
+	region_unmap(&calls);
+	for (unsigned i = 0; i < PHONES; i++) {
+		dtls_endpoint_close(phones[i].endpoint);
+		phones[i].endpoint = NULL;
+	}
+	return 0;
+}
+
+static int setup_group(void **state)
+{
+	if (mkdtemp(state_dir) == NULL)
+		return -1;
+	config.state_dir = state_dir;
+	realms[0].address[0].first_port = 20000;
+	realms[0].address[0].last_port = 20003;
+	inet_addr_parse(&realms[0].address[0].bind, "192.0.2.1");
+	for (unsigned i = 0; i < PHONES; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "192.0.2.50:%u", 4000 + i);
+		if (inet_endpoint_parse(&phones[i].address, text) < 0 || dtls_identity_make(&phones[i].identity, 1) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int teardown_group(void **state)
+{
+	char path[64];
+
+	for (unsigned i = 0; i < PHONES; i++)
+		dtls_identity_unref(phones[i].identity);
+	snprintf(path, sizeof(path), "%s/dtls.pem", state_dir);
+	unlink(path);
+	return rmdir(state_dir);
+}
+
+static void each_of_eight_can_be_claimed(void **state)
+{
+	for (unsigned i = 0; i < KEPT; i++)
+		phone_shakes_hands(&phones[i]);
+	answer_names(&phones[0]); // the oldest
+	assert_secured_with(&phones[0]);
+}
+
+static void a_ninth_takes_the_place_of_the_oldest(void **state)
+{
+	for (unsigned i = 0; i < PHONES; i++)
+		phone_shakes_hands(&phones[i]);
+	answer_names(&phones[PHONES - 1]);
+	assert_secured_with(&phones[PHONES - 1]);
+}
+
+static void the_oldest_of_nine_is_gone(void **state)
+{
+	for (unsigned i = 0; i < PHONES; i++)
+		phone_shakes_hands(&phones[i]);
+	answer_names(&phones[0]);
+	assert_no_keys();
+}
+
+// Phone 0 is parked, and time passes. Its timer is set anew by any datagram of its own.
+static void phone_is_parked_for(mono_ns time)
+{
+	phone_shakes_hands(&phones[0]);
+	phone_shakes_hands(&phones[2]); // answered after phone 0's last flight was read: that one is parked by now
+	ahead = time;
+	phone_send(&phones[0], (const uint8_t *)"\x17\xfe\xfd", 3);
+	phone_shakes_hands(&phones[1]);
+}
+
+static void parked_for_just_less_than_ten_seconds(void **state)
+{
+	phone_is_parked_for(PARKED_TIME - MONO_S(2));
+	answer_names(&phones[0]);
+	assert_secured_with(&phones[0]);
+}
+
+static void parked_for_ten_seconds_is_given_up(void **state)
+{
+	phone_is_parked_for(PARKED_TIME);
+	answer_names(&phones[0]);
+	assert_no_keys();
+}
+
+static void a_younger_one_outlives_it(void **state)
+{
+	phone_is_parked_for(PARKED_TIME);
+	answer_names(&phones[1]);
+	assert_secured_with(&phones[1]);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(each_of_eight_can_be_claimed),
+		T(a_ninth_takes_the_place_of_the_oldest),
+		T(the_oldest_of_nine_is_gone),
+		T(parked_for_just_less_than_ten_seconds),
+		T(parked_for_ten_seconds_is_given_up),
+		T(a_younger_one_outlives_it),
+	};
+	return cmocka_run_group_tests(tests, setup_group, teardown_group);
+}
