@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define STRANGER_LINES 5 // a second
+
 enum mail_kind { MAIL_MEDIA = 1, MAIL_COUNT, MAIL_DRAIN, MAIL_STOP };
 
 struct count_question {
@@ -34,6 +36,18 @@ static bool is_known_method(sip_method_t method)
 	return method != sip_method_unknown && method != sip_method_invalid;
 }
 
+static void log_stranger(struct sip *sip, const struct sip_hop *from, const sip_t *request)
+{
+	char source[INET_ENDPOINT_STRLEN];
+	uint64_t left_out;
+
+	if (!log_limit_pass(&sip->strangers, env_now(sip->env), STRANGER_LINES, &left_out))
+		return;
+	log_info("sip", "unknown source", LOG_STR("source", inet_endpoint_print(source, &from->address)),
+		 LOG_STR("realm", sip->config->realms[sip_agent_realm(from->listener)].name),
+		 LOG_STR("method", request->sip_request->rq_method_name), LOG_UINT("left_out", left_out));
+}
+
 // Requests that belong to no dialog that we know.
 static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request)
 {
@@ -50,11 +64,7 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 		return 500;
 	peer = sip_peer_by_source(sip->config, sip_agent_realm(from.listener), &from.address.addr);
 	if (peer < 0) { // default deny, and the same for every method
-		char source[INET_ENDPOINT_STRLEN];
-
-		log_info("sip", "unknown source", LOG_STR("source", inet_endpoint_print(source, &from.address)),
-			 LOG_STR("realm", sip->config->realms[sip_agent_realm(from.listener)].name),
-			 LOG_STR("method", request->sip_request->rq_method_name));
+		log_stranger(sip, &from, request);
 		return sip_refuse(sip, irq, 403, 0, NULL);
 	}
 	if (request->sip_to->a_tag != NULL || method == sip_method_cancel)

@@ -3,6 +3,7 @@
 // sip thread; nothing here is touched by another one, except where a field says so.
 #pragma once
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/mailbox.h"
 #include "mediarelay/media.h"
 #include "signaling/call_state.h"
@@ -96,6 +97,7 @@ struct sip {
 	uint32_t last_call, last_dialog;
 	bool draining, drained_told;
 	unsigned n_calls, n_dialogs, n_requests;
+	struct log_limit strangers; // requests from no peer: every scanner on the Internet makes some
 };
 
 // sip_call.c - birth, death, lookup, and the one way a call ends.

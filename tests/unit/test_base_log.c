@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test_base_log.c - lines as a reader gets them; no outside byte breaks one.
 #include "base/log.h"
+#include "base/log_limit.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -146,6 +147,22 @@ static void errno_survives(void **state)
 	assert_string_equal(log_errno(-99999), "unknown error");
 }
 
+static void limit_counts_what_it_leaves_out(void **state)
+{
+	struct log_limit limit = { .since = 0 };
+	uint64_t left_out = 99;
+	unsigned passed = 0;
+
+	for (unsigned i = 0; i < 1000; i++) // within one second
+		passed += log_limit_pass(&limit, MONO_S(50) + MONO_MS(1) * (i / 2), 5, &left_out);
+	assert_int_equal(passed, 5);
+	assert_int_equal(left_out, 0);
+	assert_true(log_limit_pass(&limit, MONO_S(51), 5, &left_out));
+	assert_int_equal(left_out, 995);
+	assert_true(log_limit_pass(&limit, MONO_S(51), 5, &left_out));
+	assert_int_equal(left_out, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +171,7 @@ int main(void)
 		cmocka_unit_test(outside_bytes_are_escaped),
 		cmocka_unit_test(long_values_and_lines_are_cut),
 		cmocka_unit_test(errno_survives),
+		cmocka_unit_test(limit_counts_what_it_leaves_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
