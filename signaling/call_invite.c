@@ -171,7 +171,6 @@ static int make_callee_leg(struct sip_dialog *d, const sip_t *request)
 	int err = -ENOMEM;
 
 	sip_agent_token(sip->agent, d->local_tag);
-	sip_agent_token(sip->agent, d->call_id);
 	if (sip_agent_contact(sip->agent, d->hop.listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
 		return -ENAMETOOLONG;
 	su_home_init(home);
@@ -212,13 +211,14 @@ static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *r
 static void log_started(const struct sip_call *call, const sip_t *request, int from_peer, int to_peer)
 {
 	const struct sip_config *config = call->sip->config;
-	const struct sip_dialog *a = call->dialogs;
+	const struct sip_dialog *a = call->dialogs, *b = a->joined;
 	char uri[SIP_URI_MAX], caller[SIP_URI_MAX];
 
 	url_e(uri, sizeof(uri), request->sip_request->rq_url);
 	url_e(caller, sizeof(caller), request->sip_from->a_url);
 	uri[sizeof(uri) - 1] = caller[sizeof(caller) - 1] = '\0';
 	log_info("sip", "call started", LOG_STR("call", call->name), LOG_STR("call_id_a", a->call_id),
+		 LOG_STR("call_id_b", b != NULL ? b->call_id : NULL),
 		 LOG_STR("from_realm", config->realms[a->realm].name), LOG_STR("from_peer", config->peers[from_peer].name),
 		 LOG_STR("request_uri", uri), LOG_STR("caller", caller),
 		 LOG_STR("to_peer", config->peers[to_peer].name));
@@ -239,16 +239,15 @@ static int refuse_call(struct sip_call *call, const struct call_refusal *why)
 	return 0;
 }
 
-static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_t *request, int to_peer)
+static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_t *request)
 {
-	struct sip_dialog *a = call->dialogs, *b = call_dialog_create(call, true, (uint16_t)to_peer);
+	struct sip_dialog *a = call->dialogs, *b = a->joined;
 	const char *user = request->sip_request->rq_url->url_user;
 	struct call_body body = sip_body_of(request), offer;
 	struct call_refusal why = { 500, 0, "no memory" };
 
 	if (b == NULL)
 		return refuse_call(call, &why);
-	call_join(a, b);
 	if (aim(b, user != NULL ? user : "") < 0)
 		return refuse_call(call, &(struct call_refusal){ 404, 0, "no such target" });
 	if (make_callee_leg(b, request) < 0)
@@ -298,6 +297,12 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 		call_free(call);
 		return 500;
 	}
+	struct sip_dialog *b = call_dialog_create(call, true, (uint16_t)to_peer);
+
+	if (b != NULL) { // named at once: from its first line on, the log finds the call by either Call-ID
+		sip_agent_token(sip->agent, b->call_id);
+		call_join(a, b);
+	}
 	log_started(call, request, peer, to_peer);
-	return connect_callee(call, irq, request, to_peer);
+	return connect_callee(call, irq, request);
 }

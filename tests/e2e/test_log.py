@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The log as an operator uses it: a call is found by the Call-ID of either leg, as JSON and as text.
+import re
+import time
+
+from lib import dtls
+from lib.gateway import Gateway, configuration
+from lib.leg import Leg, both_hear, call
+
+
+def one_call(topology):
+	"""Returns the Call-IDs of both legs."""
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+		call(access, core)
+		both_hear(access, core, packets=30, seconds=0.3)
+		call_ids = access.dialog.call_id, core.dialog.call_id
+		access.hang_up()
+		core.taken_down()
+	return call_ids
+
+
+def test_every_line_of_a_call_bears_both_call_ids(topology, start):
+	gateway = start()
+	ours, theirs = one_call(topology), one_call(topology)
+	gateway.wait_event("media total", call_id=theirs[0])
+	for a, b in (ours, theirs):
+		lines = [e for e in gateway.events() if a in e.values() or b in e.values()]
+		names = [e["event"] for e in lines]
+		assert {"call started", "call leg out", "call answered", "line secured", "call ended", "media summary",
+			"media total"} <= set(names), names
+		assert names[0] == "call started"
+		for entry in lines:
+			assert (entry["call_id_a"], entry["call_id_b"]) == (a, b), entry
+	# and no line that speaks of a call or a session goes without
+	for entry in gateway.events():
+		if entry["tag"] in ("sip", "media") and {"call", "session", "dialog"} & set(entry):
+			assert (entry["call_id_a"], entry["call_id_b"]) in (ours, theirs), entry
+
+
+def test_a_refused_call_is_found_too(topology, start):
+	gateway = start() # access must encrypt
+	with Leg(topology, "access") as access:
+		access.dial()
+		response = access.phone.wait_response(1)
+		assert response.status == 488
+		access.phone.ack_failure(access.dialog, response)
+		ended = gateway.wait_event("call ended", call_id=access.dialog.call_id)
+		assert (ended["status"], ended["by"]) == (488, "gateway") and ended["cause"]
+
+
+def test_as_text(topology):
+	gateway = Gateway(topology, start=False)
+	text = configuration(state_dir=gateway.directory).replace("format: json", "format: text")
+	gateway.file.write_text(text)
+	gateway._parse = lambda line: {"event": "gateway ready"} if "supervisor supervisor: gateway ready" in line else None
+	with gateway:
+		gateway.start()
+		a, b = one_call(topology)
+		gateway.process.wait_until(lambda line: "media total" in line, 5, "the call's last line")
+		lines = [line for _, _, line in list(gateway.process.lines)]
+	form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (info|warning|error) (supervisor|relay|control) [\w-]+: \S.*")
+	assert all(form.fullmatch(line) for line in lines), [line for line in lines if not form.fullmatch(line)]
+	for event in ("call started", "call answered", "line secured", "call ended", "media summary", "media total"):
+		found = [line for line in lines if f": {event} " in line]
+		assert found and all(f"call_id_a={a} " in line and f"call_id_b={b} " in line for line in found), event
+
+
+def test_a_foreign_certificate_is_counted(topology, start):
+	"""Silence on the wire, a number in the log; and the call gets all of its keying timeout."""
+	gateway = start(keying_timeout=2)
+	other = dtls.Certificate().fingerprint
+	with Leg(topology, "access", keying="dtls", role="active", signalled_fingerprint=other) as access, \
+	     Leg(topology, "core") as core:
+		core.dial()
+		access.pick_up()
+		core.dialled_answer()
+		answered = time.monotonic()
+		access.taken_down(8)
+		core.taken_down(8)
+		assert 1.5 < time.monotonic() - answered < 4
+		summary = gateway.wait_event("media summary", call_id=core.dialog.call_id, leg="access")
+		assert summary["certificate_mismatches"] >= 1 and summary["suite"] == "none"
