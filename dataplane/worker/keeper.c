@@ -16,6 +16,7 @@
 
 struct target {
 	uint32_t serial; // 0: nothing (any more)
+	uint32_t generation;
 	uint16_t network;
 	struct inet_addr from;
 	struct inet_endpoint to;
@@ -39,7 +40,7 @@ static bool target_of(const struct nexthops *nh, uint32_t index, struct target *
 		return query_target(&nh->queries[index - nh->map->n_transports], t);
 	if (!dp_transport_read(&nh->map->transports[index], &tp))
 		return false;
-	*t = (struct target){ .network = tp.network, .from = tp.local.addr, .to = tp.path.remote };
+	*t = (struct target){ .generation = tp.generation, .network = tp.network, .from = tp.local.addr, .to = tp.path.remote };
 	if (tp.state == DP_STATE_PUBLISHED && tp.path.remote.addr.family != INET_NONE &&
 	    tp.network < nh->map->config.n_networks)
 		t->serial = tp.path_serial;
@@ -151,7 +152,7 @@ static void unreachable(struct nexthops *nh, uint32_t index, int cause)
 	unpublish(nh, index);
 	if (l->told == cause || index >= nh->map->n_transports)
 		return;
-	event.transport = (struct dp_ref){ .index = index, .generation = nh->map->transports[index].generation };
+	event.transport = (struct dp_ref){ .index = index, .generation = l->generation };
 	if (byte_ring_push2(&nh->events, &event, sizeof(event), NULL, 0) < 0)
 		return; // told again with the next change
 	l->told = cause;
@@ -321,6 +322,7 @@ static void look_at(struct nexthops *nh, uint32_t index, bool again)
 	if (l->path_serial != t.serial)
 		l->told = 0;
 	l->path_serial = t.serial;
+	l->generation = t.generation;
 	unlink_transport(nh, index);
 	err = resolve(nh, index, &t);
 	if (err < 0)

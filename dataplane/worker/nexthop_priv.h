@@ -23,6 +23,7 @@ struct nexthop_query { // one worker: wo, keeper: ro
 
 struct link { // of a transport or query
 	uint32_t path_serial; // resolved for this path; 0: not linked
+	uint32_t generation;  // of the transport whose path it is
 	uint32_t next, prev;  // transports of the same neighbour; DP_NONE ends
 	uint32_t neighbour;   // DP_NONE: none
 	struct nexthop hop;   // all but the MAC
