@@ -29,7 +29,6 @@ GROUPS = {
     "layering": [("pytest", "release", "tests/layering")],
     "unit": [("ctest", "dev", "unit"), ("ctest", "asan", "unit")],
     "scenario": [("ctest", "dev", "scenario"), ("ctest", "asan", "scenario")],
-    "dataplane": [("ctest", "release", "dataplane"), ("ctest", "asan", "dataplane")],
     "conf": [("pytest", "asan", "tests/conf")],
     "fuzz": [("ctest", "asan", "fuzz")],
     "dataplane": [("ctest", "dev", "dataplane"), ("ctest", "asan", "dataplane")],
