@@ -97,8 +97,9 @@ def test_dtls_srtp_over(topology, start, family, transport):
 
 
 def test_hold_and_resume(topology, start):
-	"""On hold nothing is sent to the holder, the media timeout (2 s) rests, and the sound comes back."""
-	start(media_timeout=2)
+	"""On hold nothing is sent to the holder, the media timeout (2 s) rests, and the sound comes back. Long enough for RTCP:
+	without rtcp-mux it has a DTLS association of its own, and only what verifies under its keys counts as received."""
+	gateway = start(media_timeout=2)
 	alice, bob = two_phones(topology, "dtls_srtp")
 	with alice, bob, Capture(topology.core) as wire:
 		alice.call(f"sip:bob@{Topology.GW['access']}:5060")
@@ -117,3 +118,6 @@ def test_hold_and_resume(topology, start):
 		assert 2.5 < silence < 4, f"{silence:.1f} s of silence on the core side"
 		assert times[-1] - times[0] > 6
 		assert alice.heard(audio.TONE_C).ok(1.5), alice.heard(audio.TONE_C)
+		access, core = (gateway.wait_event("media summary", leg=leg) for leg in ("access", "core"))
+		assert access["rtcp_rx"] >= 1 and access["rtcp_tx"] >= 1, access
+		assert core["rtcp_tx"] >= 1, core

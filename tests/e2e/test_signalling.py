@@ -279,21 +279,24 @@ def test_transports(topology, start, family, transport):
 PROTOS = ["RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF", "UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"]
 
 
+@ways
 @pytest.mark.parametrize("proto", PROTOS)
-def test_every_proto(topology, start, proto):
+def test_every_proto(topology, start, proto, from_access):
+	"""Offered by either side; the other one speaks plain RTP."""
 	keying = "none" if "SAVP" not in proto else "dtls" if "TLS" in proto else "sdes"
-	start(access="plain" if keying == "none" else "secure")
-	with Leg(topology, "access", keying=keying, proto=proto) as access, Leg(topology, "core") as core:
-		access.dial()
-		core.pick_up()
-		answer = access.dialled_answer()
+	side, other = ("access", "core") if from_access else ("core", "access")
+	start(**{side: "plain" if keying == "none" else "secure", other: "plain"})
+	with Leg(topology, side, keying=keying, proto=proto) as caller, Leg(topology, other) as callee:
+		caller.dial()
+		callee.pick_up()
+		answer = caller.dialled_answer()
 		assert Sdp(answer.body).m()[2] == proto, "an answer says the offer's proto"
-		for leg in (access, core):
+		for leg in (caller, callee):
 			leg.secured()
 			leg.talk()
-		both_hear(access, core)
-		access.hang_up()
-		core.taken_down()
+		both_hear(caller, callee)
+		caller.hang_up()
+		callee.taken_down()
 
 
 def test_audio_and_video(topology, start):
