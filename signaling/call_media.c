@@ -24,7 +24,6 @@ struct call_media {
 	enum call_side offerer;      // then
 	struct sdp_doc *offer;       // theirs, then
 	struct sdp_doc *answer;      // theirs, if a preview brought one
-	bool previewed;
 	char *body;                  // what was written last
 	size_t body_len;
 	char why[160];               // text of the last refusal
@@ -109,7 +108,7 @@ static void drop_pending(struct sip_call *call)
 	drop_doc(&m->answer);
 	for (int side = 0; side < SIDES; side++)
 		drop_doc(&m->side[side].ours_pending);
-	m->offered = m->previewed = false;
+	m->offered = false;
 }
 
 void call_media_free(struct sip_call *call)
@@ -505,7 +504,6 @@ int call_media_answer(struct sip_dialog *from, const char *body, size_t len, boo
 		return err;
 	oa_step(&from->oa, preview ? OA_EV_PREVIEW : OA_EV_RECV_ANSWER, call_now(call));
 	oa_step(&to->oa, preview ? OA_EV_PREVIEW : OA_EV_SEND_ANSWER, call_now(call));
-	m->previewed = preview;
 	if (!preview)
 		settle(call);
 	return 0;

@@ -68,17 +68,7 @@ int dialog_step(struct dialog_fsm *fsm, enum dialog_event event, mono_ns now)
 	return 0;
 }
 
-bool dialog_may_bye(const struct dialog_fsm *fsm)
-{
-	return next_state[fsm->state][DIALOG_EV_BYE_OUT] != DIALOG_IMPOSSIBLE;
-}
-
 bool dialog_is_over(const struct dialog_fsm *fsm)
 {
 	return fsm->state == DIALOG_TERMINATED;
-}
-
-const char *dialog_state_text(enum dialog_state state)
-{
-	return state < DIALOG_STATE_COUNT ? state_text[state] : "?";
 }

@@ -108,14 +108,14 @@ class Net:
     def __init__(self, request):
         options = getattr(request, "param", {})
         base = random.randint(10000, 30000)
-        self.v6 = options.get("v6", False)
-        transport = options.get("transport", "udp")
-        a, c = ("::1", "::1") if self.v6 else ("127.0.1.254", "127.0.2.254")
-        pa, pc = ("::1", "::1") if self.v6 else ("127.0.1.1", "127.0.2.1")
+        v6 = {side: options.get(side + "_v6", options.get("v6", False)) for side in ("access", "core")}
+        transport = {side: options.get(side + "_transport", options.get("transport", "udp")) for side in ("access", "core")}
+        a, pa = ("::1", "::1") if v6["access"] else ("127.0.1.254", "127.0.1.1")
+        c, pc = ("::1", "::1") if v6["core"] else ("127.0.2.254", "127.0.2.1")
         self.access_port, self.core_port = base, base + 1
         self.access_gw, self.core_gw = (a, base), (c, base + 1)
-        self.access = Peer(pa, 0, transport, self.access_gw)
-        self.core = Peer(pc, 0, transport, self.core_gw)
+        self.access = Peer(pa, 0, transport["access"], self.access_gw)
+        self.core = Peer(pc, 0, transport["core"], self.core_gw)
 
         def at(address, port):
             return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
@@ -124,10 +124,10 @@ class Net:
         for name, address, port in (("access", a, base), ("core", c, base + 1)):
             for kind in ("udp", "tcp"):
                 arguments += ["--listen", f"{name},{kind},{at(address, port)}"]
-        suffix = ";transport=tcp" if transport == "tcp" else ""
         if not options.get("no_peers"):
             for name, peer, source in (("access", self.access, pa), ("core", self.core, pc)):
                 profile = options.get(name + "_profile", "plain")
+                suffix = ";transport=tcp" if transport[name] == "tcp" else ""
                 arguments += ["--peer", f"{'phone' if name == 'access' else 'pbx'},{name},{profile},{source},"
                               f"sip:{{user}}@{at(peer.address, peer.port)}{suffix}"]
             arguments += ["--route", "access,*,pbx", "--route", "core,*,phone"]

@@ -6,10 +6,11 @@ import pytest
 from conftest import options
 from peer import Dialog, sdp
 
-TRANSPORTS = [{}, {"transport": "tcp"}, {"v6": True}, {"transport": "tcp", "v6": True}]
+TRANSPORTS = [{}, {"transport": "tcp"}, {"v6": True}, {"transport": "tcp", "v6": True}, {"access_v6": True},
+              {"access_transport": "tcp"}, {"access_v6": True, "core_transport": "tcp"}]
 
 
-@pytest.mark.parametrize("net", TRANSPORTS, indirect=True, ids=["udp", "tcp", "udp6", "tcp6"])
+@pytest.mark.parametrize("net", TRANSPORTS, indirect=True, ids=["udp", "tcp", "udp6", "tcp6", "udp6-udp", "tcp-udp", "udp6-tcp"])
 @pytest.mark.parametrize("side", ["access", "core"])
 @pytest.mark.parametrize("by_caller", [True, False])
 def test_call_and_bye(net, side, by_caller):

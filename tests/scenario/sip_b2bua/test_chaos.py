@@ -6,7 +6,6 @@ import threading
 import time
 
 import pytest
-from conftest import options
 from peer import Dialog, sdp
 
 CALLS = 300
@@ -85,9 +84,9 @@ class Reckless:
             dialog.send("INFO")
 
 
-@options(quiet=True)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_chaos(net, seed):
+@pytest.mark.parametrize("net", [{"quiet": True}, {"quiet": True, "transport": "tcp"}], indirect=True, ids=["udp", "tcp"])
+def test_chaos(net):
+    seed = 1
     ends = {"access": Reckless(net.access, seed), "core": Reckless(net.core, seed + 100)}
     chosen = random.Random(seed + 200)
     try:
