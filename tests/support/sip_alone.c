@@ -9,6 +9,7 @@
 #include "tests/support/fake_media.h"
 #include <err.h>
 #include <malloc.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,7 +206,19 @@ static void tell_counts(void)
 	fflush(stdout);
 }
 
-// One command: mark N (logged: what was logged before it has been read when it is), counts, drain, forget (media's sessions), limits SESSIONS SEATS, failed|silent|secured SESSION CAUSE, restart, quit
+// Damages the sip part of a call's record, as a write that never ended, or another version's, would look.
+static void corrupt(unsigned session, unsigned offset)
+{
+	uint8_t record[CALL_RECORD_SIP_SIZE];
+	int len = call_record_read(records, session, CALL_RECORD_SIP, record, sizeof(record));
+
+	for (int i = (int)offset; i < len && i < (int)offset + 600; i++)
+		record[i] = 0xff;
+	if (len > 0)
+		call_record_write(records, session, CALL_RECORD_SIP, record, (size_t)len);
+}
+
+// One command: mark N (logged: what was logged before it has been read when it is), counts, drain, forget (media's sessions), corrupt SESSION OFFSET, limits SESSIONS SEATS, failed|silent|secured SESSION CAUSE, restart, quit
 static bool command(char *line)
 {
 	char word[16] = "", cause[96] = "";
@@ -219,6 +232,9 @@ static bool command(char *line)
 		tell_counts();
 	} else if (strcmp(word, "drain") == 0) {
 		sip_drain(sip);
+	} else if (strcmp(word, "corrupt") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {
+		corrupt(a, b);
+		say("ok");
 	} else if (strcmp(word, "forget") == 0) {
 		fake_media_forget(media);
 		say("ok");

@@ -123,3 +123,18 @@ def test_restart_that_finds_no_media(net):
     net.gateway.wait_idle()
     assert net.gateway.ask("restart") == "restarted"
     assert net.gateway.counts()["calls"] == 0
+
+
+@pytest.mark.parametrize("offset", [0, 4, 200, 500, 900, 1500, 1900, 2500, 3000, 4000])
+def test_restart_with_a_damaged_record(net, offset):
+    """Whatever stands in the record: it is dropped or restored, and the gateway goes on."""
+    net.call_up()
+    session = net.gateway.wait_event("call leg out")["session"]
+    assert net.gateway.ask(f"corrupt {session} {offset}") == "ok"
+    assert net.gateway.ask("restart") == "restarted"
+    dropped, restored = net.gateway.events("call record dropped"), net.gateway.events("call restored")
+    assert len(dropped) + len(restored) == 1
+    assert offset > 4 or dropped
+    net.caller().send("OPTIONS")
+    net.access.expect("200 OPTIONS")
+    net.gateway.command("drain")
