@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_dp_burst.c - the relay's burst function, frame by frame: RFC 7983 over all first octets, lengths of RTP headers in the
-// small, VLAN tags, source checks, statistics, the bounds of unauthenticated work.
+// test_dp_burst.c - the relay's burst function, frame by frame: RFC 7983 over all first octets, lengths of RTP headers
+// in the small, VLAN tags, source checks, statistics, the bounds of unauthenticated work.
 #include "tests/support/relay_alone.h"
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 static struct relay_alone *ra;
-static struct dp_ref access_leg, core_leg; // 198.51.100.1:4000 - 192.0.0.1:16384 | 192.0.1.1:16386 (VLAN 100) - 198.51.100.2:4000
+static struct dp_ref access_leg,
+	core_leg; // 198.51.100.1:4000 - 192.0.0.1:16384 | 192.0.1.1:16386 (VLAN 100) - 198.51.100.2:4000
 
 struct to { // of a frame to be made
 	unsigned network; // whose media address
@@ -45,8 +46,10 @@ static size_t frame_make(uint8_t *f, const struct to *to, const void *payload, s
 	sum = ~((sum & 0xffff) + (sum >> 16));
 	ip[10] = (uint8_t)(sum >> 8);
 	ip[11] = (uint8_t)sum;
-	memcpy(ip + 20, (uint8_t[]){ (uint8_t)(to->source_port >> 8), (uint8_t)to->source_port, (uint8_t)(to->port >> 8),
-				     (uint8_t)to->port, (uint8_t)((len + 8) >> 8), (uint8_t)(len + 8) }, 6);
+	memcpy(ip + 20,
+	       (uint8_t[]){ (uint8_t)(to->source_port >> 8), (uint8_t)to->source_port, (uint8_t)(to->port >> 8),
+			    (uint8_t)to->port, (uint8_t)((len + 8) >> 8), (uint8_t)(len + 8) },
+	       6);
 	if (len > 0)
 		memcpy(ip + 28, payload, len);
 	return (size_t)(ip + 28 - f) + len;
@@ -111,7 +114,8 @@ static void every_first_octet_has_its_way(void **state)
 				uint64_t malformed = drops(RELAY_DROP_MALFORMED);
 				unsigned punts = ra->n_punts, sent = ra->n_sent;
 				size_t len = lengths[l];
-				bool stun = first <= 3, dtls = first >= 20 && first <= 63, media = first >= 128 && first <= 191;
+				bool stun = first <= 3, dtls = first >= 20 && first <= 63,
+				     media = first >= 128 && first <= 191;
 
 				memset(payload, 0, sizeof(payload));
 				payload[0] = (uint8_t)first;
@@ -126,7 +130,8 @@ static void every_first_octet_has_its_way(void **state)
 					assert_int_equal(ra->last_punt.kind, DP_PUNT_RTCP);
 				} else if (len >= 8 && media) {
 					assert_int_equal(ra->n_punts, punts);
-					assert_int_equal(ra->n_sent - sent + drops(RELAY_DROP_MALFORMED) - malformed, 1);
+					assert_int_equal(ra->n_sent - sent + drops(RELAY_DROP_MALFORMED) - malformed,
+							 1);
 				} else {
 					assert_int_equal(drops(RELAY_DROP_UNKNOWN_KIND), unknown + 1);
 				}
@@ -234,7 +239,8 @@ static void only_the_peer_may_speak_plain(void **state)
 
 static void wrong_lengths_and_sums_are_named(void **state)
 {
-	uint64_t malformed = drops(RELAY_DROP_MALFORMED), sums = drops(RELAY_DROP_CHECKSUM), frags = drops(RELAY_DROP_FRAGMENT);
+	uint64_t malformed = drops(RELAY_DROP_MALFORMED), sums = drops(RELAY_DROP_CHECKSUM),
+		 frags = drops(RELAY_DROP_FRAGMENT);
 	uint8_t payload[200], frame[512], bad[512];
 	size_t n = frame_make(frame, &from_access, payload, rtp(payload, 700, 7, 160));
 
@@ -311,6 +317,103 @@ static void forged_packets_bind_nothing(void **state)
 	relay_alone_commands(ra);
 }
 
+// What is full or used up says so, and what comes afterwards passes again.
+
+static uint16_t device_takes_nothing(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	return 0;
+}
+
+static void a_device_that_takes_nothing(void **state)
+{
+	const struct dp_queue_ops *usual = ra->queues[1].ops;
+	struct dp_queue_ops stuck = *usual;
+	uint8_t packet[256];
+	size_t len = rtp(packet, 1, 7, 160);
+	uint64_t before = drops(RELAY_DROP_TX_FULL);
+	unsigned sent = ra->n_sent;
+
+	stuck.tx = device_takes_nothing;
+	ra->queues[1].ops = &stuck;
+	give(&from_access, packet, len);
+	assert_int_equal(drops(RELAY_DROP_TX_FULL), before + 1);
+	assert_int_equal(ra->n_sent, sent);
+	ra->queues[1].ops = usual;
+	give(&from_access, packet, rtp(packet, 2, 7, 160));
+	assert_int_equal(drops(RELAY_DROP_TX_FULL), before + 1);
+	assert_int_equal(ra->n_sent, sent + 1);
+}
+
+static void a_next_hop_that_is_not_known(void **state)
+{
+	struct dp_path elsewhere = { .remote.port = 4000 };
+	uint64_t before = drops(RELAY_DROP_NO_NEXTHOP);
+	unsigned sent = ra->n_sent;
+	uint8_t packet[256];
+
+	assert_int_equal(inet_addr_parse(&elsewhere.remote.addr, "198.51.100.9"), 0);
+	dp_transport_path(ra->client, core_leg, &elsewhere);
+	relay_alone_commands(ra);
+	give(&from_access, packet, rtp(packet, 1, 7, 160));
+	assert_int_equal(drops(RELAY_DROP_NO_NEXTHOP), before + 1);
+	assert_int_equal(ra->n_sent, sent);
+}
+
+static void packet_memory_used_up(void **state)
+{
+	const struct inet_endpoint *to = &ra->relay.map.transports[access_leg.index].path.remote;
+	uint64_t before = drops(RELAY_DROP_NO_MBUF);
+	struct rte_mbuf *all[1024];
+	unsigned n = 0, sent = ra->n_sent;
+
+	while (n < 1024 && (all[n] = rte_pktmbuf_alloc(ra->relay.pool)) != NULL)
+		n++;
+	relay_datagram(ra->worker, access_leg.index, to, "\x16\xfe\xfd", 3);
+	assert_int_equal(drops(RELAY_DROP_NO_MBUF), before + 1);
+	while (n > 0)
+		rte_pktmbuf_free(all[--n]);
+	relay_datagram(ra->worker, access_leg.index, to, "\x16\xfe\xfd", 3);
+	relay_flush(ra->worker);
+	assert_int_equal(drops(RELAY_DROP_NO_MBUF), before + 1);
+	assert_int_equal(ra->n_sent, sent + 1);
+}
+
+// Control does not read: the ring of the unproven fills up; when it is read, what comes next is heard.
+static void a_ring_to_control_that_is_full(void **state)
+{
+	struct to stranger = from_access;
+	uint8_t hello[1200] = { 0x16, 0xfe, 0xfd }, frame[2048];
+	uint64_t before = drops(RELAY_DROP_PUNT_FULL);
+	unsigned given = 0, heard = ra->n_punts;
+	size_t len;
+
+	stranger.source_port = 4444;
+	len = frame_make(frame, &stranger, hello, sizeof(hello));
+	for (; drops(RELAY_DROP_PUNT_FULL) == before && given < 10000; given++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(ra->relay.pool);
+
+		assert_non_null(m); // none is lost on the way
+		memcpy(rte_pktmbuf_mtod(m, void *), frame, len);
+		m->data_len = (uint16_t)len;
+		m->pkt_len = (uint32_t)len;
+		m->port = 0;
+		m->vlan_tci = 0;
+		ra->worker->now += MONO_S(1); // no rate limit is meant here
+		relay_burst(ra->worker, &m, 1);
+		relay_flush(ra->worker);
+	}
+	assert_int_equal(drops(RELAY_DROP_PUNT_FULL), before + 1);
+	assert_int_equal(ra->n_punts, heard);
+	for (unsigned last = heard - 1; last != ra->n_punts;) { // a turn has a budget
+		last = ra->n_punts;
+		dp_client_dispatch(ra->client);
+	}
+	assert_int_equal(ra->n_punts, heard + given - 1);
+	give(&stranger, hello, sizeof(hello));
+	assert_int_equal(ra->n_punts, heard + given);
+	assert_int_equal(drops(RELAY_DROP_PUNT_FULL), before + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +425,10 @@ int main(void)
 		cmocka_unit_test(wrong_lengths_and_sums_are_named),
 		cmocka_unit_test(loss_and_jitter_are_counted),
 		cmocka_unit_test(forged_packets_bind_nothing),
+		cmocka_unit_test(a_device_that_takes_nothing),
+		cmocka_unit_test(packet_memory_used_up),
+		cmocka_unit_test(a_ring_to_control_that_is_full),
+		cmocka_unit_test(a_next_hop_that_is_not_known), // last: it leaves a path that leads nowhere
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
