@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -102,16 +103,34 @@ class Gateway:
         assert code == 0, "".join(self.raw[-60:])
 
 
+def free_ports(first, second):
+    """Two neighbouring ports, free for UDP and TCP on these addresses: several runs may go on at once."""
+    while True:
+        base = random.randint(10000, 30000)
+        held = []
+        try:
+            for address, port in ((first, base), (second, base + 1)):
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    held.append(socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind))
+                    held[-1].bind((address, port))
+            return base
+        except OSError:
+            continue
+        finally:
+            for s in held:
+                s.close()
+
+
 class Net:
     """Gateway and peers with free ports of their own."""
 
     def __init__(self, request):
         options = getattr(request, "param", {})
-        base = random.randint(10000, 30000)
         v6 = {side: options.get(side + "_v6", options.get("v6", False)) for side in ("access", "core")}
         transport = {side: options.get(side + "_transport", options.get("transport", "udp")) for side in ("access", "core")}
         a, pa = ("::1", "::1") if v6["access"] else ("127.0.1.254", "127.0.1.1")
         c, pc = ("::1", "::1") if v6["core"] else ("127.0.2.254", "127.0.2.1")
+        base = free_ports(a, c)
         self.access_port, self.core_port = base, base + 1
         self.access_gw, self.core_gw = (a, base), (c, base + 1)
         self.access = Peer(pa, 0, transport["access"], self.access_gw)
