@@ -16,7 +16,8 @@ static bool config_fits(const struct dp_config *c)
 {
 	if (c->n_ports > DP_PORTS_MAX || c->n_networks > DP_NETWORKS_MAX || c->n_addresses > DP_ADDRESSES_MAX)
 		return false;
-	if (c->n_workers < 1 || c->n_workers > DP_WORKERS_MAX || c->max_transports < 1 || c->max_transports > (1u << 20))
+	if (c->n_workers < 1 || c->n_workers > DP_WORKERS_MAX || c->max_transports < 1 ||
+	    c->max_transports > (1u << 20))
 		return false;
 	for (unsigned i = 0; i < c->n_networks; i++) {
 		if (c->networks[i].port >= c->n_ports || c->networks[i].vlan > 4094)

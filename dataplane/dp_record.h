@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// dp_record.h - the media region: what the relay and control share, and all that the relay needs to go on after a crash.
+// dp_record.h - the media region: what the relay and control share, and all that the relay needs to go on after a
+// crash.
 //
 // The supervisor makes and formats it (dp_region_size(), dp_region_format()); relay and control map it (dp_map_open()).
 // No pointers inside: references are index and generation. Who writes what:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// drops.h - every reason for which the packet path lets a packet go, by name. The text is the metric's help and the log's word.
+// drops.h - every reason for which the packet path lets a packet go, by name. The text is the metric's help and the
+// log's word.
 #pragma once
 
 #define RELAY_DROPS(X)                                                          \

@@ -20,8 +20,8 @@ struct dp_ref { // names a transport; generation 0 names nothing
 };
 
 // What one local media port is. Immutable while published.
-// RTP: RFC 7983 demultiplexing, payload types 64 to 95 are RTCP (RFC 5761) and punted, whether RTCP is expected there or not.
-// RTCP: all but STUN and DTLS is RTCP.
+// RTP: RFC 7983 demultiplexing, payload types 64 to 95 are RTCP (RFC 5761) and punted, whether RTCP is expected there
+// or not. RTCP: all but STUN and DTLS is RTCP.
 enum dp_mode { DP_MODE_RTP = 1, DP_MODE_RTCP };
 enum dp_security { DP_PLAIN = 1, DP_SRTP };         // SRTP: nothing plain enters or leaves, keyed or not
 
@@ -71,8 +71,8 @@ struct dp_punt { // a datagram that is not the workers' business; payload valid 
 };
 
 enum dp_event_kind {
-	DP_EVENT_SOURCE = 1,  // a packet from a source that is not the path's remote: authenticated and newest (SRTP) or learn
-			      // (plain); once in 50 ms for a transport
+	DP_EVENT_SOURCE = 1, // a packet from a source that is not the path's remote: authenticated and newest (SRTP) or
+			     // learn (plain); once in 50 ms for a transport
 	DP_EVENT_REMOVED,     // the grace period is over; the index may be used again
 	DP_EVENT_UNREACHABLE, // no route or neighbour for the path's remote; cause is a negative errno
 	DP_EVENT_RELAY_BACK,  // the relay was started anew and has taken up the records; gap since it was last alive
@@ -114,18 +114,19 @@ void dp_client_dispatch(struct dp_client *dp);   // callbacks from here only; bo
 
 int dp_transport_alloc(struct dp_client *dp, struct dp_ref *ref); // a free index, new generation; -ENOSPC
 void dp_transport_publish(struct dp_client *dp, struct dp_ref ref, const struct dp_transport_conf *conf);
-// Before any edge. Security only rises: a transport that was DP_SRTP never becomes DP_PLAIN; take another port for that.
+// Before any edge. Security only rises: a transport that was DP_SRTP never becomes DP_PLAIN; take another port for
+// that.
 void dp_transport_secure(struct dp_client *dp, struct dp_ref ref, enum dp_security security);
 void dp_transport_path(struct dp_client *dp, struct dp_ref ref, const struct dp_path *path);
-// Receiving, the newest key and the one before it are good until _retire(); sending, the newest alone. The same master key
-// under a new epoch keeps its roll-over counters and windows.
+// Receiving, the newest key and the one before it are good until _retire(); sending, the newest alone. The same master
+// key under a new epoch keeps its roll-over counters and windows.
 void dp_transport_keys(struct dp_client *dp, struct dp_ref ref, const struct dp_keys *keys);
 void dp_transport_retire(struct dp_client *dp, struct dp_ref ref, enum dp_direction dir, uint32_t below_epoch);
 void dp_transport_edges(struct dp_client *dp, struct dp_ref ref, const struct dp_edge *edges, size_t n); // replaces all
 // Keys wiped; DP_EVENT_REMOVED follows, also for one that was allocated and never published.
 void dp_transport_remove(struct dp_client *dp, struct dp_ref ref);
-// Sends one datagram of at most 2048 octets from the transport's local endpoint to `to` (DTLS flights, RTCP, STUN). May be
-// lost. While the neighbour is asked for it waits, half a second at most.
+// Sends one datagram of at most 2048 octets from the transport's local endpoint to `to` (DTLS flights, RTCP, STUN). May
+// be lost. While the neighbour is asked for it waits, half a second at most.
 void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct inet_endpoint *to, const void *bytes,
 		       size_t len);
 int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats); // -ENOENT

@@ -2,8 +2,8 @@
 // steering.bpf.c - UDP to a media address and port goes to the relay; all else stays with Linux.
 //
 // Dropped and counted: a first fragment to a media port (the relay does not reassemble, and the kernel must not answer
-// for it), impossible sources, media while no socket is there. Later fragments carry no port: they pass, since SIP on the
-// same address may need them, and without their first one Linux lets them go without a word.
+// for it), impossible sources, media while no socket is there. Later fragments carry no port: they pass, since SIP on
+// the same address may need them, and without their first one Linux lets them go without a word.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -149,7 +149,8 @@ static __always_inline int read_ipv6(struct flow *f, const void *at, const void 
 
 			if ((fh->offset & bpf_htons(0xfff8)) != 0)
 				return 0;
-			f->fragment = (fh->offset & bpf_htons(1)) != 0; // none follows: an atomic fragment, whole (RFC 6946)
+			// None follows either: an atomic fragment, which is whole (RFC 6946).
+			f->fragment = (fh->offset & bpf_htons(1)) != 0;
 			at += sizeof(*fh);
 		} else if (next == IPPROTO_AH) {
 			at += (ext->len + 2) * 4;
@@ -184,8 +185,8 @@ static __always_inline int is_impossible(const struct flow *f)
 	return !settings.loopback && is_loopback(f);
 }
 
-// Goes over our ranges: 0 not ours, 1 our address but no port of the range, 2 a media port. Sets *own when the source is
-// a media address of ours.
+// Goes over our ranges: 0 not ours, 1 our address but no port of the range, 2 a media port. Sets *own when the source
+// is a media address of ours.
 static __always_inline int find_range(const struct flow *f, __u16 port, int *own)
 {
 	int found = 0;

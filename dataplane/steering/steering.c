@@ -172,7 +172,8 @@ static int port_open(struct steering_port *p, const struct dp_config *config, un
 	settings_make(&settings, config, port);
 	err = stale_remove(p->ifindex);
 	if (err == -EBUSY)
-		return say(why, err, pc->name, "another XDP program is attached; detach it, or choose driver af_packet");
+		return say(why, err, pc->name,
+			   "another XDP program is attached; detach it, or choose driver af_packet");
 	if (err < 0)
 		return say(why, err, pc->name, "cannot look for XDP programs");
 	err = port_load(p, &settings);

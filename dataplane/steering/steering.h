@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// steering.h - the XDP programs that lead media to the relay and leave the rest to Linux. One program an AF_XDP interface,
-// loaded and attached by the supervisor; the relay only puts its sockets into the map. A program stays attached while
-// the relay is away: its packets are dropped then, never answered by the kernel with ICMP.
+// steering.h - the XDP programs that lead media to the relay and leave the rest to Linux. One program an AF_XDP
+// interface, loaded and attached by the supervisor; the relay only puts its sockets into the map. A program stays
+// attached while the relay is away: its packets are dropped then, never answered by the kernel with ICMP.
 #pragma once
 #include "dataplane/dp_config.h"
 #include "dataplane/steering/steering_abi.h"

@@ -10,8 +10,8 @@ struct rte_mempool;
 struct dp_queue;
 
 struct dp_queue_ops {
-	// Neither blocks. rx: whole frames, contiguous, port and hops set, `n` at most. tx: takes what fits and says how
-	// many; the rest stays the caller's.
+	// Neither blocks. rx: whole frames, contiguous, port and hops set, `n` at most. tx: takes what fits and says
+	// how many; the rest stays the caller's.
 	uint16_t (*rx)(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n);
 	uint16_t (*tx)(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n);
 	bool (*settle)(struct dp_queue *q); // before rest; false: frames still wait for the device, come back soon

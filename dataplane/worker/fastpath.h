@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// fastpath.h - include last in every file that runs between two bursts: no allocation, no output, no lock, no exit there.
+// fastpath.h - include last in every file that runs between two bursts: no allocation, no output, no lock, no exit
+// there.
 #pragma once
 
 #undef malloc

@@ -40,7 +40,9 @@ static bool target_of(const struct nexthops *nh, uint32_t index, struct target *
 		return query_target(&nh->queries[index - nh->map->n_transports], t);
 	if (!dp_transport_read(&nh->map->transports[index], &tp))
 		return false;
-	*t = (struct target){ .generation = tp.generation, .network = tp.network, .from = tp.local.addr, .to = tp.path.remote };
+	*t = (struct target){
+		.generation = tp.generation, .network = tp.network, .from = tp.local.addr, .to = tp.path.remote
+	};
 	if (tp.state == DP_STATE_PUBLISHED && tp.path.remote.addr.family != INET_NONE &&
 	    tp.network < nh->map->config.n_networks)
 		t->serial = tp.path_serial;
@@ -386,7 +388,9 @@ static int timeout_ms(const struct nexthops *nh)
 void *keeper_run(void *arg)
 {
 	struct nexthops *nh = arg;
-	const struct rt_news news = { .neighbour = neighbour_news, .routes = routes_news, .lost = lost_news, .ctx = nh };
+	const struct rt_news news = {
+		.neighbour = neighbour_news, .routes = routes_news, .lost = lost_news, .ctx = nh
+	};
 	uint64_t ticks;
 
 	while (!atomic_load(&nh->stop)) {

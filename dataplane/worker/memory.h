@@ -5,7 +5,8 @@
 
 struct rte_mempool;
 
-// Size of an mbuf's data: headroom for new headers, the kernel's XDP headroom, a full frame with two VLAN tags, the tag.
+// Size of an mbuf's data: headroom for new headers, the kernel's XDP headroom, a full frame with two VLAN tags, the
+// tag.
 #define MEMORY_FRAME 2176
 
 int memory_open(const struct dp_config *config, unsigned n_packets, struct rte_mempool **poolp, char why[256]);

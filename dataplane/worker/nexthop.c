@@ -31,8 +31,8 @@ int nexthops_open(struct nexthops **nhp, const struct dp_map *map, const struct 
 	nh->neighbours = calloc(n, sizeof(*nh->neighbours));
 	nh->buckets = calloc(nh->n_buckets, sizeof(*nh->buckets));
 	nh->queries = calloc(n - map->n_transports, sizeof(*nh->queries));
-	if (nh->slots == NULL || nh->dirty == NULL || nh->links == NULL || nh->neighbours == NULL || nh->buckets == NULL ||
-	    nh->queries == NULL)
+	if (nh->slots == NULL || nh->dirty == NULL || nh->links == NULL || nh->neighbours == NULL ||
+	    nh->buckets == NULL || nh->queries == NULL)
 		goto out;
 	if (nh->wake < 0) {
 		err = -errno;

@@ -35,8 +35,8 @@ void nexthops_stop(struct nexthops *nh);
 // Worker: what a transport's path of this serial resolved to. False: nothing yet.
 bool nexthop_get(const struct nexthops *nh, uint32_t transport, uint32_t path_serial, struct nexthop *out);
 void nexthop_prefetch(const struct nexthops *nh, uint32_t transport);
-// Worker: for a datagram of control's own, which may go to another address than the path's. May note that the keeper has
-// something to do (*wake).
+// Worker: for a datagram of control's own, which may go to another address than the path's. May note that the keeper
+// has something to do (*wake).
 bool nexthop_get_for(struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to,
 		     struct nexthop *out, bool *wake);
 void nexthop_dirty(struct nexthops *nh, uint32_t transport); // its path changed; never blocks, never fails

@@ -33,7 +33,8 @@ int privilege_drop(int pinned)
 		return err;
 	for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
 		if ((keep >> cap & 1) == 0)
-			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); // needs CAP_SETPCAP; without it there is less to lose
+			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0,
+				    0); // needs CAP_SETPCAP; without it there is less to lose
 	}
 	for (int i = 0; i < 2; i++) {
 		data[i].permitted &= (uint32_t)(keep >> 32 * i);

@@ -155,7 +155,8 @@ uint16_t stage_protect(struct relay_worker *w, uint16_t n);
 // relay_output.c
 uint16_t stage_ready(struct relay_worker *w, uint16_t n);
 void stage_headers(struct relay_worker *w, uint16_t n);
-void relay_datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes, size_t len);
+void relay_datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes,
+		    size_t len);
 void relay_waiting_retry(struct relay_worker *w);
 void relay_flush(struct relay_worker *w);
 

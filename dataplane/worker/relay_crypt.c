@@ -25,7 +25,8 @@ static const enum relay_drop drop_of[SRTP_RESULT_COUNT] = {
 	[SRTP_KEY_EXPIRED] = RELAY_DROP_KEY_EXPIRED,
 };
 
-static struct dp_stream *stream_find(struct relay_worker *w, const struct dp_ssrc_slot *slots, unsigned n, uint32_t ssrc)
+static struct dp_stream *stream_find(struct relay_worker *w, const struct dp_ssrc_slot *slots, unsigned n,
+				     uint32_t ssrc)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (slots[i].ssrc == ssrc && slots[i].stream < w->relay->map.n_streams)
@@ -34,8 +35,8 @@ static struct dp_stream *stream_find(struct relay_worker *w, const struct dp_ssr
 	return NULL;
 }
 
-// AES-CM needs the first four lines of a key, which were asked for before; GCM of a short packet the powers of its hash key
-// as well, at the end.
+// AES-CM needs the first four lines of a key, which were asked for before; GCM of a short packet the powers of its hash
+// key as well, at the end.
 static void key_warm(const struct srtp_key *key)
 {
 	if (key->tag_len == SRTP_TAG_MAX)
@@ -124,7 +125,8 @@ static uint64_t other_index(const struct srtp_stream *s, uint64_t guess)
 }
 
 // Second and third tries for what did not verify: `again` names packets of in[] by their place in ops[].
-static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsigned n, struct srtp_op *again, uint16_t *at)
+static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsigned n, struct srtp_op *again,
+			       uint16_t *at)
 {
 	unsigned m = 0;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// relay_main.c - sallyport-relay: the process that owns the ports. Started by the supervisor, which hands over descriptors
-// by number in the environment; ends on SIGTERM or when the supervisor is gone. All that it must remember is in the
-// media region, so a new one goes on where this one ended.
+// relay_main.c - sallyport-relay: the process that owns the ports. Started by the supervisor, which hands over
+// descriptors by number in the environment; ends on SIGTERM or when the supervisor is gone. All that it must remember
+// is in the media region, so a new one goes on where this one ended.
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataplane/worker/memory.h"
@@ -175,8 +175,10 @@ static int ports_open(struct relay_process *p, bool copy, char why[256])
 		if (err == 0 && p->relay.ports[i]->loopback)
 			loopback_settings();
 		if (err == 0 && p->relay.ports[i]->n_queues < c->n_workers) {
-			snprintf(why, 256, "interface %s has %u queues for %u workers: ethtool -L %s combined %u, or fewer "
-				 "workers", c->ports[i].name, p->relay.ports[i]->n_queues, c->n_workers, c->ports[i].name,
+			snprintf(why, 256,
+				 "interface %s has %u queues for %u workers: ethtool -L %s combined %u, or fewer "
+				 "workers",
+				 c->ports[i].name, p->relay.ports[i]->n_queues, c->n_workers, c->ports[i].name,
 				 c->n_workers);
 			err = -ENXIO;
 		}

@@ -315,7 +315,8 @@ static bool datagram_wait(struct relay_worker *w, uint32_t index, const struct i
 	return false;
 }
 
-void relay_datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes, size_t len)
+void relay_datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes,
+		    size_t len)
 {
 	enum relay_drop drop = datagram(w, index, to, bytes, len);
 

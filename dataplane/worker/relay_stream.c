@@ -196,7 +196,8 @@ static void jitter_account(struct dp_stream *st, uint32_t rtp, mono_ns now)
 void stream_account(struct dp_transport *tp, struct packet *p, mono_ns now)
 {
 	struct dp_stream *st = p->stream;
-	uint32_t rtp = (uint32_t)p->bytes[4] << 24 | (uint32_t)p->bytes[5] << 16 | (uint32_t)p->bytes[6] << 8 | p->bytes[7];
+	uint32_t rtp = (uint32_t)p->bytes[4] << 24 | (uint32_t)p->bytes[5] << 16 | (uint32_t)p->bytes[6] << 8 |
+		       p->bytes[7];
 
 	if (st->received == 0) {
 		st->first_index = st->highest_index = p->rtp_index;

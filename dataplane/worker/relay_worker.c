@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // relay_worker.c - a worker's loop: commands, packets, wakes, and rest when there is nothing to do.
 //
-// Rest is a poll() on the descriptors of its queues and its own eventfd: a packet on any port ends it at once, so an idle
-// relay uses no CPU and a silent port delays none of the others. Ports without a descriptor are looked at every 50 us.
+// Rest is a poll() on the descriptors of its queues and its own eventfd: a packet on any port ends it at once, so an
+// idle relay uses no CPU and a silent port delays none of the others. Ports without a descriptor are looked at every 50
+// us.
 #include "dataplane/worker/relay.h"
 #include "base/clock.h"
 #include <errno.h>

@@ -203,8 +203,8 @@ static int route_ask(struct rtnetlink *rt, const struct inet_addr *to, const str
 int rtnetlink_route(struct rtnetlink *rt, const struct inet_addr *to, const struct inet_addr *source, int ifindex,
 		    struct rt_route *route)
 {
-	// With an interface named, IPv4 takes every address for one on the link when no route matches. First ask for the
-	// route itself, then where it leads.
+	// With an interface named, IPv4 takes every address for one on the link when no route matches. First ask for
+	// the route itself, then where it leads.
 	if (ifindex != 0 && to->family == INET_V4) {
 		int err = route_ask(rt, to, source, ifindex, RTM_F_FIB_MATCH, route);
 
@@ -221,7 +221,8 @@ static bool neighbour_read(const struct nlmsghdr *nlh, struct rt_neighbour *n)
 	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
 	struct attrs attrs = { 0 };
 
-	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ndm) || (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6))
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ndm) ||
+	    (ndm->ndm_family != AF_INET && ndm->ndm_family != AF_INET6))
 		return false;
 	mnl_attr_parse(nlh, sizeof(*ndm), attr_note, &attrs);
 	if (attrs.at[NDA_DST] == NULL)
@@ -231,7 +232,8 @@ static bool neighbour_read(const struct nlmsghdr *nlh, struct rt_neighbour *n)
 	n->failed = nlh->nlmsg_type == RTM_DELNEIGH || (ndm->ndm_state & NUD_FAILED) != 0;
 	n->valid = nlh->nlmsg_type == RTM_NEWNEIGH && attrs.at[NDA_LLADDR] != NULL &&
 		   mnl_attr_get_payload_len(attrs.at[NDA_LLADDR]) == 6 &&
-		   (ndm->ndm_state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)) != 0;
+		   (ndm->ndm_state & (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)) !=
+			   0;
 	n->fixed = (ndm->ndm_state & (NUD_PERMANENT | NUD_NOARP)) != 0;
 	if (n->valid)
 		memcpy(n->mac, mnl_attr_get_payload(attrs.at[NDA_LLADDR]), 6);
@@ -255,7 +257,8 @@ static struct nlmsghdr *neighbour_question(char *buf, uint16_t type, uint16_t fl
 int rtnetlink_neighbour_keep(struct rtnetlink *rt, const struct inet_addr *addr, int ifindex, bool keep)
 {
 	alignas(8) char buf[256];
-	struct nlmsghdr *nlh = neighbour_question(buf, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, addr, ifindex);
+	struct nlmsghdr *nlh = neighbour_question(buf, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, addr,
+						  ifindex);
 	struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
 	int err;
 

@@ -80,7 +80,8 @@ static void fill_up(struct xsk_queue *q)
 			return;
 		}
 		for (unsigned i = 0; i < REFILL; i++)
-			*xsk_ring_prod__fill_addr(&q->fill, at + i) = (uint64_t)(element_of(q->pool, pkts[i]) - q->base);
+			*xsk_ring_prod__fill_addr(&q->fill,
+						  at + i) = (uint64_t)(element_of(q->pool, pkts[i]) - q->base);
 		xsk_ring_prod__submit(&q->fill, REFILL);
 		q->fill_missing -= REFILL;
 	}
@@ -107,7 +108,8 @@ static uint16_t xsk_rx(struct dp_queue *queue, struct rte_mbuf **pkts, uint16_t 
 
 	if (got == 0) {
 		fill_up(q);
-		// Never poll() here with a timeout: the worker has other ports. A driver that asks for a nudge gets one.
+		// Never poll() here with a timeout: the worker has other ports. A driver that asks for a nudge gets
+		// one.
 		if (xsk_ring_prod__needs_wakeup(&q->fill))
 			recvfrom(q->queue.fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 		return 0;
@@ -218,7 +220,8 @@ static int umem_open(struct rte_mempool *pool)
 	if (shared.users > 0)
 		return shared.pool == pool ? 0 : -EXDEV;
 	rte_mempool_mem_iter(pool, area_of, span);
-	err = xsk_umem__create(&shared.umem, (void *)span[0], span[1] - span[0], &shared.fill, &shared.completion, &cfg);
+	err = xsk_umem__create(&shared.umem, (void *)span[0], span[1] - span[0], &shared.fill, &shared.completion,
+			       &cfg);
 	if (err < 0)
 		return err;
 	shared.pool = pool;
@@ -338,8 +341,8 @@ int xsk_port_open(struct dp_port **portp, const struct dp_port_config *pc, unsig
 	}
 	n = rx_queues(pc->name);
 	if (n > DP_QUEUES_MAX) {
-		snprintf(why, 256, "interface %s has %u receive queues, more than %d: ethtool -L %s combined %d", pc->name, n,
-			 DP_QUEUES_MAX, pc->name, DP_QUEUES_MAX);
+		snprintf(why, 256, "interface %s has %u receive queues, more than %d: ethtool -L %s combined %d",
+			 pc->name, n, DP_QUEUES_MAX, pc->name, DP_QUEUES_MAX);
 		err = -E2BIG;
 		goto out;
 	}
@@ -351,8 +354,10 @@ int xsk_port_open(struct dp_port **portp, const struct dp_port_config *pc, unsig
 	for (unsigned i = 0; i < n; i++) {
 		err = queue_open(port, (uint16_t)i, copy, map_fd);
 		if (err < 0) {
-			snprintf(why, 256, "interface %s: queue %u of %u cannot be bound (%s); if it has none: ethtool -L %s "
-				 "combined %u", pc->name, i, n, strerror(-err), pc->name, i > 0 ? i : 1);
+			snprintf(why, 256,
+				 "interface %s: queue %u of %u cannot be bound (%s); if it has none: ethtool -L %s "
+				 "combined %u",
+				 pc->name, i, n, strerror(-err), pc->name, i > 0 ? i : 1);
 			goto out;
 		}
 	}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bench_pipeline.c - the relay's own burst function over net_null, with 10,000 sessions in random order: ns a packet.
 //
-//   bench_pipeline SUITE PAYLOAD OUT [BURST]       SUITE: 0 plain, 1 CM_SHA1_80, 5 GCM-128, 6 GCM-256; OUT: 0 plain, 1 same suite
+//   bench_pipeline SUITE PAYLOAD OUT [BURST]       SUITE: 0 plain, 1 CM_SHA1_80, 5 GCM-128, 6 GCM-256; OUT: 0 plain, 1
+//   same suite
 //
-// Timed: rx burst, all stages, tx burst. Not timed: the copy that stands for the device's DMA. Every packet is counted at
-// its leg: a figure with drops is no figure, and ends with an error.
+// Timed: rx burst, all stages, tx burst. Not timed: the copy that stands for the device's DMA. Every packet is counted
+// at its leg: a figure with drops is no figure, and ends with an error.
 #include "base/secret.h"
 #include "dataplane/worker/memory.h"
 #include "dataplane/worker/relay.h"
@@ -65,7 +66,9 @@ static void config_make(struct dp_config *c)
 		snprintf(c->ports[i].name, sizeof(c->ports[i].name), "null%u", i);
 		c->ports[i].driver = DP_DRIVER_NULL;
 		c->networks[i].port = (uint8_t)i;
-		c->addresses[i] = (struct dp_address){ .network = (uint8_t)i, .first_port = FIRST_PORT, .last_port = 40000 };
+		c->addresses[i] = (struct dp_address){ .network = (uint8_t)i,
+						       .first_port = FIRST_PORT,
+						       .last_port = 40000 };
 		c->addresses[i].addr.family = INET_V4;
 		memcpy(c->addresses[i].addr.bytes, (uint8_t[]){ 192, 0, 2, (uint8_t)(1 + i) }, 4);
 	}
@@ -135,7 +138,9 @@ static struct dp_ref leg_make(unsigned network, unsigned session, bool secured)
 static void sessions_make(void)
 {
 	for (unsigned i = 0; i < SESSIONS; i++) {
-		const struct nexthop hop = { .kind = NEXTHOP_ETHER, .port = 1, .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 2 } };
+		const struct nexthop hop = {
+			.kind = NEXTHOP_ETHER, .port = 1, .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 2 }
+		};
 
 		b.master[i].suite = b.suite;
 		must(secret_random(b.master[i].key, sizeof(b.master[i].key)), "random");
@@ -173,7 +178,11 @@ static void order_make(void)
 static size_t rtp_make(uint8_t *at, unsigned session, unsigned pass, struct srtp_key *key, struct srtp_stream *stream)
 {
 	uint32_t ssrc = htonl(1000 + session), stamp = htonl(pass * 160);
-	struct srtp_op op = { .packet = at, .len = (uint16_t)(12 + b.payload), .hdr_len = 12, .key = key, .stream = stream,
+	struct srtp_op op = { .packet = at,
+			      .len = (uint16_t)(12 + b.payload),
+			      .hdr_len = 12,
+			      .key = key,
+			      .stream = stream,
 			      .room = (uint16_t)(12 + b.payload + SRTP_TAG_MAX) };
 
 	memcpy(at, (uint8_t[]){ 0x80, 96, 0, (uint8_t)(1 + pass) }, 4);
@@ -300,7 +309,8 @@ static void check(void)
 	}
 	for (unsigned d = 1; d < RELAY_DROP_COUNT; d++) {
 		if (b.w->record->drops[d] != 0)
-			fprintf(stderr, "drop %s: %llu\n", relay_drop_name[d], (unsigned long long)b.w->record->drops[d]);
+			fprintf(stderr, "drop %s: %llu\n", relay_drop_name[d],
+				(unsigned long long)b.w->record->drops[d]);
 	}
 	must(sent == SESSIONS * PASSES / b.burst * b.burst ? 0 : -EIO, "not every packet came through");
 }
@@ -331,8 +341,8 @@ int main(int argc, char **argv)
 	qsort(ns, RUNS, sizeof(ns[0]), by_value);
 	qsort(median, RUNS, sizeof(median[0]), by_value);
 	printf("%s payload %u %s burst %u sessions %u: %.1f ns/pkt = %.2f Mpps (%.1f to %.1f; "
-	       "median burst %.1f)\n", srtp_suite_name(b.suite),
-	       b.payload, b.secured_out ? "SRTP->SRTP" : "->RTP", b.burst, SESSIONS, ns[RUNS / 2], 1e3 / ns[RUNS / 2], ns[0],
-	       ns[RUNS - 1], median[RUNS / 2]);
+	       "median burst %.1f)\n",
+	       srtp_suite_name(b.suite), b.payload, b.secured_out ? "SRTP->SRTP" : "->RTP", b.burst, SESSIONS,
+	       ns[RUNS / 2], 1e3 / ns[RUNS / 2], ns[0], ns[RUNS - 1], median[RUNS / 2]);
 	return 0;
 }

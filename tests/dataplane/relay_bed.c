@@ -102,7 +102,9 @@ void bed_config(struct dp_config *c)
 {
 	static const char *const names[] = { "acc", "cor" };
 
-	*c = (struct dp_config){ .n_ports = 2, .n_networks = 2, .n_workers = 1, .max_transports = 256, .replay_window = 128 };
+	*c = (struct dp_config){
+		.n_ports = 2, .n_networks = 2, .n_workers = 1, .max_transports = 256, .replay_window = 128
+	};
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(c->ports[i].name, sizeof(c->ports[i].name), "%s", names[i]);
 		c->ports[i].driver = DP_DRIVER_AF_XDP;

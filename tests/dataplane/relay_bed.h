@@ -45,7 +45,8 @@ void bed_relay_start(struct bed *bed);
 void bed_relay_kill(struct bed *bed, int signal);
 void bed_stop(struct bed *bed);
 void bed_pump(struct bed *bed, unsigned ms);          // dispatches for so long
-bool bed_event(struct bed *bed, enum dp_event_kind kind, unsigned ms, struct dp_event *event); // waits for one, takes it
+bool bed_event(struct bed *bed, enum dp_event_kind kind, unsigned ms,
+	       struct dp_event *event);                        // waits for one, takes it
 const struct bed_punt *bed_punt(struct bed *bed, unsigned ms); // waits for the next
 
 int bed_socket(struct bed *bed, enum bed_ns ns, const char *address, uint16_t port);

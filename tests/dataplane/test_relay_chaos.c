@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_relay_chaos.c - the relay killed again and again while control publishes, keys and removes; routes and neighbours that
-// change under way. What was asked for must be there, what was removed must be gone, and nothing may be lost on the way.
+// test_relay_chaos.c - the relay killed again and again while control publishes, keys and removes; routes and
+// neighbours that change under way. What was asked for must be there, what was removed must be gone, and nothing may be
+// lost on the way.
 #include "tests/dataplane/relay_bed.h"
 #include <setjmp.h>
 #include <signal.h>
@@ -115,7 +116,8 @@ static void kills_lose_no_command(void **state)
 	srand(7);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < LEGS; i++) {
-			refs[i] = bed_transport(&bed, 0, "10.77.1.1", (uint16_t)(16500 + i), DP_MODE_RTP, DP_SRTP, &peer_a);
+			refs[i] = bed_transport(&bed, 0, "10.77.1.1", (uint16_t)(16500 + i), DP_MODE_RTP, DP_SRTP,
+						&peer_a);
 			dp_transport_edges(bed.dp, refs[i], &(struct dp_edge){ .to = leg_b, .open = true }, 1);
 			for (uint32_t epoch = 1; epoch <= 3; epoch++)
 				keys_give(refs[i], epoch);
@@ -177,8 +179,9 @@ static void a_neighbour_that_changes_is_followed(void **state)
 	const char *ns = bed.ns_name[BED_B];
 
 	assert_true(passes_within(1000));
-	bed_run("ip -n %s link set eth0 down && ip -n %s link set eth0 address 02:00:00:00:77:77 && ip -n %s link set eth0 up", ns,
-		ns, ns);
+	bed_run("ip -n %s link set eth0 down && ip -n %s link set eth0 address 02:00:00:00:77:77 && ip -n %s link set "
+		"eth0 up",
+		ns, ns, ns);
 	bed_run("ip netns exec %s ping -q -c 1 -W 2 10.77.2.1 >/dev/null", ns);
 	assert_true(passes_within(8000));
 }

@@ -166,7 +166,8 @@ static void ten_thousand_publications_leave_nothing(void **state)
 		unsigned n = 0;
 
 		for (; n < 128 && made < 10000; n++, made++) {
-			refs[n] = bed_transport(bed, 0, "10.77.1.1", (uint16_t)(16500 + n), DP_MODE_RTP, DP_SRTP, &peer_a);
+			refs[n] = bed_transport(bed, 0, "10.77.1.1", (uint16_t)(16500 + n), DP_MODE_RTP, DP_SRTP,
+						&peer_a);
 			keys.direction = DP_RX;
 			dp_transport_keys(bed->dp, refs[n], &keys);
 			keys.direction = DP_TX;
@@ -215,7 +216,8 @@ static void a_new_control_finds_what_is_there(void **state)
 	start(NULL, NULL);
 	dp_client_close(bed->dp); // dies without a word
 	exchange(5);
-	assert_int_equal(dp_client_open(&next, dup(bed->region.fd), bed->relay_event, bed->control_event, &callbacks), 0);
+	assert_int_equal(dp_client_open(&next, dup(bed->region.fd), bed->relay_event, bed->control_event, &callbacks),
+			 0);
 	bed->dp = next;
 	dp_client_walk(next, count_found, &found);
 	assert_int_equal(found, 2);

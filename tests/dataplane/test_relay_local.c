@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_relay_local.c - ends on the gateway's own host: a PBX behind lo, with loopback and with the host's addresses, and a
-// leg that leads to another media address of ours.
+// test_relay_local.c - ends on the gateway's own host: a PBX behind lo, with loopback and with the host's addresses,
+// and a leg that leads to another media address of ours.
 #include "tests/dataplane/relay_bed.h"
 #include <errno.h>
 #include <setjmp.h>

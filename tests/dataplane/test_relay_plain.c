@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_relay_plain.c - plain legs through a real relay over AF_XDP: both ways, who may speak, what is punted, what control
-// sends, removal, and a far end that has never sent.
+// test_relay_plain.c - plain legs through a real relay over AF_XDP: both ways, who may speak, what is punted, what
+// control sends, removal, and a far end that has never sent.
 #include "tests/dataplane/relay_bed.h"
 #include <errno.h>
 #include <setjmp.h>
@@ -163,7 +163,8 @@ static void punts_and_sends(void **state)
 	dp_transport_send(bed.dp, leg_a, &peer_a, dtls, sizeof(dtls));
 	expect_packet(a, dtls, sizeof(dtls), &gw_a);
 	// To an address that no path names: resolved on the way.
-	dp_transport_send(bed.dp, leg_a, &(struct inet_endpoint){ .addr = peer_a.addr, .port = 4004 }, stun, sizeof(stun));
+	dp_transport_send(bed.dp, leg_a, &(struct inet_endpoint){ .addr = peer_a.addr, .port = 4004 }, stun,
+			  sizeof(stun));
 	expect_packet(stranger, stun, sizeof(stun), &gw_a);
 	close(stranger);
 }
@@ -195,7 +196,8 @@ static void gates_edges_and_paths_are_named(void **state)
 
 	// Two edges: a copy each.
 	dp_transport_path(bed.dp, lone, &(struct dp_path){ .remote = peer_b });
-	dp_transport_edges(bed.dp, leg_a, (struct dp_edge[]){ { .to = leg_b, .open = true }, { .to = lone, .open = true } }, 2);
+	dp_transport_edges(bed.dp, leg_a,
+			   (struct dp_edge[]){ { .to = leg_b, .open = true }, { .to = lone, .open = true } }, 2);
 	bed_pump(&bed, 50);
 	bed_send(a, &gw_a, pkt, len);
 	expect_packet(b, pkt, len, &gw_b);

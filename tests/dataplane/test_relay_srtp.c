@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_relay_srtp.c - a secured leg with libsrtp2 as its peer: every suite both ways, what is not keyed, forged, replayed or
-// too new, key changes, and the relay killed in mid stream.
+// test_relay_srtp.c - a secured leg with libsrtp2 as its peer: every suite both ways, what is not keyed, forged,
+// replayed or too new, key changes, and the relay killed in mid stream.
 #include "tests/dataplane/relay_bed.h"
 #include "base/secret.h"
 #include <errno.h>
@@ -157,7 +157,8 @@ static int legs_remove(void **state)
 	assert_true(bed_event(&bed, DP_EVENT_REMOVED, 1000, NULL));
 	assert_true(bed_event(&bed, DP_EVENT_REMOVED, 1000, NULL));
 	bed.n_events = 0;
-	while (bed_receive(a, (uint8_t[2048]){ 0 }, 2048, 0, NULL) >= 0 || bed_receive(b, (uint8_t[2048]){ 0 }, 2048, 0, NULL) >= 0)
+	while (bed_receive(a, (uint8_t[2048]){ 0 }, 2048, 0, NULL) >= 0 ||
+	       bed_receive(b, (uint8_t[2048]){ 0 }, 2048, 0, NULL) >= 0)
 		continue;
 	return 0;
 }

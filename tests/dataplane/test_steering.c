@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_steering.c - the XDP program, packet by packet (BPF_PROG_TEST_RUN), and its loader on a real interface. Needs root.
+// test_steering.c - the XDP program, packet by packet (BPF_PROG_TEST_RUN), and its loader on a real interface. Needs
+// root.
 #include "dataplane/steering/steering.h"
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -24,7 +25,8 @@ static uint8_t own_mac[6];
 
 static const uint8_t v4_ours[] = { 192, 0, 2, 1 }, v4_vlan[] = { 192, 0, 2, 9 }, v4_other[] = { 192, 0, 2, 7 };
 static const uint8_t v4_peer[] = { 198, 51, 100, 5 };
-static const uint8_t v6_ours[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }, v6_peer[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 };
+static const uint8_t v6_ours[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 },
+		     v6_peer[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 };
 
 struct frame {
 	uint8_t bytes[512];
@@ -160,8 +162,9 @@ static int setup(void **state)
 	FILE *in;
 
 	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	assert_int_equal(system("ip link add steer0 type veth peer name steer1 && ip link set steer0 up && ip link set lo up"),
-			 0);
+	assert_int_equal(
+		system("ip link add steer0 type veth peer name steer1 && ip link set steer0 up && ip link set lo up"),
+		0);
 	in = popen("ip -br link show steer0 | awk '{print $3}'", "r");
 	assert_non_null(in);
 	assert_non_null(fgets(mac, sizeof(mac), in));
@@ -207,7 +210,8 @@ static void media_is_taken(void **state)
 	expect(&f, STEERING_NO_SOCKET);
 	ipv6(&f, v6_peer, (const uint8_t *)"", 0, 20000);
 	expect(&f, STEERING_NO_SOCKET);
-	ipv6(&f, v6_peer, (const uint8_t[]){ IPPROTO_DSTOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, 0 }, 0, 20000);
+	ipv6(&f, v6_peer, (const uint8_t[]){ IPPROTO_DSTOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS, IPPROTO_FRAGMENT, 0 },
+	     0, 20000);
 	expect(&f, STEERING_NO_SOCKET); // four, the last an atomic fragment
 }
 
@@ -263,10 +267,12 @@ static void fragments_and_deep_chains_are_dropped(void **state)
 static void impossible_sources_are_dropped(void **state)
 {
 	static const uint8_t v4_bad[][4] = {
-		{ 127, 0, 0, 1 }, { 0, 0, 0, 0 }, { 0, 1, 2, 3 }, { 224, 0, 0, 1 }, { 255, 255, 255, 255 }, { 240, 0, 0, 1 },
-		{ 192, 0, 2, 1 },
+		{ 127, 0, 0, 1 },       { 0, 0, 0, 0 },   { 0, 1, 2, 3 },   { 224, 0, 0, 1 },
+		{ 255, 255, 255, 255 }, { 240, 0, 0, 1 }, { 192, 0, 2, 1 },
 	};
-	static const uint8_t v6_bad[][16] = { { 0 }, { [15] = 1 }, { 0xff, 2, [15] = 1 }, { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
+	static const uint8_t v6_bad[][16] = {
+		{ 0 }, { [15] = 1 }, { 0xff, 2, [15] = 1 }, { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 }
+	};
 	struct frame f;
 
 	for (unsigned i = 0; i < sizeof(v4_bad) / sizeof(v4_bad[0]); i++) {

@@ -59,7 +59,11 @@ static void on_event(void *ctx, const struct dp_event *event)
 
 static void config_make(struct dp_config *c, uint16_t vlan)
 {
-	*c = (struct dp_config){ .n_ports = 2, .n_networks = 2, .n_workers = 1, .max_transports = 64, .replay_window = 128,
+	*c = (struct dp_config){ .n_ports = 2,
+				 .n_networks = 2,
+				 .n_workers = 1,
+				 .max_transports = 64,
+				 .replay_window = 128,
 				 .hugepages = DP_HUGEPAGES_OFF };
 	for (unsigned i = 0; i < 2; i++) {
 		c->networks[i].port = (uint8_t)i;
@@ -90,8 +94,11 @@ struct relay_alone *relay_alone_open(uint16_t vlan_of_second)
 	alone.relay.control_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	for (unsigned i = 0; i < 2; i++) {
 		alone.queues[i] = (struct dp_queue){ .ops = &ops, .port = &alone.ports[i], .fd = -1 };
-		alone.ports[i] = (struct dp_port){ .index = (uint8_t)i, .mac = { 2, 0, 0, 0, 0, (uint8_t)(1 + i) }, .mtu = 1500,
-						   .n_queues = 1, .queues = { &alone.queues[i] } };
+		alone.ports[i] = (struct dp_port){ .index = (uint8_t)i,
+						   .mac = { 2, 0, 0, 0, 0, (uint8_t)(1 + i) },
+						   .mtu = 1500,
+						   .n_queues = 1,
+						   .queues = { &alone.queues[i] } };
 		alone.relay.ports[i] = &alone.ports[i];
 	}
 	must(relay_table_open(&alone.relay.table, &config) == 0, "table");
@@ -125,8 +132,8 @@ void relay_alone_commands(struct relay_alone *ra)
 	dp_client_dispatch(ra->client);
 }
 
-struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const char *local, uint16_t port, const char *remote,
-			      enum dp_security security, enum dp_mode mode)
+struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const char *local, uint16_t port,
+			      const char *remote, enum dp_security security, enum dp_mode mode)
 {
 	struct dp_transport_conf conf = { .network = (uint16_t)network, .mode = mode, .local.port = port };
 	struct nexthop hop = { .kind = NEXTHOP_ETHER, .port = (uint8_t)network, .mtu = 1500, .mac = { 2, 9 } };
@@ -134,7 +141,8 @@ struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const ch
 	struct dp_ref ref;
 
 	hop.vlan = ra->relay.map.config.networks[network].vlan;
-	must(inet_addr_parse(&conf.local.addr, local) == 0 && inet_addr_parse(&path.remote.addr, remote) == 0, "address");
+	must(inet_addr_parse(&conf.local.addr, local) == 0 && inet_addr_parse(&path.remote.addr, remote) == 0,
+	     "address");
 	must(dp_transport_alloc(ra->client, &ref) == 0, "alloc");
 	dp_transport_publish(ra->client, ref, &conf);
 	dp_transport_secure(ra->client, ref, security);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// relay_alone.h - one worker of the relay without threads or devices: the test hands it frames and looks at what leaves.
-// Two ports and networks; addresses 192.0.N.1 and 2001:db8:N::1, ports 16384 to 16400. One in a process: DPDK's memory.
+// relay_alone.h - one worker of the relay without threads or devices: the test hands it frames and looks at what
+// leaves. Two ports and networks; addresses 192.0.N.1 and 2001:db8:N::1, ports 16384 to 16400. One in a process: DPDK's
+// memory.
 #pragma once
 #include "dataplane/worker/relay.h"
 
@@ -27,7 +28,7 @@ struct relay_alone *relay_alone_open(uint16_t vlan_of_second); // network 1 is t
 void relay_alone_close(struct relay_alone *ra);
 void relay_alone_commands(struct relay_alone *ra); // carries out what the client said
 // Published, with security and path, its next hop known.
-struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const char *local, uint16_t port, const char *remote,
-			      enum dp_security security, enum dp_mode mode);
+struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const char *local, uint16_t port,
+			      const char *remote, enum dp_security security, enum dp_mode mode);
 void relay_alone_frame(struct relay_alone *ra, unsigned port, const void *bytes, size_t len);
 uint64_t relay_alone_ended(const struct relay_alone *ra); // packets that were sent, dropped, punted or ignored so far

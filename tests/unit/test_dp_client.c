@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_dp_client.c - the media region's layout and control's half against a relay that the test plays: order of commands when
-// the ring is full, generations, late words about old ones, budgets, figures.
+// test_dp_client.c - the media region's layout and control's half against a relay that the test plays: order of
+// commands when the ring is full, generations, late words about old ones, budgets, figures.
 #include "dataplane/client/dp_client.h"
 #include "dataplane/dp_record.h"
 #include <errno.h>
@@ -25,7 +25,9 @@ static void config_make(struct dp_config *c)
 {
 	*c = (struct dp_config){ .n_ports = 1, .n_networks = 1, .n_addresses = 1, .n_workers = 1, .max_transports = 64,
 				 .replay_window = 128 };
-	c->addresses[0] = (struct dp_address){ .first_port = 16384, .last_port = 16484, .addr = { .family = INET_V4, .bytes = { 192, 0, 2, 1 } } };
+	c->addresses[0] = (struct dp_address){ .first_port = 16384,
+					       .last_port = 16484,
+					       .addr = { .family = INET_V4, .bytes = { 192, 0, 2, 1 } } };
 }
 
 static void on_event(void *ctx, const struct dp_event *event)
@@ -231,10 +233,17 @@ static void figures_are_read_from_the_records(void **state)
 	tp->rx_ssrcs[0][3].stream = 7;
 	tp->rx_ssrcs[1][0].stream = 8;   // somebody else's: a record half written
 	tp->rx_ssrcs[1][1].stream = 1u << 30;
-	map.streams[7] = (struct dp_stream){ .owner = ref.index, .received = 90, .first_index = 1000, .highest_index = 1099,
+	map.streams[7] = (struct dp_stream){ .owner = ref.index,
+					     .received = 90,
+					     .first_index = 1000,
+					     .highest_index = 1099,
 					     .jitter_ns16 = 16 * 2500000 };
-	map.streams[8] = (struct dp_stream){ .owner = ref.index + 1, .received = 1, .first_index = 1, .highest_index = 500 };
-	tp->counters = (struct dp_counters){ .rx_packets = 90, .rx_octets = 14400, .lost_before = 5, .newest_stream = 7 };
+	map.streams[8] = (struct dp_stream){
+		.owner = ref.index + 1, .received = 1, .first_index = 1, .highest_index = 500
+	};
+	tp->counters = (struct dp_counters){
+		.rx_packets = 90, .rx_octets = 14400, .lost_before = 5, .newest_stream = 7
+	};
 	tp->counters.drops[RELAY_DROP_AUTH] = 3;
 	assert_int_equal(dp_transport_stats(dp, ref, &stats), 0);
 	assert_int_equal(stats.lost, 15);
