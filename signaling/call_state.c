@@ -71,13 +71,13 @@ int call_step(struct call_fsm *fsm, enum call_event event, mono_ns now)
 	enum call_state next = next_state[fsm->state][event];
 
 	if (next == CALL_IMPOSSIBLE) {
-		log_debug("call", "event refused", LOG_UINT("call", fsm->number),
+		log_debug("call", "event refused", LOG_CALL_IDS(fsm->ids), LOG_UINT("call", fsm->number),
 			  LOG_STR("state", state_text[fsm->state]), LOG_STR("on", event_text[event]));
 		return -EPROTO;
 	}
 	if (next != fsm->state) {
-		log_debug("call", "state", LOG_UINT("call", fsm->number), LOG_STR("from", state_text[fsm->state]),
-			  LOG_STR("on", event_text[event]), LOG_STR("to", state_text[next]),
+		log_debug("call", "state", LOG_CALL_IDS(fsm->ids), LOG_UINT("call", fsm->number),
+			  LOG_STR("from", state_text[fsm->state]), LOG_STR("on", event_text[event]), LOG_STR("to", state_text[next]),
 			  LOG_UINT("after_ms", (now - fsm->since) / MONO_MS(1)));
 		fsm->state = next;
 		fsm->since = now;

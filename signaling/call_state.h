@@ -2,6 +2,7 @@
 // call_state.h - the life of a call: who is joined with whom, and what may happen next. A table and one step.
 #pragma once
 #include "base/clock.h"
+#include "signaling/call_ids.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ struct call_fsm {
 	enum call_state state;
 	uint32_t number; // for the log
 	mono_ns since;
+	const struct call_ids *ids; // for the log; may be NULL
 };
 
 void call_fsm_start(struct call_fsm *fsm, uint32_t number, mono_ns now);

@@ -54,13 +54,13 @@ int dialog_step(struct dialog_fsm *fsm, enum dialog_event event, mono_ns now)
 	enum dialog_state next = next_state[fsm->state][event];
 
 	if (next == DIALOG_IMPOSSIBLE) {
-		log_debug("dialog", "event refused", LOG_UINT("dialog", fsm->number),
+		log_debug("dialog", "event refused", LOG_CALL_IDS(fsm->ids), LOG_UINT("dialog", fsm->number),
 			  LOG_STR("state", state_text[fsm->state]), LOG_STR("on", event_text[event]));
 		return -EPROTO;
 	}
 	if (next != fsm->state) {
-		log_debug("dialog", "state", LOG_UINT("dialog", fsm->number), LOG_STR("from", state_text[fsm->state]),
-			  LOG_STR("on", event_text[event]), LOG_STR("to", state_text[next]),
+		log_debug("dialog", "state", LOG_CALL_IDS(fsm->ids), LOG_UINT("dialog", fsm->number),
+			  LOG_STR("from", state_text[fsm->state]), LOG_STR("on", event_text[event]), LOG_STR("to", state_text[next]),
 			  LOG_UINT("after_ms", (now - fsm->since) / MONO_MS(1)));
 		fsm->state = next;
 		fsm->since = now;

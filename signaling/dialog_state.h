@@ -2,6 +2,7 @@
 // dialog_state.h - the life of one SIP dialog (RFC 3261 section 12), ours or the peer's making. A table and one step.
 #pragma once
 #include "base/clock.h"
+#include "signaling/call_ids.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,6 +37,7 @@ struct dialog_fsm {
 	enum dialog_state state;
 	uint32_t number; // for the log
 	mono_ns since;   // of the state
+	const struct call_ids *ids; // for the log; may be NULL
 };
 
 void dialog_fsm_start(struct dialog_fsm *fsm, uint32_t number, mono_ns now);

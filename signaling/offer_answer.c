@@ -39,12 +39,12 @@ int oa_step(struct oa_fsm *fsm, enum oa_event event, mono_ns now)
 	enum oa_state next = next_state[fsm->state][event];
 
 	if (next == OA_IMPOSSIBLE) {
-		log_debug("offer_answer", "event refused", LOG_UINT("dialog", fsm->number),
+		log_debug("offer_answer", "event refused", LOG_CALL_IDS(fsm->ids), LOG_UINT("dialog", fsm->number),
 			  LOG_STR("state", state_text[fsm->state]), LOG_STR("on", event_text[event]));
 		return -EPROTO;
 	}
 	if (next != fsm->state) {
-		log_debug("offer_answer", "state", LOG_UINT("dialog", fsm->number),
+		log_debug("offer_answer", "state", LOG_CALL_IDS(fsm->ids), LOG_UINT("dialog", fsm->number),
 			  LOG_STR("from", state_text[fsm->state]), LOG_STR("on", event_text[event]),
 			  LOG_STR("to", state_text[next]), LOG_UINT("after_ms", (now - fsm->since) / MONO_MS(1)));
 		fsm->state = next;

@@ -2,6 +2,7 @@
 // offer_answer.h - where a dialog stands in the exchange of session descriptions (RFC 3264, RFC 6337). A table and one step.
 #pragma once
 #include "base/clock.h"
+#include "signaling/call_ids.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct oa_fsm {
 	enum oa_state state;
 	uint32_t number; // the dialog's, for the log
 	mono_ns since;
+	const struct call_ids *ids; // for the log; may be NULL
 };
 
 void oa_fsm_start(struct oa_fsm *fsm, uint32_t number, mono_ns now);

@@ -63,6 +63,7 @@ int call_create(struct sip *sip, struct sip_call **callp)
 	snprintf(call->name, sizeof(call->name), "%u", call->number);
 	call->started = env_now(sip->env);
 	call_fsm_start(&call->fsm, call->number, call->started);
+	call->fsm.ids = &call->ids;
 	call->next = sip->calls;
 	if (call->next != NULL)
 		call->next->link = &call->next;
@@ -171,6 +172,9 @@ struct sip_dialog *call_dialog_create(struct sip_call *call, bool outgoing, uint
 	d->profile = call->sip->config->peers[peer].profile;
 	dialog_fsm_start(&d->fsm, d->number, call_now(call));
 	oa_fsm_start(&d->oa, d->number, call_now(call));
+	d->fsm.ids = d->oa.ids = &call->ids;
+	if (call->ids.a == NULL)
+		call->ids.a = d->call_id; // the caller's is the first
 	while (*link != NULL)
 		link = &(*link)->next;
 	*link = d;
@@ -188,6 +192,7 @@ void call_join(struct sip_dialog *a, struct sip_dialog *b)
 {
 	a->joined = b;
 	b->joined = a;
+	a->call->ids.b = b->call_id;
 }
 
 void call_log(enum log_level level, const struct sip_call *call, const char *event)

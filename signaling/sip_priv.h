@@ -60,6 +60,7 @@ struct sip_call {
 	struct sip *sip;
 	uint32_t number, session; // session 0: none yet
 	char name[12];            // number as text, for the log
+	struct call_ids ids;      // for the log
 	struct call_fsm fsm;
 	struct sip_dialog *dialogs;
 	unsigned n_dialogs;

@@ -203,6 +203,7 @@ static int restore(struct sip *sip, uint32_t session, const struct sip_call_reco
 	su_timer_reset(call->timer_c);
 	call_join(call->dialogs, call->dialogs->next);
 	call_fsm_restore(&call->fsm, call->number, call_now(call));
+	call->fsm.ids = &call->ids;
 	call->answered = call_now(call);
 	err = media_session_adopt(sip->media, session);
 	if (err == 0) {

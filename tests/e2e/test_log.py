@@ -37,6 +37,17 @@ def test_every_line_of_a_call_bears_both_call_ids(topology, start):
 			assert (entry["call_id_a"], entry["call_id_b"]) in (ours, theirs), entry
 
 
+def test_state_lines_at_debug_are_found_too(topology, start):
+	gateway = start(level="debug")
+	a, b = one_call(topology)
+	gateway.wait_event("media total", call_id=b)
+	states = [e for e in gateway.events() if e["tag"] in ("call", "dialog", "offer_answer")]
+	assert {"call", "dialog", "offer_answer"} == {e["tag"] for e in states}
+	for entry in states: # the far leg's is not drawn yet in the very first
+		assert entry["call_id_a"] == a and entry["call_id_b"] in (b, None), entry
+	assert sum(e["call_id_b"] == b for e in states) > len(states) / 2
+
+
 def test_a_refused_call_is_found_too(topology, start):
 	gateway = start() # access must encrypt
 	with Leg(topology, "access") as access:
