@@ -119,11 +119,6 @@ static void config_profiles(uint16_t *profiles, const enum srtp_suite *suites)
 	}
 }
 
-static enum dtls_version version_of(uint16_t configured)
-{
-	return configured == 0x0103 ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
-}
-
 static struct dtls_endpoint_config candidate_config(const struct leg_transport *tp, const struct inet_endpoint *peer,
 						    enum dtls_role role)
 {
@@ -134,8 +129,8 @@ static struct dtls_endpoint_config candidate_config(const struct leg_transport *
 		.identity = media->identity,
 		.env = media->env,
 		.role = role,
-		.min_version = version_of(media->config->dtls_min),
-		.max_version = version_of(media->config->dtls_max),
+		.min_version = media_dtls_version(media->config->dtls_min),
+		.max_version = media_dtls_version(media->config->dtls_max),
 		.mtu = media->config->dtls_mtu,
 		.expected = agreed ? &line->plan.keying.fingerprints : NULL,
 		.cookie = role == DTLS_PASSIVE ? media->cookie : NULL,

@@ -187,8 +187,8 @@ static int open_dtls(struct media *media)
 		return err;
 	config.identity = media->identity;
 	config.cookie = media->cookie;
-	config.min_version = media->config->dtls_min == 0x0103 ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
-	config.max_version = media->config->dtls_max == 0x0103 ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
+	config.min_version = media_dtls_version(media->config->dtls_min);
+	config.max_version = media_dtls_version(media->config->dtls_max);
 	return dtls_listener_open(&media->listener, &config);
 }
 

@@ -148,3 +148,8 @@ static inline bool transport_live(const struct leg_transport *tp)
 {
 	return tp->ref.generation != 0;
 }
+
+static inline enum dtls_version media_dtls_version(uint16_t configured)
+{
+	return configured == 0x0103 ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
+}

@@ -25,7 +25,6 @@ struct seat_stock {
 	const struct env *env;
 	struct address_stock *addresses;
 	size_t n_addresses;
-	size_t out;
 	uint32_t next_id;
 };
 
@@ -190,7 +189,6 @@ int seat_stock_take(struct seat_stock *stock, uint16_t realm, enum inet_family f
 		if (as->realm != realm || as->bind.family != family || !address_take(as, now, &port))
 			continue;
 		seat_fill(stock, as, port, seat);
-		stock->out++;
 		err = 0;
 	}
 	pthread_mutex_unlock(&stock->lock);
@@ -220,10 +218,8 @@ void seat_stock_give(struct seat_stock *stock, const struct media_seat *seat, bo
 		return;
 	pthread_mutex_lock(&stock->lock);
 	as = stock_find(stock, seat->realm, &seat->rtp.addr);
-	if (as != NULL) {
+	if (as != NULL)
 		address_give(as, seat->rtp.port, rested ? now : now + SEAT_REST, rested);
-		stock->out--;
-	}
 	pthread_mutex_unlock(&stock->lock);
 }
 
@@ -250,20 +246,8 @@ int seat_stock_claim(struct seat_stock *stock, const struct media_seat *seat)
 
 	pthread_mutex_lock(&stock->lock);
 	as = stock_find(stock, seat->realm, &seat->rtp.addr);
-	if (as != NULL && address_claim(as, seat->rtp.port)) {
-		stock->out++;
+	if (as != NULL && address_claim(as, seat->rtp.port))
 		err = 0;
-	}
 	pthread_mutex_unlock(&stock->lock);
 	return err;
-}
-
-size_t seat_stock_out(struct seat_stock *stock)
-{
-	size_t out;
-
-	pthread_mutex_lock(&stock->lock);
-	out = stock->out;
-	pthread_mutex_unlock(&stock->lock);
-	return out;
 }

@@ -16,4 +16,3 @@ int seat_stock_take(struct seat_stock *stock, uint16_t realm, enum inet_family f
 void seat_stock_give(struct seat_stock *stock, const struct media_seat *seat, bool rested); // rested: never was live
 // After a restart: this pair is in use by a session found in the records.
 int seat_stock_claim(struct seat_stock *stock, const struct media_seat *seat);
-size_t seat_stock_out(struct seat_stock *stock); // seats out now
