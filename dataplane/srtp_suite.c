@@ -5,14 +5,20 @@
 #include <string.h>
 #include <strings.h>
 
+// name, key, salt, tag, SRTCP tag, AEAD, encrypts, SDES, DTLS
 static const struct srtp_suite_info suites[SRTP_SUITE_COUNT] = {
-	[SRTP_AES_CM_128_HMAC_SHA1_80] = { "AES_CM_128_HMAC_SHA1_80", 16, 14, 10, 10, false, 0x0001 },
-	[SRTP_AES_CM_128_HMAC_SHA1_32] = { "AES_CM_128_HMAC_SHA1_32", 16, 14, 4, 10, false, 0x0002 },
+	[SRTP_AES_CM_128_HMAC_SHA1_80] = { "AES_CM_128_HMAC_SHA1_80", 16, 14, 10, 10, false, true, true, 0x0001 },
+	[SRTP_AES_CM_128_HMAC_SHA1_32] = { "AES_CM_128_HMAC_SHA1_32", 16, 14, 4, 10, false, true, true, 0x0002 },
 	// RFC 6188 registered no DTLS profile (the drafts' 0x0003 and 0x0004 are taken back).
-	[SRTP_AES_256_CM_HMAC_SHA1_80] = { "AES_256_CM_HMAC_SHA1_80", 32, 14, 10, 10, false, 0 },
-	[SRTP_AES_256_CM_HMAC_SHA1_32] = { "AES_256_CM_HMAC_SHA1_32", 32, 14, 4, 10, false, 0 },
-	[SRTP_AEAD_AES_128_GCM] = { "AEAD_AES_128_GCM", 16, 12, 16, 16, true, 0x0007 },
-	[SRTP_AEAD_AES_256_GCM] = { "AEAD_AES_256_GCM", 32, 12, 16, 16, true, 0x0008 },
+	[SRTP_AES_192_CM_HMAC_SHA1_80] = { "AES_192_CM_HMAC_SHA1_80", 24, 14, 10, 10, false, true, true, 0 },
+	[SRTP_AES_192_CM_HMAC_SHA1_32] = { "AES_192_CM_HMAC_SHA1_32", 24, 14, 4, 10, false, true, true, 0 },
+	[SRTP_AES_256_CM_HMAC_SHA1_80] = { "AES_256_CM_HMAC_SHA1_80", 32, 14, 10, 10, false, true, true, 0 },
+	[SRTP_AES_256_CM_HMAC_SHA1_32] = { "AES_256_CM_HMAC_SHA1_32", 32, 14, 4, 10, false, true, true, 0 },
+	[SRTP_AEAD_AES_128_GCM] = { "AEAD_AES_128_GCM", 16, 12, 16, 16, true, true, true, 0x0007 },
+	[SRTP_AEAD_AES_256_GCM] = { "AEAD_AES_256_GCM", 32, 12, 16, 16, true, true, true, 0x0008 },
+	// Key and salt are what the authentication key is derived from: RFC 3711's defaults, as everybody takes them.
+	[SRTP_NULL_HMAC_SHA1_80] = { "NULL_HMAC_SHA1_80", 16, 14, 10, 10, false, false, false, 0x0005 },
+	[SRTP_NULL_HMAC_SHA1_32] = { "NULL_HMAC_SHA1_32", 16, 14, 4, 10, false, false, false, 0x0006 },
 };
 
 const struct srtp_suite_info *srtp_suite_info(enum srtp_suite suite)

@@ -19,17 +19,31 @@ enum srtp_suite {
 	SRTP_AES_256_CM_HMAC_SHA1_32, // RFC 6188
 	SRTP_AEAD_AES_128_GCM,        // RFC 7714
 	SRTP_AEAD_AES_256_GCM,        // RFC 7714
+	SRTP_AES_192_CM_HMAC_SHA1_80, // RFC 6188
+	SRTP_AES_192_CM_HMAC_SHA1_32, // RFC 6188
+	SRTP_NULL_HMAC_SHA1_80,       // RFC 5764 4.1.2: authenticated, not encrypted; in nobody's default
+	SRTP_NULL_HMAC_SHA1_32,       // RFC 5764 4.1.2
 	SRTP_SUITE_COUNT
 };
 
 struct srtp_suite_info {
-	const char *name;      // as in a=crypto: RFC 4568, 6188, 7714
-	uint8_t key_len;       // of the master key, octets; the session's cipher key is as long
+	const char *name;      // as in a=crypto: RFC 4568, 6188, 7714; of NULL as in RFC 5764, without SRTP_
+	uint8_t key_len;       // of the master key, octets; the session's cipher key is as long, if there is one
 	uint8_t salt_len;      // of the master salt
 	uint8_t tag_len;       // appended to an SRTP packet
 	uint8_t rtcp_tag_len;  // of an SRTCP packet; RFC 4568 6.2.2: 80 bits also where SRTP has 32
 	bool aead;             // GCM: cipher and tag are one operation
+	bool encrypts;         // not so: NULL
+	bool sdes;             // the name may stand in a=crypto; of NULL none does (UNENCRYPTED_SRTP instead)
 	uint16_t dtls_profile; // use_srtp of RFC 5764, 7714; 0: the suite has none
+};
+
+// Master key identifier (RFC 3711 3.1): octets in each packet that say which key it is under.
+#define SRTP_MKI_MAX 16
+
+struct srtp_mki {
+	uint8_t len; // 0: none
+	uint8_t bytes[SRTP_MKI_MAX];
 };
 
 // A master key and salt. Wipe it on every path once it was handed on.

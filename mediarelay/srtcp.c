@@ -17,6 +17,7 @@ struct srtcp {
 	srtp_t session;
 	enum srtcp_direction direction;
 	uint8_t tag_len;
+	bool encrypts; // the E flag of each packet
 	bool unsaved;
 	struct srtcp_marks marks;
 };
@@ -41,8 +42,12 @@ static void policy_of(srtp_policy_t *policy, enum srtp_suite suite)
 		// The short tag of _32 is for RTP alone (RFC 4568 section 6.2.2, RFC 5764 section 4.1.2).
 		[SRTP_AES_CM_128_HMAC_SHA1_80] = srtp_crypto_policy_set_rtp_default,
 		[SRTP_AES_CM_128_HMAC_SHA1_32] = srtp_crypto_policy_set_rtp_default,
+		[SRTP_AES_192_CM_HMAC_SHA1_80] = srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80,
+		[SRTP_AES_192_CM_HMAC_SHA1_32] = srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80,
 		[SRTP_AES_256_CM_HMAC_SHA1_80] = srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80,
 		[SRTP_AES_256_CM_HMAC_SHA1_32] = srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80,
+		[SRTP_NULL_HMAC_SHA1_80] = srtp_crypto_policy_set_null_cipher_hmac_sha1_80,
+		[SRTP_NULL_HMAC_SHA1_32] = srtp_crypto_policy_set_null_cipher_hmac_sha1_80,
 		[SRTP_AEAD_AES_128_GCM] = srtp_crypto_policy_set_aes_gcm_128_16_auth,
 		[SRTP_AEAD_AES_256_GCM] = srtp_crypto_policy_set_aes_gcm_256_16_auth,
 	};
@@ -72,6 +77,7 @@ int srtcp_open(struct srtcp **sp, const struct srtp_master *master, enum srtcp_d
 	policy.ssrc.type = direction == SRTCP_SEND ? ssrc_any_outbound : ssrc_any_inbound;
 	s->direction = direction;
 	s->tag_len = info->rtcp_tag_len;
+	s->encrypts = info->encrypts;
 	if (srtp_create(&s->session, &policy) != srtp_err_status_ok) {
 		err = -ENOMEM;
 		goto out;
@@ -166,7 +172,7 @@ int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len, size_t room)
 }
 
 // RFC 3711 section 3.4: the E flag is the first bit of the word before the tag (no MKI here). A keyed leg takes no
-// SRTCP in the clear, authenticated or not.
+// SRTCP in the clear, authenticated or not, but of a suite that encrypts nothing.
 static bool is_encrypted(const struct srtcp *s, const uint8_t *packet, size_t len)
 {
 	bool aead = s->tag_len == 16; // RFC 7714 section 17: the tag is part of the cipher text, the word comes last
@@ -183,7 +189,7 @@ int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len)
 
 	if (*len < (size_t)RTCP_HEADER + 4 + s->tag_len)
 		return -EBADMSG;
-	if (!is_encrypted(s, packet, *len))
+	if (is_encrypted(s, packet, *len) != s->encrypts)
 		return -EPERM;
 	ssrc = packet_ssrc(packet);
 	mark = mark_of(s, ssrc);

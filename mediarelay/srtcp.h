@@ -31,7 +31,8 @@ void srtcp_close(struct srtcp *s); // wipes keys; NULL is fine
 // In place. *len grows by at most SRTCP_TRAILER_MAX; room is the size of the buffer.
 // -EMSGSIZE no room, -ENOSPC too many SSRCs, -EBADMSG not a compound packet, -EKEYEXPIRED index used up.
 int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len, size_t room);
-// -EBADMSG tag wrong or malformed, -EALREADY replayed, -ENOSPC too many SSRCs, -EPERM not encrypted (E = 0).
+// -EBADMSG tag wrong or malformed, -EALREADY replayed, -ENOSPC too many SSRCs, -EPERM not encrypted (E = 0) or,
+// of a suite that encrypts nothing, said to be (E = 1).
 int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len);
 
 bool srtcp_unsaved(const struct srtcp *s); // the marks grew beyond what was last read

@@ -112,6 +112,8 @@ static int parse_suite(struct parser *p, enum srtp_suite *suite)
 	if (!next_word(&p->rest, &word))
 		return broken(p, SDES_FAULT_SYNTAX);
 	*suite = srtp_suite_by_name(word.s, word.len);
+	if (*suite != SRTP_SUITE_NONE && !srtp_suite_info(*suite)->sdes)
+		*suite = SRTP_SUITE_NONE;
 	if (*suite == SRTP_SUITE_NONE) {
 		*suite = draft_suite(word);
 		p->line.draft_name = *suite != SRTP_SUITE_NONE;

@@ -34,8 +34,15 @@ static void policy_of(srtp_policy_t *policy, enum srtp_suite suite, srtp_ssrc_ty
 	switch (suite) {
 	case SRTP_AES_CM_128_HMAC_SHA1_80: srtp_crypto_policy_set_rtp_default(&policy->rtp); break;
 	case SRTP_AES_CM_128_HMAC_SHA1_32: srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32(&policy->rtp); break;
+	case SRTP_AES_192_CM_HMAC_SHA1_80: srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80(&policy->rtp); break;
+	case SRTP_AES_192_CM_HMAC_SHA1_32: srtp_crypto_policy_set_aes_cm_192_hmac_sha1_32(&policy->rtp); break;
 	case SRTP_AES_256_CM_HMAC_SHA1_80: srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy->rtp); break;
 	case SRTP_AES_256_CM_HMAC_SHA1_32: srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32(&policy->rtp); break;
+	case SRTP_NULL_HMAC_SHA1_80:
+	case SRTP_NULL_HMAC_SHA1_32:
+		srtp_crypto_policy_set_null_cipher_hmac_sha1_80(&policy->rtp);
+		policy->rtp.auth_tag_len = srtp_suite_info(suite)->tag_len;
+		break;
 	case SRTP_AEAD_AES_128_GCM: srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy->rtp); break;
 	default: srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy->rtp); break;
 	}

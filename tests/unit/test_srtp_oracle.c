@@ -54,6 +54,19 @@ static void policy_of(srtp_crypto_policy_t *policy, enum srtp_suite suite)
 	case SRTP_AES_256_CM_HMAC_SHA1_32:
 		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32(policy);
 		break;
+	case SRTP_AES_192_CM_HMAC_SHA1_80:
+		srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80(policy);
+		break;
+	case SRTP_AES_192_CM_HMAC_SHA1_32:
+		srtp_crypto_policy_set_aes_cm_192_hmac_sha1_32(policy);
+		break;
+	case SRTP_NULL_HMAC_SHA1_80:
+		srtp_crypto_policy_set_null_cipher_hmac_sha1_80(policy);
+		break;
+	case SRTP_NULL_HMAC_SHA1_32:
+		srtp_crypto_policy_set_null_cipher_hmac_sha1_80(policy);
+		policy->auth_tag_len = 4;
+		break;
 	case SRTP_AEAD_AES_128_GCM:
 		srtp_crypto_policy_set_aes_gcm_128_16_auth(policy);
 		break;
@@ -310,6 +323,26 @@ static void aes_256_cm_hmac_sha1_32(void **state)
 	equal_to_libsrtp2(SRTP_AES_256_CM_HMAC_SHA1_32);
 }
 
+static void aes_192_cm_hmac_sha1_80(void **state)
+{
+	equal_to_libsrtp2(SRTP_AES_192_CM_HMAC_SHA1_80);
+}
+
+static void aes_192_cm_hmac_sha1_32(void **state)
+{
+	equal_to_libsrtp2(SRTP_AES_192_CM_HMAC_SHA1_32);
+}
+
+static void null_hmac_sha1_80(void **state)
+{
+	equal_to_libsrtp2(SRTP_NULL_HMAC_SHA1_80);
+}
+
+static void null_hmac_sha1_32(void **state)
+{
+	equal_to_libsrtp2(SRTP_NULL_HMAC_SHA1_32);
+}
+
 static void aead_aes_128_gcm(void **state)
 {
 	equal_to_libsrtp2(SRTP_AEAD_AES_128_GCM);
@@ -327,6 +360,10 @@ int main(void)
 		cmocka_unit_test(aes_cm_128_hmac_sha1_32),
 		cmocka_unit_test(aes_256_cm_hmac_sha1_80),
 		cmocka_unit_test(aes_256_cm_hmac_sha1_32),
+		cmocka_unit_test(aes_192_cm_hmac_sha1_80),
+		cmocka_unit_test(aes_192_cm_hmac_sha1_32),
+		cmocka_unit_test(null_hmac_sha1_80),
+		cmocka_unit_test(null_hmac_sha1_32),
 		cmocka_unit_test(aead_aes_128_gcm),
 		cmocka_unit_test(aead_aes_256_gcm),
 	};

@@ -21,6 +21,10 @@ static void names_and_profiles(void **state)
 		{ "AES_256_CM_HMAC_SHA1_32", SRTP_AES_256_CM_HMAC_SHA1_32, 0, 46, 4 },
 		{ "AEAD_AES_128_GCM", SRTP_AEAD_AES_128_GCM, 7, 28, 16 },
 		{ "AEAD_AES_256_GCM", SRTP_AEAD_AES_256_GCM, 8, 44, 16 },
+		{ "AES_192_CM_HMAC_SHA1_80", SRTP_AES_192_CM_HMAC_SHA1_80, 0, 38, 10 },
+		{ "AES_192_CM_HMAC_SHA1_32", SRTP_AES_192_CM_HMAC_SHA1_32, 0, 38, 4 },
+		{ "NULL_HMAC_SHA1_80", SRTP_NULL_HMAC_SHA1_80, 5, 30, 10 },
+		{ "NULL_HMAC_SHA1_32", SRTP_NULL_HMAC_SHA1_32, 6, 30, 4 },
 	};
 
 	assert_int_equal(sizeof(want) / sizeof(want[0]), SRTP_SUITE_COUNT - 1);
@@ -34,6 +38,9 @@ static void names_and_profiles(void **state)
 		assert_int_equal(info->tag_len, want[i].tag);
 		assert_int_equal(info->rtcp_tag_len, want[i].tag == 4 ? 10 : want[i].tag);
 		assert_int_equal(info->dtls_profile, want[i].profile);
+		assert_true(info->encrypts == (strncmp(want[i].name, "NULL", 4) != 0));
+		assert_true(info->sdes == info->encrypts);
+		assert_true(info->aead == (want[i].tag == 16));
 		if (want[i].profile != 0)
 			assert_int_equal(srtp_suite_by_dtls_profile(want[i].profile), want[i].suite);
 	}
@@ -50,7 +57,7 @@ static void what_is_no_suite(void **state)
 	assert_int_equal(srtp_suite_by_name("", 0), SRTP_SUITE_NONE);
 	assert_int_equal(srtp_suite_by_name("aead_aes_128_gcm inline:", 16), SRTP_AEAD_AES_128_GCM);
 	assert_int_equal(srtp_suite_by_dtls_profile(0), SRTP_SUITE_NONE);
-	assert_int_equal(srtp_suite_by_dtls_profile(5), SRTP_SUITE_NONE); // NULL cipher: never
+	assert_int_equal(srtp_suite_by_dtls_profile(3), SRTP_SUITE_NONE); // a draft's AES-256
 }
 
 static void master_is_split_and_wiped(void **state)

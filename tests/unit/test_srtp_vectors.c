@@ -76,6 +76,12 @@ static void key_derivation(void **state)
 		  "E1F97A0D3E018BE0D64FA32C06DE4139 0EC675AD498AFEEBB6960B3AABE6",
 		  "C61E7A93744F39EE10734AFE3FF7A087", "30CBBC08863D8C85D49DB34A9AE1",
 		  "CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4" },
+		// RFC 6188 7.4
+		{ SRTP_AES_192_CM_HMAC_SHA1_80,
+		  "73edc66c4fa15776fb57f9505c171365 50ffda71f3e8e5f1"
+		  " c8522f3acd4ce86d5add78edbb11",
+		  "31874736a8f1143870c26e4857d8a5b2 c4a354407faadabb", "2372b82d639b6d8503a47adc0a6c",
+		  "355b10973cd95b9eacf4061c7e1a7151e7cfbfcb" },
 		// RFC 6188 7.2
 		{ SRTP_AES_256_CM_HMAC_SHA1_80,
 		  "f0f04914b513f2763a1b1fa130f10e29 98f6f6e43e4309d1e622a0e332b9f1b6"
@@ -111,7 +117,7 @@ static void session_key(struct srtp_engine *engine, struct srtp_key *key, enum s
 	assert_int_equal(srtp_key_adopt(engine, key), 0);
 }
 
-// RFC 3711 B.2, RFC 6188 7.1: SSRC and index 0, so a payload of zeros becomes the key stream.
+// RFC 3711 B.2, RFC 6188 7.1 and 7.3: SSRC and index 0, so a payload of zeros becomes the key stream.
 static void key_stream(void **state)
 {
 	static const struct {
@@ -121,6 +127,9 @@ static void key_stream(void **state)
 		{ SRTP_AES_CM_128_HMAC_SHA1_80, "2B7E151628AED2A6ABF7158809CF4F3C",
 		  "E03EAD0935C95E80E166B16DD92B4EB4 D23513162B02D0F72A43A2FE4A5F97AB"
 		  " 41E95B3BB0A2E8DD477901E4FCA894C0" },
+		{ SRTP_AES_192_CM_HMAC_SHA1_80, "eab234764e517b2d3d160d587d8c8621 9740f65f99b6bcf7",
+		  "35096cba4610028dc1b57503804ce37c 5de986291dcce161d5165ec4568f5c9a"
+		  " 474a40c77894bc17180202272a4c264d" },
 		{ SRTP_AES_256_CM_HMAC_SHA1_80,
 		  "57f82fe3613fd170a85ec93c40b1f092 2ec4cb0dc025b58272147cc438944a98",
 		  "92bdd28a93c3f52511c677d08b5515a4 9da71b2378a854f67050756ded165bac"

@@ -26,8 +26,12 @@ static void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n, c
 		switch (ops[i].key->suite) {
 		case SRTP_AES_CM_128_HMAC_SHA1_80:
 		case SRTP_AES_CM_128_HMAC_SHA1_32:
+		case SRTP_AES_192_CM_HMAC_SHA1_80:
+		case SRTP_AES_192_CM_HMAC_SHA1_32:
 		case SRTP_AES_256_CM_HMAC_SHA1_80:
 		case SRTP_AES_256_CM_HMAC_SHA1_32:
+		case SRTP_NULL_HMAC_SHA1_80:
+		case SRTP_NULL_HMAC_SHA1_32:
 			list[n_list++] = &ops[i];
 			break;
 		case SRTP_AEAD_AES_128_GCM:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// srtp_cm.c - AES-CM with HMAC-SHA1 (RFC 3711, 6188): all tags of a burst in one call, all ciphers in another.
+// srtp_cm.c - AES-CM or NULL with HMAC-SHA1 (RFC 3711, 6188): all tags of a burst in one call, all ciphers in another.
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
 #include <assert.h>
 #include <emmintrin.h>
 #include <string.h>
 
-static const unsigned key_octets[SRTP_CM_SIZES] = { [SRTP_CM_128] = 16, [SRTP_CM_256] = 32 };
+static const unsigned key_octets[SRTP_CM_SIZES] = { [SRTP_CM_128] = 16, [SRTP_CM_192] = 24, [SRTP_CM_256] = 32 };
 
 static void job_init(struct srtp_engine *engine, IMB_JOB *job, unsigned key_len)
 {
@@ -30,9 +30,15 @@ void srtp_cm_init(struct srtp_engine *engine)
 static enum srtp_cm_size key_size(const struct srtp_key *key)
 {
 	switch (key->suite) {
+	case SRTP_AES_192_CM_HMAC_SHA1_80:
+	case SRTP_AES_192_CM_HMAC_SHA1_32:
+		return SRTP_CM_192;
 	case SRTP_AES_256_CM_HMAC_SHA1_80:
 	case SRTP_AES_256_CM_HMAC_SHA1_32:
 		return SRTP_CM_256;
+	case SRTP_NULL_HMAC_SHA1_80:
+	case SRTP_NULL_HMAC_SHA1_32:
+		return SRTP_CM_NULL;
 	default:
 		return SRTP_CM_128;
 	}
@@ -41,8 +47,8 @@ static enum srtp_cm_size key_size(const struct srtp_key *key)
 static void lists_clear(struct srtp_engine *engine)
 {
 	engine->hash.n = 0;
-	engine->cipher[SRTP_CM_128].n = 0;
-	engine->cipher[SRTP_CM_256].n = 0;
+	for (unsigned size = 0; size < SRTP_CM_SIZES; size++)
+		engine->cipher[size].n = 0;
 }
 
 // RFC 3711 4.2: the tag covers the packet and then the roll-over counter, which takes the tag's place meanwhile.
@@ -74,15 +80,17 @@ static void hash_run(struct srtp_engine *engine)
 // RFC 3711 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16). len: of header and payload.
 static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned len)
 {
-	struct srtp_cm_list *list = &engine->cipher[key_size(op->key)];
+	enum srtp_cm_size size = key_size(op->key);
 	__m128i salt = _mm_load_si128((const __m128i *)op->key->salt);
 	uint64_t high = htobe64(rtp_ssrc(op->packet));
 	uint64_t low = htobe64(op->index << 16);
 	uint8_t *iv = engine->iv[slot];
+	struct srtp_cm_list *list;
 	IMB_JOB *job;
 
-	if (len == op->hdr_len)
-		return; // no payload
+	if (len == op->hdr_len || size == SRTP_CM_NULL)
+		return;
+	list = &engine->cipher[size];
 	_mm_store_si128((__m128i *)iv, _mm_xor_si128(salt, _mm_set_epi64x((long long)low, (long long)high)));
 	job = &list->jobs[list->n++];
 	job->enc_keys = op->key->cm.rounds;

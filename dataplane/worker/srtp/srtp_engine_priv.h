@@ -9,7 +9,7 @@
 #define SRTP_BURST_MAX 64  // packets a crypto call; longer bursts are cut
 #define SRTP_DIGEST_LEN 12 // of HMAC-SHA1: what the library writes at least; our tags are shorter
 
-enum srtp_cm_size { SRTP_CM_128, SRTP_CM_256, SRTP_CM_SIZES };
+enum srtp_cm_size { SRTP_CM_128, SRTP_CM_192, SRTP_CM_256, SRTP_CM_SIZES, SRTP_CM_NULL };
 
 struct srtp_cm_list { // jobs of one key size, done in one call
 	unsigned n;

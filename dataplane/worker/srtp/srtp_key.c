@@ -21,11 +21,13 @@ static void aes_expand(struct srtp_engine *engine, struct expanded_key *rounds, 
 	memset(rounds, 0, sizeof(*rounds)); // AES-128 has fewer rounds; the rest must not be what lay on the stack
 	if (key_len == IMB_KEY_128_BYTES)
 		IMB_AES_KEYEXP_128(engine->mgr, key, rounds->enc, rounds->dec);
+	else if (key_len == IMB_KEY_192_BYTES)
+		IMB_AES_KEYEXP_192(engine->mgr, key, rounds->enc, rounds->dec);
 	else
 		IMB_AES_KEYEXP_256(engine->mgr, key, rounds->enc, rounds->dec);
 }
 
-// The AES-CM PRF (RFC 3711 4.3.3; with AES-256: RFC 6188 3). A 96 bit salt (RFC 7714 11) has zeros behind it.
+// The AES-CM PRF (RFC 3711 4.3.3; with AES-192 and -256: RFC 6188 3). A 96 bit salt (RFC 7714 11) has zeros behind it.
 static void prf(struct srtp_engine *engine, const struct expanded_key *rounds, const struct srtp_master *master,
 		enum srtp_label label, uint8_t *out, size_t len)
 {
