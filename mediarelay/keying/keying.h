@@ -53,6 +53,7 @@ struct keying_choice { // what offer and answer agreed on; holds secrets with SD
 	enum keying_mechanism mechanism;
 	struct keying_proto proto;                     // of the m-line, as offered; a later offer of ours repeats it
 	struct srtp_master rx, tx;                     // SDES: suites are equal
+	struct srtp_mki rx_mki, tx_mki;                // SDES: in the packets under that key; len 0: none
 	uint64_t rx_lifetime;                          // SDES: packets under the peer's key; 0: the suite's limit
 	enum dtls_role dtls_role;                      // DTLS-SRTP: ours
 	struct dtls_fingerprints fingerprints;         // DTLS-SRTP: the peer's
