@@ -212,6 +212,7 @@ enum dtls_failure dtls_endpoint_failure(const struct dtls_endpoint *ep)
 void dtls_endpoint_info(const struct dtls_endpoint *ep, struct dtls_endpoint_info *info)
 {
 	*info = ep->info;
+	info->drops[DTLS_DROP_REFUSED] += dtls_tls_refused(ep); // those that the library passed over without a word
 }
 
 int dtls_endpoint_peer_fingerprint(const struct dtls_endpoint *ep, struct dtls_fingerprint *fp)

@@ -182,17 +182,18 @@ static enum verdict stateless_try(struct dtls_listener *l, uint64_t generation, 
 	return r == WOLFSSL_SUCCESS ? STATELESS_PROVEN : STATELESS_REFUSED;
 }
 
-static int drop(struct dtls_listener *l, enum dtls_listener_drop why)
+static int drop(struct dtls_listener *l, struct dtls_proof *proof, enum dtls_listener_drop why)
 {
 	l->info.drops[why]++;
+	proof->drop = why;
 	return 0;
 }
 
 // RFC 6347 section 4.2.1, and the rule of QUIC made stricter: never more bytes out than came in.
-static int answer(struct dtls_listener *l, size_t bytes_in, const struct dtls_out *out)
+static int answer(struct dtls_listener *l, size_t bytes_in, const struct dtls_out *out, struct dtls_proof *proof)
 {
 	if (l->reply_len > bytes_in)
-		return drop(l, DTLS_LISTENER_DROP_TOO_LONG);
+		return drop(l, proof, DTLS_LISTENER_DROP_TOO_LONG);
 	l->info.answers_out++;
 	l->info.bytes_out += l->reply_len;
 	out->send(out->ctx, l->reply, l->reply_len);
@@ -207,23 +208,23 @@ static int hello_handle(struct dtls_listener *l, const void *peer, size_t peer_l
 	enum verdict verdict;
 
 	if (dtls_hello_parse(&hello, merged->hello, merged->hello_len) < 0)
-		return drop(l, DTLS_LISTENER_DROP_MALFORMED);
+		return drop(l, proof, DTLS_LISTENER_DROP_MALFORMED);
 	if (hello.n_ciphers == 0 || !((hello.dtls13 && l->dtls13) || (hello.dtls12 && l->dtls12)))
-		return drop(l, DTLS_LISTENER_DROP_NO_VERSION);
+		return drop(l, proof, DTLS_LISTENER_DROP_NO_VERSION);
 	l->reply_len = 0;
 	verdict = stateless_try(l, generation, peer, peer_len, merged);
 	if (verdict != STATELESS_PROVEN && hello.has_cookie && generation > 1) // the cookie may be of the last secret
 		verdict = stateless_try(l, --generation, peer, peer_len, merged);
 	if (verdict == STATELESS_PROVEN) {
 		l->info.proven++;
-		*proof = (struct dtls_proof){ merged->pass, merged->pass_len, generation };
+		*proof = (struct dtls_proof){ merged->pass, merged->pass_len, generation, DTLS_LISTENER_KEPT };
 		return 1;
 	}
 	if (hello.has_cookie)
-		l->info.drops[DTLS_LISTENER_DROP_BAD_COOKIE]++;
+		drop(l, proof, DTLS_LISTENER_DROP_BAD_COOKIE);
 	if (l->reply_len > 0) // of the current secret; DTLS 1.2 answers a bad cookie by a good one
-		return answer(l, bytes_in, out);
-	return hello.has_cookie ? 0 : drop(l, DTLS_LISTENER_DROP_REFUSED);
+		return answer(l, bytes_in, out, proof);
+	return hello.has_cookie ? 0 : drop(l, proof, DTLS_LISTENER_DROP_REFUSED);
 }
 
 int dtls_listener_input(struct dtls_listener *l, uint64_t port, const void *peer, size_t peer_len, const void *datagram,
@@ -234,6 +235,7 @@ int dtls_listener_input(struct dtls_listener *l, uint64_t port, const void *peer
 
 	if (peer_len == 0 || peer_len > PEER_MAX)
 		return -EINVAL;
+	*proof = (struct dtls_proof){ 0 };
 	dtls_time_set(env_now(l->env));
 	l->info.datagrams_in++;
 	l->info.bytes_in += len;
@@ -241,10 +243,10 @@ int dtls_listener_input(struct dtls_listener *l, uint64_t port, const void *peer
 	if (merged.hello != NULL) // all in one datagram: nothing to remember
 		return hello_handle(l, peer, peer_len, len, &merged, out, proof);
 	if (merged.pass != NULL)
-		return drop(l, DTLS_LISTENER_DROP_NOT_HELLO);
+		return drop(l, proof, DTLS_LISTENER_DROP_NOT_HELLO);
 	dtls_hello_merge_clear(&l->alone);
 	if (!merged.kept)
-		return drop(l, DTLS_LISTENER_DROP_MALFORMED);
+		return drop(l, proof, DTLS_LISTENER_DROP_MALFORMED);
 	slot = slot_find(l, port, peer, peer_len);
 	slot->bytes_in += (uint32_t)len;
 	dtls_hello_filter(&slot->merge, datagram, len, &merged);
@@ -259,11 +261,18 @@ void dtls_listener_info(const struct dtls_listener *l, struct dtls_listener_info
 	*info = l->info;
 }
 
-const char *dtls_listener_drop_text(enum dtls_listener_drop drop)
-{
-#define X(name, text) text,
-	static const char *const texts[] = { DTLS_LISTENER_DROPS(X) };
+#define X(name, word, text) { word, text },
+static const struct {
+	const char *word, *text;
+} drops[] = { { "kept", "kept" }, DTLS_LISTENER_DROPS(X) };
 #undef X
 
-	return drop < DTLS_LISTENER_DROP_COUNT ? texts[drop] : "unknown";
+const char *dtls_listener_drop_word(enum dtls_listener_drop drop)
+{
+	return drop < DTLS_LISTENER_DROP_COUNT ? drops[drop].word : "unknown";
+}
+
+const char *dtls_listener_drop_text(enum dtls_listener_drop drop)
+{
+	return drop < DTLS_LISTENER_DROP_COUNT ? drops[drop].text : "unknown";
 }

@@ -14,17 +14,18 @@ struct dtls_listener;
 int dtls_cookie_open(struct dtls_cookie **cookiep, const struct env *env, mono_ns period); // 0: 60 s
 void dtls_cookie_close(struct dtls_cookie *cookie);
 
-#define DTLS_LISTENER_DROPS(X)                                                     \
-	X(NOT_HELLO, "no ClientHello from an unproven address")                    \
-	X(MALFORMED, "ClientHello malformed or too long")                          \
-	X(NO_VERSION, "ClientHello without a DTLS version or cipher that we do")   \
-	X(BAD_COOKIE, "cookie not ours, or of another address")                    \
-	X(TOO_LONG, "answer longer than the question")                             \
-	X(OVERWRITTEN, "half-received ClientHello gave way to another")            \
-	X(REFUSED, "refused by the TLS library")
+// X(NAME, word, text)
+#define DTLS_LISTENER_DROPS(X)                                                                  \
+	X(NOT_HELLO, "not_hello", "no ClientHello from an unproven address")                    \
+	X(MALFORMED, "malformed", "ClientHello malformed or too long")                          \
+	X(NO_VERSION, "no_version", "ClientHello without a DTLS version or cipher that we do")  \
+	X(BAD_COOKIE, "bad_cookie", "cookie not ours, or of another address")                   \
+	X(TOO_LONG, "too_long", "answer longer than the question")                              \
+	X(OVERWRITTEN, "overwritten", "half-received ClientHello gave way to another")          \
+	X(REFUSED, "refused", "refused by the TLS library")
 
-#define X(name, text) DTLS_LISTENER_DROP_##name,
-enum dtls_listener_drop { DTLS_LISTENER_DROPS(X) DTLS_LISTENER_DROP_COUNT };
+#define X(name, word, text) DTLS_LISTENER_DROP_##name,
+enum dtls_listener_drop { DTLS_LISTENER_KEPT, DTLS_LISTENER_DROPS(X) DTLS_LISTENER_DROP_COUNT };
 #undef X
 
 struct dtls_listener_config {
@@ -39,6 +40,7 @@ struct dtls_proof {
 	const void *datagram; // the merged ClientHello; valid until the next call with the same listener
 	size_t len;
 	uint64_t cookie_generation;
+	enum dtls_listener_drop drop; // why there is none; KEPT: answered, or more must come
 };
 
 struct dtls_listener_info {
@@ -51,10 +53,11 @@ int dtls_listener_open(struct dtls_listener **lp, const struct dtls_listener_con
 void dtls_listener_close(struct dtls_listener *l);
 
 // Feeds a datagram of an unproven peer. `port` names the leg transport, `peer` is the address as in dtls_endpoint_config.
-// 0: nothing more to do (kept, answered through out, or dropped and counted).
+// 0: nothing more to do (kept, answered through out, or dropped, counted and named in the proof).
 // 1: the address is proven: open an endpoint with the same cookie and peer and the proof's generation, and feed it the
 //    proof's datagram, which it checks again.
 int dtls_listener_input(struct dtls_listener *l, uint64_t port, const void *peer, size_t peer_len, const void *datagram,
 			size_t len, const struct dtls_out *out, struct dtls_proof *proof);
 void dtls_listener_info(const struct dtls_listener *l, struct dtls_listener_info *info);
+const char *dtls_listener_drop_word(enum dtls_listener_drop drop); // "bad_cookie"
 const char *dtls_listener_drop_text(enum dtls_listener_drop drop);

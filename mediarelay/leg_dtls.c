@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FAILURE_TOLD_EVERY MONO_S(1)
+
 static void candidate_settle(struct dtls_candidate *c);
 
 static struct media *media_of(const struct leg_transport *tp)
@@ -34,6 +36,7 @@ static void candidate_free(struct dtls_candidate *c)
 		return;
 	if (c->transport->chosen == c)
 		c->transport->chosen = NULL;
+	leg_drops_endpoint(c->transport, c->endpoint);
 	event_free(c->timer);
 	dtls_endpoint_close(c->endpoint);
 	memset(c, 0, sizeof(*c));
@@ -89,22 +92,48 @@ static struct dtls_candidate *candidate_of(struct leg_transport *tp, const struc
 	return NULL;
 }
 
-// A free place, or that of the oldest that is not in force: addresses are proven by then, so a flood costs its sender.
+// One who proves addresses has whole networks of IPv6, but seldom more than a few of IPv4.
+static bool same_host(const struct inet_addr *a, const struct inet_addr *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == INET_V6 ? 8 : 4) == 0;
+}
+
+// How readily a candidate gives way: first those of a host that has several, then those that are not through yet, the
+// signalled host's last of all. A flood of proven addresses so ends its own handshakes, not the peer's.
+static unsigned candidate_weakness(const struct leg_transport *tp, const struct dtls_candidate *c)
+{
+	unsigned of_host = 0;
+
+	for (size_t i = 0; i < LEG_DTLS_CANDIDATES && !same_host(&c->peer.addr, &tp->signalled.addr); i++)
+		of_host += tp->candidates[i].endpoint != NULL && same_host(&tp->candidates[i].peer.addr, &c->peer.addr);
+	return 2 * of_host + (c->parked_since == 0);
+}
+
+// A free place, or that of the weakest, among equals the oldest; never that of the one in force.
 static struct dtls_candidate *candidate_place(struct leg_transport *tp)
 {
-	struct dtls_candidate *oldest = NULL;
+	struct dtls_candidate *weakest = NULL;
+	unsigned most = 0;
 
 	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
 		struct dtls_candidate *c = &tp->candidates[i];
+		unsigned weakness;
 
 		if (c->endpoint == NULL)
 			return c;
-		if (c != tp->chosen && (oldest == NULL || c->serial < oldest->serial))
-			oldest = c;
+		if (c == tp->chosen)
+			continue;
+		weakness = candidate_weakness(tp, c);
+		if (weakest == NULL || weakness > most || (weakness == most && c->serial < weakest->serial)) {
+			weakest = c;
+			most = weakness;
+		}
 	}
-	if (oldest != NULL)
-		candidate_free(oldest);
-	return oldest;
+	if (weakest != NULL) {
+		tp->drops[LEG_DROP_GAVE_WAY]++;
+		candidate_free(weakest);
+	}
+	return weakest;
 }
 
 static void config_profiles(uint16_t *profiles, const enum srtp_suite *suites)
@@ -238,16 +267,24 @@ static void candidate_failed(struct dtls_candidate *c)
 	struct leg_transport *tp = c->transport;
 	struct leg_line *line = tp->line;
 	enum dtls_failure failure = dtls_endpoint_failure(c->endpoint);
+	mono_ns now = env_now(media_of(tp)->env);
 	char peer[INET_ENDPOINT_STRLEN];
 
 	if (failure == DTLS_FAILURE_FINGERPRINT) {
 		candidate_mismatch(c);
 		return;
 	}
-	log_info("media", "handshake failed", LOG_STR("call_id_a", line->session->call_id_a),
-		 LOG_STR("call_id_b", line->session->call_id_b), LOG_UINT("session", line->session->id),
-		 LOG_UINT("line", line->index), LOG_STR("peer", inet_endpoint_print(peer, &c->peer)),
-		 LOG_STR("cause", dtls_failure_text(failure)));
+	tp->drops[LEG_DROP_FAILED]++;
+	if (tp->failure_told == 0 || now >= tp->failure_told + FAILURE_TOLD_EVERY) { // strangers can make many
+		log_info("media", "handshake failed", LOG_STR("call_id_a", line->session->call_id_a),
+			 LOG_STR("call_id_b", line->session->call_id_b), LOG_UINT("session", line->session->id),
+			 LOG_UINT("line", line->index), LOG_STR("peer", inet_endpoint_print(peer, &c->peer)),
+			 LOG_STR("cause", dtls_failure_text(failure)), LOG_UINT("untold", tp->failures_untold));
+		tp->failure_told = now;
+		tp->failures_untold = 0;
+	} else {
+		tp->failures_untold++;
+	}
 	candidate_free(c); // another may still come: the keying timeout decides
 }
 
@@ -321,11 +358,15 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 		candidate_input(c, punt->payload, punt->len);
 		return;
 	}
-	if (!may_be_passive(tp))
+	if (!may_be_passive(tp)) {
+		tp->drops[LEG_DROP_STALE]++;
 		return;
+	}
 	if (dtls_listener_input(media_of(tp)->listener, port, &punt->source, sizeof(punt->source), punt->payload,
-				punt->len, &out, &proof) != 1)
+				punt->len, &out, &proof) != 1) {
+		leg_drops_listener(tp, proof.drop);
 		return;
+	}
 	c = candidate_open(tp, &punt->source, DTLS_PASSIVE, proof.cookie_generation);
 	if (c != NULL)
 		candidate_input(c, proof.datagram, proof.len);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/secret.h"
+#include "mediarelay/dtls_report.h"
 #include "mediarelay/leg_dtls.h"
 #include "mediarelay/leg_rtcp.h"
 #include "mediarelay/leg_transport.h"
@@ -145,6 +146,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	}
 	if (media->reap_at != 0 && now >= media->reap_at)
 		media_record_reap(media);
+	dtls_report_tick(media, now);
 }
 
 static void *media_run(void *ctx)
@@ -321,6 +323,8 @@ void media_close(struct media *media)
 	dp_client_close(media->dp);
 	seat_stock_close(media->seats);
 	call_records_close(media->records);
+	if (media->listener != NULL)
+		dtls_report_write(media);
 	dtls_listener_close(media->listener);
 	dtls_cookie_close(media->cookie);
 	dtls_identity_unref(media->identity);

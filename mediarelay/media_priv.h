@@ -8,6 +8,7 @@
 #include "dtls/dtls_listener.h"
 #include "mediarelay/call_record.h"
 #include "mediarelay/keying_state.h"
+#include "mediarelay/leg_drops.h"
 #include "mediarelay/media.h"
 #include "mediarelay/media_seat.h"
 #include "mediarelay/srtcp.h"
@@ -62,6 +63,9 @@ struct leg_transport { // one local port; LIVE while ref.generation is not 0
 	struct leg_move move;
 	mono_ns learn_until; // plain legs; 0: window closed
 	uint32_t mismatches; // certificates that were nobody's
+	uint64_t drops[LEG_DROP_COUNT]; // without those of endpoints that live
+	mono_ns failure_told;           // when the log last said that a handshake failed
+	uint32_t failures_untold;
 };
 
 struct leg_line { // one m-line of one dialog
@@ -130,6 +134,8 @@ struct media {
 	struct dtls_identity *identity;
 	struct dtls_cookie *cookie;
 	struct dtls_listener *listener;
+	struct dtls_listener_info listener_told; // as the log last said
+	mono_ns report_at;
 	char fingerprint[DTLS_FINGERPRINT_STRLEN];
 	struct media_slot *slots; // [1 .. max_sessions]
 	pthread_mutex_t free_lock;

@@ -9,21 +9,34 @@
 
 #define SUMMARY_FIELDS 24
 
-static uint64_t drops_print(const uint64_t drops[RELAY_DROP_COUNT], char *dst, size_t size)
+// Appends those that are not 0 to the list in dst; their sum.
+static uint64_t drops_print(const uint64_t *drops, const char *const *names, size_t n, char *dst, size_t size)
 {
+	size_t at = strlen(dst);
 	uint64_t sum = 0;
-	size_t at = 0;
 
-	dst[0] = '\0';
-	for (size_t i = 1; i < RELAY_DROP_COUNT; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (drops[i] == 0)
 			continue;
 		sum += drops[i];
 		if (at < size)
-			at += (size_t)snprintf(dst + at, size - at, "%s%s=%llu", at > 0 ? "," : "",
-					       relay_drop_name[i], (unsigned long long)drops[i]);
+			at += (size_t)snprintf(dst + at, size - at, "%s%s=%llu", at > 0 ? "," : "", names[i],
+					       (unsigned long long)drops[i]);
 	}
 	return sum;
+}
+
+static uint64_t line_drops(const struct leg_line *line, const struct dp_stats *stats, char *dst, size_t size)
+{
+	uint64_t drops[LEG_DROP_COUNT], rtcp[LEG_DROP_COUNT], sum;
+
+	dst[0] = '\0';
+	leg_drops_read(&line->transports[LEG_RTP], drops);
+	leg_drops_read(&line->transports[LEG_RTCP], rtcp);
+	for (size_t i = 0; i < LEG_DROP_COUNT; i++)
+		drops[i] += rtcp[i];
+	sum = drops_print(stats->drops + 1, relay_drop_name + 1, RELAY_DROP_COUNT - 1, dst, size);
+	return sum + drops_print(drops, leg_drop_name, LEG_DROP_COUNT, dst, size);
 }
 
 static size_t fields_keying(const struct leg_line *line, struct log_field *f)
@@ -103,7 +116,7 @@ void media_summary_line(const struct leg_line *line)
 	leg_line_log_fields(line, f);
 	n += fields_keying(line, f + n);
 	n += fields_traffic(&stats, f + n);
-	dropped = drops_print(stats.drops, drops, sizeof(drops));
+	dropped = line_drops(line, &stats, drops, sizeof(drops));
 	total_add(line, &stats, dropped);
 	f[n++] = (struct log_field)LOG_UINT("drops", dropped);
 	f[n++] = (struct log_field)LOG_STR("drops_by", drops);
