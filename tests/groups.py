@@ -24,23 +24,29 @@ BUILD = ROOT / "build"
 PHONES = "tests/e2e/test_baresip.py"
 HARNESS = "tests/e2e/test_harness.py"
 
-# group: [(runner, preset, what)]; ctest takes a label, pytest paths and options. Both kinds of build meet the real peers:
-# what is shipped, and the sanitizers.
+# Most of an end-to-end test is waiting, and each has its own namespaces, so that several share the two cores. What is marked
+# `alone` measures time.
+CROWD = ["-n", "3", "--dist", "load", "-m", "not alone"]
+ALONE = ["-m", "alone"]
+E2E = ["tests/e2e", f"--ignore={PHONES}"]
+
+# group: its stages, one after the other; a stage's runs at once. A run: (runner, preset, what); ctest takes a label, pytest
+# paths and options. Both kinds of build meet the real peers: what is shipped, and the sanitizers.
 GROUPS = {
-    "layering": [("pytest", "release", "tests/layering")],
-    "unit": [("ctest", "dev", "unit"), ("ctest", "asan", "unit")],
-    "scenario": [("ctest", "dev", "scenario"), ("ctest", "asan", "scenario")],
-    "conf": [("pytest", "asan", "tests/conf")],
-    "fuzz": [("ctest", "asan", "fuzz")],
-    "dataplane": [("ctest", "dev", "dataplane"), ("ctest", "asan", "dataplane")],
-    "e2e": [("pytest", "release", f"tests/e2e --ignore={PHONES}"),
-            ("pytest", "asan", f"tests/e2e --ignore={PHONES} --ignore={HARNESS}")],
-    "interop": [("pytest", "release", f"{PHONES} tests/interop"), ("pytest", "asan", f"{PHONES} tests/interop")],
+    "layering": [[("pytest", "release", ["tests/layering"])]],
+    "unit": [[("ctest", "dev", "unit")], [("ctest", "asan", "unit")]],
+    "scenario": [[("ctest", "dev", "scenario"), ("ctest", "asan", "scenario")]],
+    "conf": [[("pytest", "asan", ["tests/conf"])]],
+    "fuzz": [[("ctest", "asan", "fuzz")]],
+    "dataplane": [[("ctest", "dev", "dataplane")], [("ctest", "asan", "dataplane")]],
+    "e2e": [[("pytest", "release", E2E + CROWD), ("pytest", "asan", E2E + CROWD + [f"--ignore={HARNESS}"])],
+            [("pytest", "release", E2E + ALONE)], [("pytest", "asan", E2E + ALONE)]],
+    "interop": [[("pytest", "release", [PHONES, "tests/interop"]), ("pytest", "asan", [PHONES, "tests/interop"])]],
 }
-# Both builds at once, in network namespaces of their own. Elsewhere one run could disturb what another measures, and a
-# scenario that restarts its gateway gives its port up for a moment.
-AT_ONCE = {"interop"}
+# The SIP scenarios are on loopback: a network of its own for each build, so that neither meets the other's ports.
+OWN_NETWORK = {"scenario"}
 PROGRAMS = ["sallyport", "sallyport-relay"]
+NO_TESTS = 5  # pytest's exit code
 GROUP_LIMIT = 15 * 60  # seconds for one run of one group; a hanging peer must not hang all
 
 
@@ -151,7 +157,8 @@ def ctest_totals(junit, prefix):
 def run_ctest(group, preset, label):
     junit = BUILD / f"results-{group}-{preset}.xml"
     junit.unlink(missing_ok=True)
-    code, output = run(["ctest", "--test-dir", str(BUILD / preset), "-L", f"^{label}$", "-j", str(os.cpu_count() or 1),
+    network = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"] if group in OWN_NETWORK else []
+    code, output = run([*network, "ctest", "--test-dir", str(BUILD / preset), "-L", f"^{label}$", "-j", str(os.cpu_count() or 1),
                         "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000",
                         "--output-junit", str(junit)], GROUP_LIMIT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     totals = Totals()
@@ -177,7 +184,8 @@ def pytest_totals(junit, prefix):
 
 
 def run_pytest(group, preset, what, more):
-    junit = BUILD / f"results-{group}-{preset}.xml"
+    part = "-alone" if what[-2:] == ALONE else ""
+    junit = BUILD / f"results-{group}-{preset}{part}.xml"
     junit.unlink(missing_ok=True)
     totals = Totals()
     environment = dict(os.environ, SALLYPORT_BIN=str(BUILD / preset / "bin"), SALLYPORT_PRESET=preset)
@@ -187,10 +195,10 @@ def run_pytest(group, preset, what, more):
                            LSAN_OPTIONS=f"suppressions={ROOT}/tests/support/lsan.supp:print_suppressions=0",
                            UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1")
     code, _ = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "--tb=short",
-                   f"--rootdir={ROOT}", f"--junit-xml={junit}", *more, *what.split()], GROUP_LIMIT, env=environment)
+                   f"--rootdir={ROOT}", f"--junit-xml={junit}", *more, *what], GROUP_LIMIT, env=environment)
     if junit.is_file():
         totals = pytest_totals(junit, f"{group}/{preset}")
-    if code != 0 and totals.failed == 0:
+    if code not in (0, NO_TESTS) and totals.failed == 0:
         totals.fail(f"{group}/{preset}", f"pytest ended with {code}" + (": time limit" if code == 124 else ""))
     return totals
 
@@ -199,8 +207,6 @@ def run_group(group, preset, runner, what, more):
     began = time.monotonic()
     say(f"--- {group} ({preset})")
     totals = run_ctest(group, preset, what) if runner == "ctest" else run_pytest(group, preset, what, more)
-    if totals.passed + totals.failed == 0:
-        totals.fail(f"{group}/{preset}", "no test ran")
     for name, output in totals.failures:
         say(f"FAILED {name}")
         if output:
@@ -210,11 +216,25 @@ def run_group(group, preset, runner, what, more):
 
 
 def wanted(arguments):
-    groups = arguments.groups or list(GROUPS)
-    for group in groups:
-        for runner, preset, what in GROUPS[group]:
-            if arguments.preset in (None, preset) or (runner == "pytest" and len(GROUPS[group]) == 1):
-                yield group, preset, runner, what
+    """(group, its stages with the runs that are wanted)."""
+    for group in arguments.groups or list(GROUPS):
+        presets = {preset for stage in GROUPS[group] for _, preset, _ in stage}
+        asked = {arguments.preset} & presets if len(presets) > 1 and arguments.preset else presets
+        yield group, [[run for run in stage if run[1] in asked] for stage in GROUPS[group]]
+
+
+def run_stages(group, stages, more):
+    """Totals of one group; one build of it that ran nothing is a failure."""
+    totals, ran = Totals(), {run[1]: 0 for stage in stages for run in stage}
+    for stage in stages:
+        with ThreadPoolExecutor() as pool:
+            run_all = pool.map if len(stage) > 1 else map  # on this thread, an interrupt reaches the tests at once
+            for (_, preset, _), found in zip(stage, run_all(lambda r: run_group(group, r[1], r[0], r[2], more), stage)):
+                ran[preset] += found.passed + found.failed
+                totals.add(found)
+    for preset in (preset for preset, count in ran.items() if count == 0):
+        totals.fail(f"{group}/{preset}", "no test ran")
+    return totals
 
 
 def main():
@@ -230,10 +250,10 @@ def main():
     if not shutil.which("cmake"):
         parser.error("no cmake: deploy/setup has not run")
 
-    runs = list(wanted(arguments))
+    groups = list(wanted(arguments))
     totals, broken = Totals(), {}
     for preset in ("release", "dev", "asan"):
-        kinds = {runner for _, p, runner, _ in runs if p == preset}
+        kinds = {runner for _, stages in groups for stage in stages for runner, p, _ in stage if p == preset}
         if kinds:
             why = build(preset, PROGRAMS if kinds == {"pytest"} else ["all"])
             if why is not None:
@@ -241,14 +261,10 @@ def main():
                 say("    " + why.replace("\n", "\n    "))
                 totals.fail(f"build {preset}", tail(why, 5))
     more = ["-k", arguments.k] if arguments.k else []
-    for group in dict.fromkeys(group for group, *_ in runs):
-        ready = [run for run in runs if run[0] == group and run[1] not in broken]
-        for _, preset, *_ in (run for run in runs if run[0] == group and run[1] in broken):
+    for group, stages in groups:
+        for preset in sorted({run[1] for stage in stages for run in stage} & set(broken)):
             totals.fail(f"{group}/{preset}", "not built")
-        with ThreadPoolExecutor() as pool:
-            run_all = pool.map if group in AT_ONCE else map  # on this thread, an interrupt reaches the tests at once
-            for found in run_all(lambda run: run_group(*run, more), ready):
-                totals.add(found)
+        totals.add(run_stages(group, [[run for run in stage if run[1] not in broken] for stage in stages], more))
     if totals.failures:
         say("failures:\n  " + "\n  ".join(name for name, _ in totals.failures))
     if totals.passed + totals.failed == 0:

@@ -104,6 +104,7 @@ def test_a_trunk_between_two_gateways(chain, versions, role, agreed):
 				assert {line["dtls_role"] for line in lines} == {"active", "passive"}
 
 
+@pytest.mark.alone
 def test_a_silent_side_delays_nobody(topology, start):
 	"""The core talks, the access phone is silent: how long a packet takes through the gateway, wire to wire."""
 	start(access="plain")

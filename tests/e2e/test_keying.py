@@ -171,11 +171,13 @@ def test_rtcp_both_ways(topology, start, legs, keying, access_mux, core_mux):
 
 def test_rtcp_where_the_attribute_says(topology, start, legs):
 	"""RFC 3605: a=rtcp names a port that is not the next one; reports go there."""
-	start(access="sdes")
+	gateway = start(access="sdes")
 	listener = topology.core.udp(topology.phone("core"), 26001)
 	listener.settimeout(5)
 	access, core = legs(access={"keying": "sdes", "mux": True}, core={"attributes": ["rtcp:26001"]})
 	call(access, core)
+	for leg in ("access", "core"):
+		gateway.wait_event("line secured", 5, leg=leg)
 	access.media.send_rtcp(sender_report(access.media.ssrc))
 	report, source = listener.recvfrom(2048)
 	assert report[1] == 200 and access.media.ssrc.to_bytes(4, "big") in report

@@ -4,7 +4,11 @@ import pytest
 
 from . import cleanup, gateway, netns
 
-__all__ = ["pytest_sessionstart", "pytest_sessionfinish", "pytest_runtest_makereport", "start", "topology"]
+__all__ = ["pytest_configure", "pytest_sessionstart", "pytest_sessionfinish", "pytest_runtest_makereport", "start", "topology"]
+
+
+def pytest_configure(config):
+	config.addinivalue_line("markers", "alone: measures time, so that nothing else runs beside it")
 
 
 def pytest_sessionstart(session):
