@@ -19,13 +19,16 @@
 #include <stdatomic.h>
 
 #define DP_REGION_MAGIC UINT64_C(0x53414c4c59504f52)
-#define DP_REGION_VERSION 1
+#define DP_REGION_VERSION 2
 #define DP_LINE 64
 
 #define DP_RX_EPOCHS 2 // the newest, and the one before it during the overlap of a key change
 #define DP_RX_SSRCS 16
-#define DP_TX_SSRCS 32 // more than rx: under a live key none is ever forgotten, since its index must not be used again
+#define DP_TX_SSRCS 32
+#define DP_TX_CARRIED 24 // of these: sent as they came. Under a live key none is forgotten: its indices were used
+#define DP_KEYS_LEFT 16  // of each direction: what a transport remembers of keys that it had before
 #define DP_NONE UINT32_MAX
+#define DP_USED (UINT32_MAX - 1) // instead of a stream: the SSRC was used under this key and is used no more
 
 enum dp_punt_class { DP_CLASS_RTCP, DP_CLASS_PROVEN, DP_CLASS_UNPROVEN, DP_CLASSES };
 
@@ -56,6 +59,26 @@ struct dp_ssrc_slot {
 	uint32_t stream; // index of streams[], DP_NONE: empty
 };
 
+// Of a source that is sent: who it is, and under which SSRC. `out` of a source that began anew, or has an SSRC that
+// another uses, is one of the relay's own (map_base); its slot may be given to another, since such an SSRC never comes
+// back. `out` of any other is `ssrc`, and the slot remembers it as long as the key lives.
+struct dp_tx_slot {
+	uint32_t ssrc;   // as it came in
+	uint32_t stream; // index of streams[], DP_NONE: empty, DP_USED: nobody's any more
+	uint32_t from;   // index of the transport that it comes in by
+	uint32_t out;
+};
+
+// Sequence numbers that were sent before, one after the other: a source that began anew (RFC 3550 A.1)?
+struct dp_restart {
+	uint32_t stream;  // DP_NONE: none
+	uint16_t seq;     // newest of them
+	uint16_t run;     // how many
+	uint64_t highest; // of the stream: one that goes on meanwhile has not begun anew
+	mono_ns since;
+};
+#define DP_RESTARTS 4 // sources at once
+
 // One local media port. Immutable: changed by commands only, `sequence` odd meanwhile. The rest is the worker's alone.
 // What each packet needs lies in the first three lines, one line of SSRC slots, and the first of the counters.
 struct dp_transport {
@@ -70,6 +93,7 @@ struct dp_transport {
 	struct dp_path path;
 	uint32_t path_serial; // grows with each path; what the keeper resolved carries it
 	uint32_t rx_newest;   // which of rx_keys[]; one store changes over
+	uint32_t epoch_said;  // newest receive epoch that DP_EVENT_EPOCH was about
 	alignas(DP_LINE) struct inet_endpoint local;
 	struct dp_key_slot tx_key;
 	struct dp_key_slot rx_keys[DP_RX_EPOCHS];
@@ -80,8 +104,17 @@ struct dp_transport {
 	mono_ns retries_since;
 	mono_ns source_reported;                                          // rate limit of DP_EVENT_SOURCE
 	alignas(DP_LINE) struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
-	struct dp_ssrc_slot tx_ssrcs[DP_TX_SSRCS];
+	struct dp_tx_slot tx_ssrcs[DP_TX_SSRCS];
 	alignas(DP_LINE) struct dp_counters counters;
+	// From here on: what few packets need.
+	alignas(DP_LINE) struct dp_extensions extensions;
+	struct srtp_mki rx_mki[DP_RX_EPOCHS], tx_mki;
+	uint32_t map_base, map_count;       // SSRCs of the relay's own under the live send key: how many there were
+	uint32_t map_credit;                // with map_since: rate limit of new ones
+	mono_ns map_since;
+	struct dp_restart restarts[DP_RESTARTS];
+	uint64_t keys_left[2][DP_KEYS_LEFT]; // of each direction: marks of keys that were left, a ring
+	uint32_t n_keys_left[2];             // ever
 };
 
 // One SSRC on one transport in one direction, under one key. Reception statistics: RFC 3550 A.1, A.3, A.8.
@@ -151,6 +184,7 @@ enum dp_command_kind {
 	DP_COMMAND_EDGES,
 	DP_COMMAND_REMOVE,
 	DP_COMMAND_SEND,
+	DP_COMMAND_EXTENSIONS,
 };
 
 struct dp_command { // message of a command ring; SEND: the datagram follows
@@ -161,6 +195,7 @@ struct dp_command { // message of a command ring; SEND: the datagram follows
 		uint32_t secure; // enum dp_security
 		struct dp_path path;
 		struct dp_keys keys;
+		struct dp_extensions extensions;
 		struct {
 			uint32_t direction, below_epoch;
 		} retire;
@@ -189,6 +224,7 @@ struct dp_transport_view { // the immutable half of a transport, and its newest 
 	struct dp_edge edges[DP_EDGES_MAX];
 	uint32_t session, owner_tag;
 	uint32_t rx_epoch, tx_epoch; // 0: no key
+	bool rx_heard;
 };
 
 // A consistent copy; false: the relay was just writing, each time we looked.

@@ -305,6 +305,13 @@ void dp_transport_retire(struct dp_client *dp, struct dp_ref ref, enum dp_direct
 	command_send(dp, &c, NULL, 0);
 }
 
+void dp_transport_extensions(struct dp_client *dp, struct dp_ref ref, const struct dp_extensions *extensions)
+{
+	struct dp_command c = { .kind = DP_COMMAND_EXTENSIONS, .transport = ref, .extensions = *extensions };
+
+	command_send(dp, &c, NULL, 0);
+}
+
 void dp_transport_edges(struct dp_client *dp, struct dp_ref ref, const struct dp_edge *edges, size_t n)
 {
 	struct dp_command c = { .kind = DP_COMMAND_EDGES, .transport = ref };

@@ -39,8 +39,8 @@ struct dp_path {
 	struct inet_endpoint remote;
 	uint16_t mtu; // IP packet size; 0 = the interface's
 	uint8_t dscp; // 0..63
+	bool held;    // (goes)
 	bool learn;   // report other sources (DP_EVENT_SOURCE); what the media thread does about it is its affair
-	bool held;    // silence is expected: no DP_EVENT_SILENT
 };
 
 enum dp_direction { DP_RX, DP_TX };
@@ -51,6 +51,17 @@ struct dp_keys {
 	struct srtp_master master; // wiped by the caller after the call
 	uint32_t roc;              // initial roll-over counter
 	uint64_t lifetime;         // packets; 0 = the suite's limit
+	struct srtp_mki mki;       // TX: sent in each packet; RX: each packet carries it, and the key is chosen by it
+};
+
+// RTP header extensions (RFC 8285) of one transport. All zero, as at the start: everything passes as it is.
+enum dp_extension_mode { DP_EXTENSION_PASS = 0, DP_EXTENSION_STRIP, DP_EXTENSION_FILTER };
+
+struct dp_extensions {
+	enum dp_extension_mode mode; // of what comes in here and goes on
+	uint8_t allowed[32];         // FILTER: bitmap of ids, id n is bit n % 8 of octet n / 8; others become padding
+	uint8_t encrypted[32];       // RFC 6904: bitmap of ids that are encrypted on this leg, in both directions
+	bool cryptex;                // RFC 9335 was negotiated: sent so, and accepted so
 };
 
 #define DP_EDGES_MAX 8
@@ -76,6 +87,8 @@ enum dp_event_kind {
 	DP_EVENT_REMOVED,     // the grace period is over; the index may be used again
 	DP_EVENT_UNREACHABLE, // no route or neighbour for the path's remote; cause is a negative errno
 	DP_EVENT_RELAY_BACK,  // the relay was started anew and has taken up the records; gap since it was last alive
+	DP_EVENT_EPOCH,       // the first packet under the newest receive epoch was authenticated: once an epoch
+	DP_EVENT_KEY_REFUSED, // that epoch's key was in use here before, and another since: not taken
 };
 
 struct dp_event {
@@ -86,6 +99,8 @@ struct dp_event {
 	uint64_t srtp_index;         // SOURCE, authenticated: the newest so far
 	bool authenticated;          // SOURCE
 	int cause;                   // UNREACHABLE
+	uint32_t epoch;              // EPOCH, KEY_REFUSED
+	enum dp_direction direction; // KEY_REFUSED
 	mono_ns gap;                 // RELAY_BACK
 };
 
@@ -100,6 +115,7 @@ struct dp_stats { // of one transport; since it was published
 	uint64_t tx_packets, tx_octets; // sent RTP
 	uint64_t lost;                  // RFC 3550 A.3, over the transport's streams, never below 0
 	uint32_t jitter_us;             // RFC 3550 A.8 of the newest stream, with the clock rate assumed from its pace
+	uint32_t clock_hz;              // of the newest stream, as assumed for its jitter; 0: not known
 	uint32_t rx_ssrc, tx_ssrc;      // newest
 	mono_ns last_rx, last_tx;       // 0: never
 	uint64_t drops[RELAY_DROP_COUNT];
@@ -119,10 +135,13 @@ void dp_transport_publish(struct dp_client *dp, struct dp_ref ref, const struct 
 void dp_transport_secure(struct dp_client *dp, struct dp_ref ref, enum dp_security security);
 void dp_transport_path(struct dp_client *dp, struct dp_ref ref, const struct dp_path *path);
 // Receiving, the newest key and the one before it are good until _retire(); sending, the newest alone. The same master
-// key under a new epoch keeps its roll-over counters and windows.
+// key under a new epoch keeps its roll-over counters and windows; one that was left before does not come back
+// (DP_EVENT_KEY_REFUSED).
 void dp_transport_keys(struct dp_client *dp, struct dp_ref ref, const struct dp_keys *keys);
 void dp_transport_retire(struct dp_client *dp, struct dp_ref ref, enum dp_direction dir, uint32_t below_epoch);
 void dp_transport_edges(struct dp_client *dp, struct dp_ref ref, const struct dp_edge *edges, size_t n); // replaces all
+// A secured transport's header extensions; those of a plain one are never encrypted. Replaces what was said before.
+void dp_transport_extensions(struct dp_client *dp, struct dp_ref ref, const struct dp_extensions *extensions);
 // Keys wiped; DP_EVENT_REMOVED follows, also for one that was allocated and never published.
 void dp_transport_remove(struct dp_client *dp, struct dp_ref ref);
 // Sends one datagram of at most 2048 octets from the transport's local endpoint to `to` (DTLS flights, RTCP, STUN). May
@@ -131,6 +150,14 @@ void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct ine
 		       size_t len);
 int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats); // -ENOENT
 
+// Where a source began anew, or two have one SSRC, packets leave a secured transport under an SSRC of the relay's: no
+// index under the live key is used twice. Writes those that differ, now; returns how many, at most max.
+struct dp_ssrc_map {
+	uint32_t in, out;
+};
+size_t dp_transport_ssrc_maps(const struct dp_client *dp, struct dp_ref out_transport, struct dp_ssrc_map *maps,
+			      size_t max);
+
 // Calls back for every published transport found in the records (after a restart of control).
 struct dp_found {
 	struct dp_ref transport;
@@ -138,6 +165,7 @@ struct dp_found {
 	enum dp_security security;
 	struct dp_path path;
 	uint32_t rx_epoch, tx_epoch; // newest; 0 none
+	bool rx_heard;               // a packet under rx_epoch was authenticated (DP_EVENT_EPOCH was said)
 	struct dp_edge edges[DP_EDGES_MAX];
 	uint8_t n_edges;
 };

@@ -33,8 +33,10 @@ static void streams_sum(const struct dp_client *dp, const struct dp_transport *t
 				stats->lost += stream_lost(st);
 		}
 	}
-	if (newest != NULL)
-		stats->jitter_us = newest->jitter_ns16 / 16 / 1000;
+	if (newest == NULL)
+		return;
+	stats->jitter_us = newest->jitter_ns16 / 16 / 1000;
+	stats->clock_hz = newest->clock_hz;
 }
 
 int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats)
@@ -65,6 +67,39 @@ int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_
 	return tp->generation == ref.generation ? 0 : -ENOENT;
 }
 
+// Control may look while the worker writes. A slot's `stream` is stored last when it is filled, first when it is given
+// up; what was read is good if it is the same afterwards.
+__attribute__((no_sanitize_thread)) static bool tx_slot_read(const struct dp_tx_slot *slot, uint32_t n_streams,
+							     struct dp_ssrc_map *map)
+{
+	uint32_t before = __atomic_load_n(&slot->stream, __ATOMIC_ACQUIRE);
+
+	if (before >= n_streams)
+		return false;
+	map->in = slot->ssrc;
+	map->out = slot->out;
+	atomic_thread_fence(memory_order_acquire);
+	return __atomic_load_n(&slot->stream, __ATOMIC_RELAXED) == before;
+}
+
+size_t dp_transport_ssrc_maps(const struct dp_client *dp, struct dp_ref out_transport, struct dp_ssrc_map *maps,
+			      size_t max)
+{
+	const struct dp_transport *tp;
+	size_t n = 0;
+
+	if (out_transport.index >= dp->map.n_transports)
+		return 0;
+	tp = &dp->map.transports[out_transport.index];
+	for (unsigned i = 0; i < DP_TX_SSRCS && n < max; i++) {
+		struct dp_ssrc_map map;
+
+		if (tx_slot_read(&tp->tx_ssrcs[i], dp->map.n_streams, &map) && map.in != map.out)
+			maps[n++] = map;
+	}
+	return tp->generation == out_transport.generation && tp->state == DP_STATE_PUBLISHED ? n : 0;
+}
+
 static void found_from(struct dp_found *f, uint32_t index, const struct dp_transport_view *v)
 {
 	*f = (struct dp_found){
@@ -81,6 +116,7 @@ static void found_from(struct dp_found *f, uint32_t index, const struct dp_trans
 		.path = v->path,
 		.rx_epoch = v->rx_epoch,
 		.tx_epoch = v->tx_epoch,
+		.rx_heard = v->rx_heard,
 		.n_edges = v->n_edges,
 	};
 	memcpy(f->edges, v->edges, sizeof(f->edges));

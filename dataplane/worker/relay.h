@@ -22,6 +22,7 @@ struct packet {
 	struct rte_mbuf *m;
 	struct dp_transport *tp; // where it came in; from the edges on: where it goes out
 	uint32_t index;          // of tp
+	uint32_t from;           // out: index of the transport that it came in by
 	uint8_t *bytes;          // UDP payload
 	uint16_t len;
 	uint16_t hdr_len;        // of RTP, with CSRCs and extension
@@ -32,6 +33,7 @@ struct packet {
 	const uint8_t *source;   // address in the frame, valid until the headers are rewritten
 	struct dp_stream *stream;
 	uint64_t rtp_index;      // extended sequence number
+	uint32_t ssrc;           // out: as it came in
 	struct nexthop hop;      // out
 	_Atomic uint32_t *slot;  // of the table, until the transport is known
 };
@@ -172,12 +174,21 @@ void relay_wakes(struct relay_worker *w); // control and keeper, once a round
 
 // relay_stream.c
 int relay_pools_load(struct relay_worker *w); // what the records use is not free
-struct dp_stream *stream_bind(struct relay_worker *w, uint32_t index, struct dp_ssrc_slot *slots, unsigned n,
-			      uint32_t ssrc, bool evict);
+// A record of its own for an SSRC, whole before anybody can find it; NULL: none is left.
+struct dp_stream *stream_take(struct relay_worker *w, uint32_t owner, const struct srtp_stream *srtp);
+void stream_give(struct relay_worker *w, uint32_t stream);
+// An SSRC that is received: takes an empty slot, or that of the longest silent one.
+struct dp_stream *stream_bind(struct relay_worker *w, uint32_t index, unsigned epoch, const struct srtp_stream *srtp);
 void stream_release(struct relay_worker *w, struct dp_transport *tp, struct dp_ssrc_slot *slot);
 void stream_account(struct dp_transport *tp, struct packet *p, mono_ns now);
 uint32_t key_take(struct relay_worker *w);
 void key_release(struct relay_worker *w, uint32_t key);
+
+// relay_source.c: who is sent by a secured transport, and under which SSRC
+struct dp_stream *source_stream(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why);
+struct dp_stream *source_repeats(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why);
+void source_key_new(struct dp_transport *tp); // before the transport has it
+void source_forget(struct relay_worker *w, struct dp_transport *tp);
 
 // A packet ends here; tp NULL: it belongs to no transport.
 void relay_drop(struct relay_worker *w, struct dp_transport *tp, enum relay_drop reason, struct rte_mbuf *m);

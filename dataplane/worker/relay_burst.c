@@ -60,6 +60,7 @@ static uint16_t follow(struct relay_worker *w, const struct packet *p, uint16_t 
 		}
 		if (last != NULL) { // the packet itself goes by the last open edge, copies by those before
 			*out = *p;
+			out->from = p->index;
 			out->index = last->to.index;
 			out->tp = &w->relay->map.transports[last->to.index];
 			if (edge != NULL) {

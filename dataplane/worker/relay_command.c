@@ -32,18 +32,52 @@ static void write_end(struct dp_transport *tp)
 
 // ---- keys
 
-static void ssrcs_release(struct relay_worker *w, struct dp_transport *tp, struct dp_ssrc_slot *slots, unsigned n)
+static void ssrcs_release(struct relay_worker *w, struct dp_transport *tp, struct dp_ssrc_slot *slots)
 {
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < DP_RX_SSRCS; i++)
 		stream_release(w, tp, &slots[i]);
+}
+
+// A key is known again by the begin of its session salt, which is as much a secret as the packets' bytes are.
+static uint64_t key_mark(const struct srtp_key *key)
+{
+	uint64_t mark;
+
+	memcpy(&mark, key->salt, sizeof(mark));
+	return mark;
+}
+
+static bool key_was_left(const struct dp_transport *tp, enum dp_direction d, const struct srtp_key *key)
+{
+	for (unsigned i = 0; i < DP_KEYS_LEFT && i < tp->n_keys_left[d]; i++) {
+		if (tp->keys_left[d][i] == key_mark(key))
+			return true;
+	}
+	return false;
+}
+
+// Before it is released: after a kill in between it stands there twice, which harms nothing.
+static void key_leave(struct relay_worker *w, struct dp_transport *tp, enum dp_direction d,
+		      const struct dp_key_slot *slot)
+{
+	const struct srtp_key *key = key_at(w->relay, slot);
+
+	if (key == NULL || key_was_left(tp, d, key))
+		return;
+	tp->keys_left[d][tp->n_keys_left[d] % DP_KEYS_LEFT] = key_mark(key);
+	atomic_signal_fence(memory_order_seq_cst);
+	tp->n_keys_left[d]++;
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 static void rx_release(struct relay_worker *w, struct dp_transport *tp, unsigned e)
 {
 	uint32_t key = tp->rx_keys[e].key;
 
+	key_leave(w, tp, DP_RX, &tp->rx_keys[e]);
+
 	tp->rx_keys[e].key = DP_NONE;
-	ssrcs_release(w, tp, tp->rx_ssrcs[e], DP_RX_SSRCS);
+	ssrcs_release(w, tp, tp->rx_ssrcs[e]);
 	key_release(w, key);
 }
 
@@ -51,8 +85,9 @@ static void tx_release(struct relay_worker *w, struct dp_transport *tp)
 {
 	uint32_t key = tp->tx_key.key;
 
+	key_leave(w, tp, DP_TX, &tp->tx_key);
 	tp->tx_key.key = DP_NONE;
-	ssrcs_release(w, tp, tp->tx_ssrcs, DP_TX_SSRCS);
+	source_forget(w, tp);
 	key_release(w, key);
 }
 
@@ -74,13 +109,22 @@ static void keys_rx(struct relay_worker *w, struct dp_transport *tp, const struc
 	struct dp_key_slot *newest = &tp->rx_keys[rx_newest(tp)];
 	const struct srtp_key *before = key_at(w->relay, newest);
 	unsigned other = (rx_newest(tp) + 1) % DP_RX_EPOCHS;
+	const struct srtp_key *last = key_at(w->relay, &tp->rx_keys[other]);
 
 	if (before != NULL && key_same(before, &w->relay->map.keys[fresh])) {
 		newest->epoch = k->epoch;
 		key_release(w, fresh);
 		return;
 	}
+	if (last != NULL && key_same(last, &w->relay->map.keys[fresh])) { // back during the overlap: windows are there
+		tp->rx_keys[other].epoch = k->epoch;
+		atomic_signal_fence(memory_order_seq_cst);
+		tp->rx_newest = other;
+		key_release(w, fresh);
+		return;
+	}
 	rx_release(w, tp, other);
+	tp->rx_mki[other] = k->mki;
 	tp->rx_keys[other] = (struct dp_key_slot){ .key = fresh, .epoch = k->epoch, .roc = k->roc };
 	atomic_signal_fence(memory_order_seq_cst);
 	tp->rx_newest = other;
@@ -96,25 +140,44 @@ static void keys_tx(struct relay_worker *w, struct dp_transport *tp, const struc
 		return;
 	}
 	tx_release(w, tp);
+	source_key_new(tp);
+	tp->tx_mki = k->mki;
 	tp->tx_key.epoch = k->epoch;
 	tp->tx_key.roc = k->roc;
 	atomic_signal_fence(memory_order_seq_cst);
 	tp->tx_key.key = fresh;
 }
 
-static void on_keys(struct relay_worker *w, struct dp_transport *tp, const struct dp_keys *k)
+static void refuse(struct relay_worker *w, struct dp_ref ref, const struct dp_keys *k)
+{
+	struct dp_event event = {
+		.kind = DP_EVENT_KEY_REFUSED,
+		.transport = ref,
+		.epoch = k->epoch,
+		.direction = k->direction,
+	};
+
+	relay_event(w, &event);
+}
+
+static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_ref ref, const struct dp_keys *k)
 {
 	bool rx = k->direction == DP_RX;
 	const struct dp_key_slot *newest = rx ? &tp->rx_keys[rx_newest(tp)] : &tp->tx_key;
 	uint32_t fresh;
 
-	if (!epoch_is_new(newest, rx ? tp->rx_epoch_floor : tp->tx_epoch_floor, k->epoch))
+	if (k->mki.len > SRTP_MKI_MAX || !epoch_is_new(newest, rx ? tp->rx_epoch_floor : tp->tx_epoch_floor, k->epoch))
 		return;
 	fresh = key_take(w);
 	if (fresh == DP_NONE)
 		return; // cannot be: there are as many as all transports can hold, and one to spare
 	if (srtp_key_derive(w->engine, &w->relay->map.keys[fresh], &k->master, k->lifetime) < 0) {
 		key_release(w, fresh);
+		return;
+	}
+	if (key_was_left(tp, k->direction, &w->relay->map.keys[fresh])) {
+		key_release(w, fresh);
+		refuse(w, ref, k);
 		return;
 	}
 	write_begin(tp);
@@ -173,7 +236,13 @@ static void mutable_reset(struct dp_transport *tp)
 			tp->rx_ssrcs[e][i] = (struct dp_ssrc_slot){ .stream = DP_NONE };
 	}
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
-		tp->tx_ssrcs[i] = (struct dp_ssrc_slot){ .stream = DP_NONE };
+		tp->tx_ssrcs[i] = (struct dp_tx_slot){ .stream = DP_NONE };
+	memset(&tp->extensions, 0, sizeof(tp->extensions));
+	tp->n_keys_left[DP_RX] = tp->n_keys_left[DP_TX] = 0;
+	memset(tp->keys_left, 0, sizeof(tp->keys_left));
+	tp->epoch_said = 0;
+	tp->map_since = 0;
+	source_key_new(tp);
 	memset(&tp->counters, 0, sizeof(tp->counters));
 	tp->counters.newest_stream = DP_NONE;
 }
@@ -276,6 +345,13 @@ static void on_path(struct relay_worker *w, struct dp_transport *tp, uint32_t in
 	w->keeper_wants_wake = true;
 }
 
+static void on_extensions(struct dp_transport *tp, const struct dp_extensions *extensions)
+{
+	write_begin(tp);
+	tp->extensions = *extensions;
+	write_end(tp);
+}
+
 static void on_edges(struct dp_transport *tp, const struct dp_edge *edges, uint32_t n)
 {
 	write_begin(tp);
@@ -293,7 +369,7 @@ static void on_secure(struct relay_worker *w, struct dp_transport *tp, uint32_t 
 	if (tp->security == DP_SRTP)
 		return;
 	write_begin(tp);
-	ssrcs_release(w, tp, tp->rx_ssrcs[0], DP_RX_SSRCS); // what plain packets bound
+	ssrcs_release(w, tp, tp->rx_ssrcs[0]); // what plain packets bound
 	tp->security = (uint8_t)security;
 	write_end(tp);
 }
@@ -316,8 +392,9 @@ static void command_apply(struct relay_worker *w, const struct dp_command *c, co
 	switch (c->kind) {
 	case DP_COMMAND_SECURE: on_secure(w, tp, c->secure); break;
 	case DP_COMMAND_PATH: on_path(w, tp, c->transport.index, &c->path); break;
-	case DP_COMMAND_KEYS: on_keys(w, tp, &c->keys); break;
+	case DP_COMMAND_KEYS: on_keys(w, tp, c->transport, &c->keys); break;
 	case DP_COMMAND_RETIRE: on_retire(w, tp, c->retire.direction, c->retire.below_epoch); break;
+	case DP_COMMAND_EXTENSIONS: on_extensions(tp, &c->extensions); break;
 	case DP_COMMAND_EDGES: on_edges(tp, c->edges.list, c->edges.n); break;
 	case DP_COMMAND_SEND: relay_datagram(w, c->transport.index, &c->send_to, body, body_len); break;
 	default: break;

@@ -25,10 +25,9 @@ static const enum relay_drop drop_of[SRTP_RESULT_COUNT] = {
 	[SRTP_KEY_EXPIRED] = RELAY_DROP_KEY_EXPIRED,
 };
 
-static struct dp_stream *stream_find(struct relay_worker *w, const struct dp_ssrc_slot *slots, unsigned n,
-				     uint32_t ssrc)
+static struct dp_stream *stream_find(struct relay_worker *w, const struct dp_ssrc_slot *slots, uint32_t ssrc)
 {
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < DP_RX_SSRCS; i++) {
 		if (slots[i].ssrc == ssrc && slots[i].stream < w->relay->map.n_streams)
 			return &w->relay->map.streams[slots[i].stream];
 	}
@@ -80,7 +79,7 @@ static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, 
 	if (key == NULL)
 		return false;
 	key_warm(key);
-	st = stream_find(w, tp->rx_ssrcs[epoch], DP_RX_SSRCS, ssrc);
+	st = stream_find(w, tp->rx_ssrcs[epoch], ssrc);
 	*op = (struct srtp_op){
 		.packet = p->bytes,
 		.len = p->len,
@@ -98,11 +97,8 @@ static struct dp_stream *stream_of_op(struct relay_worker *w, const struct packe
 
 	if (s == NULL)
 		return (struct dp_stream *)op->stream;
-	if (s->bound == NULL) {
-		s->bound = stream_bind(w, p->index, p->tp->rx_ssrcs[s->epoch], DP_RX_SSRCS, s->state.ssrc, true);
-		if (s->bound != NULL)
-			s->bound->srtp = s->state;
-	}
+	if (s->bound == NULL)
+		s->bound = stream_bind(w, p->index, s->epoch, &s->state);
 	return s->bound;
 }
 
@@ -246,9 +242,9 @@ static enum relay_drop accept_plain(struct relay_worker *w, struct packet *p)
 			relay_source_event(w, p, false);
 		return RELAY_DROP_WRONG_SOURCE;
 	}
-	p->stream = stream_find(w, tp->rx_ssrcs[0], DP_RX_SSRCS, ssrc);
+	p->stream = stream_find(w, tp->rx_ssrcs[0], ssrc);
 	if (p->stream == NULL)
-		p->stream = stream_bind(w, p->index, tp->rx_ssrcs[0], DP_RX_SSRCS, ssrc, true);
+		p->stream = stream_bind(w, p->index, 0, &(struct srtp_stream){ .ssrc = ssrc });
 	if (p->stream == NULL)
 		return RELAY_DROP_SSRC_LIMIT;
 	p->rtp_index = plain_index(p->stream, rtp_seq(p->bytes));
@@ -282,40 +278,63 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n)
 
 // ---- out
 
-// An SSRC that was never sent here starts with the key's first roll-over counter. Under a live key none is forgotten.
-static struct dp_stream *stream_out(struct relay_worker *w, struct packet *p, uint32_t ssrc)
-{
-	struct dp_transport *tp = p->tp;
-	struct dp_stream *st = stream_find(w, tp->tx_ssrcs, DP_TX_SSRCS, ssrc);
 
-	if (st != NULL)
-		return st;
-	st = stream_bind(w, p->index, tp->tx_ssrcs, DP_TX_SSRCS, ssrc, false);
-	if (st != NULL)
-		srtp_stream_init(&st->srtp, ssrc, tp->tx_key.roc, w->relay->map.config.replay_window);
-	return st;
+static struct dp_stream *stream_out(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
+{
+	const struct dp_tx_slot *slots = p->tp->tx_ssrcs;
+
+	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
+		if (slots[i].ssrc == p->ssrc && slots[i].from == p->from && slots[i].stream < w->relay->map.n_streams)
+			return &w->relay->map.streams[slots[i].stream];
+	}
+	return source_stream(w, p, p->ssrc, why);
+}
+
+static void stream_set(struct srtp_op *op, struct packet *p, struct dp_stream *st)
+{
+	if (st->srtp.ssrc != rtp_ssrc(p->bytes))
+		rtp_ssrc_set(p->bytes, st->srtp.ssrc);
+	op->stream = &st->srtp;
 }
 
 static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct packet *p)
 {
 	struct srtp_key *key = key_at(w->relay, &p->tp->tx_key);
+	enum relay_drop why;
 	struct dp_stream *st;
 
 	if (key == NULL)
 		return RELAY_DROP_TX_NOT_KEYED;
 	key_warm(key);
-	st = stream_out(w, p, rtp_ssrc(p->bytes));
+	p->ssrc = rtp_ssrc(p->bytes);
+	st = stream_out(w, p, &why);
 	if (st == NULL)
-		return RELAY_DROP_SSRC_LIMIT;
+		return why;
 	*op = (struct srtp_op){
 		.packet = p->bytes,
 		.len = p->len,
 		.room = (uint16_t)((uint8_t *)p->m->buf_addr + p->m->buf_len - p->bytes),
 		.hdr_len = p->hdr_len,
 		.key = key,
-		.stream = &st->srtp,
 	};
+	stream_set(op, p, st);
 	return RELAY_OK;
+}
+
+// An index that was sent before. The source began anew, or the packet ends here; one of the same burst may have decided
+// it just now.
+static enum relay_drop repeats(struct relay_worker *w, struct srtp_op *op, struct packet *p)
+{
+	enum relay_drop why = RELAY_DROP_TX_REPEAT;
+	struct dp_stream *st = source_stream(w, p, p->ssrc, &why);
+
+	if (st != NULL && op->stream == &st->srtp)
+		st = source_repeats(w, p, p->ssrc, &why);
+	if (st == NULL)
+		return why;
+	stream_set(op, p, st);
+	srtp_protect_burst(w->engine, op, 1);
+	return drop_of[op->result];
 }
 
 uint16_t stage_protect(struct relay_worker *w, uint16_t n)
@@ -336,6 +355,8 @@ uint16_t stage_protect(struct relay_worker *w, uint16_t n)
 		srtp_protect_burst(w->engine, w->ops, secured);
 	for (unsigned k = 0; k < secured; k++) {
 		drop[who[k]] = drop_of[w->ops[k].result];
+		if (drop[who[k]] == RELAY_DROP_TX_REPEAT)
+			drop[who[k]] = repeats(w, &w->ops[k], &w->out[who[k]]);
 		w->out[who[k]].len = w->ops[k].len;
 	}
 	for (uint16_t i = 0; i < n; i++) {

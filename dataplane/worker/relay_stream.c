@@ -92,14 +92,36 @@ void key_release(struct relay_worker *w, uint32_t key)
 
 // ---- streams
 
-static struct dp_ssrc_slot *slot_for_new(struct relay_worker *w, uint32_t index, struct dp_ssrc_slot *slots, unsigned n,
-					 bool evict)
+struct dp_stream *stream_take(struct relay_worker *w, uint32_t owner, const struct srtp_stream *srtp)
 {
-	struct dp_transport *tp = &w->relay->map.transports[index];
+	struct dp_stream *st;
+
+	if (w->n_free_streams == 0)
+		return NULL;
+	st = &w->relay->map.streams[w->free_streams[--w->n_free_streams]];
+	memset(st, 0, sizeof(*st));
+	st->owner = owner;
+	st->ssrc = srtp->ssrc;
+	st->srtp = *srtp;
+	srtp_window_order(); // a kill after this one finds a stream that can be used
+	return st;
+}
+
+void stream_give(struct relay_worker *w, uint32_t stream)
+{
+	if (stream >= w->relay->map.n_streams || w->n_free_streams == w->relay->map.n_streams)
+		return;
+	srtp_window_order();
+	w->relay->map.streams[stream].owner = DP_NONE;
+	w->free_streams[w->n_free_streams++] = stream;
+}
+
+static struct dp_ssrc_slot *slot_for_new(struct relay_worker *w, struct dp_transport *tp, struct dp_ssrc_slot *slots)
+{
 	struct dp_ssrc_slot *oldest = NULL;
 	mono_ns oldest_time = MONO_NEVER;
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < DP_RX_SSRCS; i++) {
 		mono_ns last;
 
 		if (slots[i].stream >= w->relay->map.n_streams)
@@ -110,29 +132,23 @@ static struct dp_ssrc_slot *slot_for_new(struct relay_worker *w, uint32_t index,
 			oldest = &slots[i];
 		}
 	}
-	if (!evict || oldest == NULL || oldest_time + RX_IDLE > w->now)
+	if (oldest == NULL || oldest_time + RX_IDLE > w->now)
 		return NULL;
 	stream_release(w, tp, oldest);
 	return oldest;
 }
 
-struct dp_stream *stream_bind(struct relay_worker *w, uint32_t index, struct dp_ssrc_slot *slots, unsigned n,
-			      uint32_t ssrc, bool evict)
+struct dp_stream *stream_bind(struct relay_worker *w, uint32_t index, unsigned epoch, const struct srtp_stream *srtp)
 {
-	struct dp_ssrc_slot *slot = slot_for_new(w, index, slots, n, evict);
-	struct dp_stream *st;
-	uint32_t stream;
+	struct dp_transport *tp = &w->relay->map.transports[index];
+	struct dp_ssrc_slot *slot = slot_for_new(w, tp, tp->rx_ssrcs[epoch]);
+	struct dp_stream *st = slot == NULL ? NULL : stream_take(w, index, srtp);
 
-	if (slot == NULL || w->n_free_streams == 0)
+	if (st == NULL)
 		return NULL;
-	stream = w->free_streams[--w->n_free_streams];
-	st = &w->relay->map.streams[stream];
-	memset(st, 0, sizeof(*st));
-	st->owner = index;
-	st->ssrc = ssrc;
-	slot->ssrc = ssrc;
+	slot->ssrc = srtp->ssrc;
 	srtp_window_order();
-	slot->stream = stream;
+	slot->stream = (uint32_t)(st - w->relay->map.streams);
 	return st;
 }
 
@@ -141,7 +157,7 @@ void stream_release(struct relay_worker *w, struct dp_transport *tp, struct dp_s
 	uint32_t stream = slot->stream;
 	struct dp_stream *st;
 
-	if (stream >= w->relay->map.n_streams || w->n_free_streams == w->relay->map.n_streams)
+	if (stream >= w->relay->map.n_streams)
 		return;
 	st = &w->relay->map.streams[stream];
 	if (st->received > 0) {
@@ -151,9 +167,7 @@ void stream_release(struct relay_worker *w, struct dp_transport *tp, struct dp_s
 			dp_count(&tp->counters.lost_before, expected - st->received);
 	}
 	slot->stream = DP_NONE;
-	srtp_window_order();
-	st->owner = DP_NONE;
-	w->free_streams[w->n_free_streams++] = stream;
+	stream_give(w, stream);
 }
 
 // ---- figures

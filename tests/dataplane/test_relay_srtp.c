@@ -110,7 +110,7 @@ static void expect_secured(struct oracle *o, uint32_t ssrc, uint16_t seq)
 	int n = (int)bed_receive(a, got, sizeof(got), 2000, NULL);
 
 	assert_true(n > (int)len);
-	assert_memory_not_equal(got + 12, want + 12, 160);
+	assert_int_equal(memcmp(got + 12, want + 12, 160) != 0, srtp_suite_info(o->tx.master.suite)->encrypts);
 	assert_int_equal(srtp_unprotect(o->in, got, &n), srtp_err_status_ok);
 	assert_int_equal(n, len);
 	assert_memory_equal(got, want, len);

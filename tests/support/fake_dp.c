@@ -175,6 +175,28 @@ void fake_dp_source(const struct inet_endpoint *local, const struct inet_endpoin
 	wake();
 }
 
+void fake_dp_epoch(const struct inet_endpoint *local, uint32_t epoch)
+{
+	struct datagram d = { .is_event = true, .event = { .kind = DP_EVENT_EPOCH, .epoch = epoch } };
+
+	pthread_mutex_lock(&lock);
+	d.event.transport = of_local(local)->ref;
+	push(&inward, &d);
+	pthread_mutex_unlock(&lock);
+	wake();
+}
+
+void fake_dp_set_ssrc_maps(const struct inet_endpoint *local, const struct dp_ssrc_map *maps, size_t n)
+{
+	struct fake_transport *t;
+
+	pthread_mutex_lock(&lock);
+	t = of_local(local);
+	t->n_ssrc_maps = n < 8 ? n : 8;
+	memcpy(t->ssrc_maps, maps, t->n_ssrc_maps * sizeof(*maps));
+	pthread_mutex_unlock(&lock);
+}
+
 int fake_dp_sent(struct inet_endpoint *to, void *bytes, size_t room)
 {
 	struct timespec until;
@@ -306,8 +328,10 @@ void dp_transport_secure(struct dp_client *dp, struct dp_ref ref, enum dp_securi
 void dp_transport_path(struct dp_client *dp, struct dp_ref ref, const struct dp_path *path)
 {
 	(void)dp;
-	WITH_TRANSPORT(ref, t)
+	WITH_TRANSPORT(ref, t) {
 		t->path = *path;
+		t->n_paths++;
+	}
 	pthread_mutex_unlock(&lock);
 }
 
@@ -323,7 +347,32 @@ void dp_transport_keys(struct dp_client *dp, struct dp_ref ref, const struct dp_
 
 void dp_transport_retire(struct dp_client *dp, struct dp_ref ref, enum dp_direction dir, uint32_t below_epoch)
 {
-	(void)dp, (void)ref, (void)dir, (void)below_epoch;
+	(void)dp;
+	WITH_TRANSPORT(ref, t)
+		t->retired[dir] = below_epoch;
+	pthread_mutex_unlock(&lock);
+}
+
+void dp_transport_extensions(struct dp_client *dp, struct dp_ref ref, const struct dp_extensions *extensions)
+{
+	(void)dp;
+	WITH_TRANSPORT(ref, t)
+		t->extensions = *extensions;
+	pthread_mutex_unlock(&lock);
+}
+
+size_t dp_transport_ssrc_maps(const struct dp_client *dp, struct dp_ref out_transport, struct dp_ssrc_map *maps,
+			      size_t max)
+{
+	size_t n = 0;
+
+	(void)dp;
+	WITH_TRANSPORT(out_transport, t) {
+		for (; n < max && n < t->n_ssrc_maps; n++)
+			maps[n] = t->ssrc_maps[n];
+	}
+	pthread_mutex_unlock(&lock);
+	return n;
 }
 
 void dp_transport_edges(struct dp_client *dp, struct dp_ref ref, const struct dp_edge *edges, size_t n)

@@ -12,8 +12,13 @@ struct fake_transport {
 	struct dp_transport_conf conf;
 	enum dp_security security;
 	struct dp_path path;
+	unsigned n_paths; // told so far
+	struct dp_extensions extensions;
 	struct dp_keys rx, tx;
 	unsigned n_rx, n_tx; // keys installed so far
+	uint32_t retired[2]; // of each direction: epochs below
+	struct dp_ssrc_map ssrc_maps[8];
+	size_t n_ssrc_maps;
 	struct dp_edge edges[DP_EDGES_MAX];
 	size_t n_edges;
 	bool live;
@@ -26,6 +31,10 @@ void fake_dp_lose(unsigned n);         // the next n datagrams between transport
 bool fake_dp_at(const struct inet_endpoint *local, struct fake_transport *copy);
 unsigned fake_dp_live(void);
 void fake_dp_set_last_rx(const struct inet_endpoint *local, mono_ns last_rx);
+// What dp_transport_ssrc_maps() says from now on; n up to 8.
+void fake_dp_set_ssrc_maps(const struct inet_endpoint *local, const struct dp_ssrc_map *maps, size_t n);
+// As if a packet under this receive epoch had been the first that was authenticated.
+void fake_dp_epoch(const struct inet_endpoint *local, uint32_t epoch);
 // As if a datagram had come to `local` from `source`.
 void fake_dp_punt(const struct inet_endpoint *local, const struct inet_endpoint *source, enum dp_punt_kind kind,
 		  const void *bytes, size_t len);

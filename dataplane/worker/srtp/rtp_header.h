@@ -17,6 +17,12 @@ static inline uint32_t rtp_ssrc(const uint8_t *packet)
 	return be32toh(ssrc);
 }
 
+static inline void rtp_ssrc_set(uint8_t *packet, uint32_t ssrc)
+{
+	ssrc = htobe32(ssrc);
+	memcpy(packet + 8, &ssrc, sizeof(ssrc));
+}
+
 static inline uint16_t rtp_seq(const uint8_t *packet)
 {
 	return (uint16_t)(packet[2] << 8 | packet[3]);

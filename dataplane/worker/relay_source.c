@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_source.c - who is sent by a secured transport, and under which SSRC: no (key, SSRC, index) is used twice.
+//
+// A source is an SSRC and the transport that it comes in by. It is sent as it came (carried), unless its indices could
+// have been used before: another source has this SSRC, or it began its sequence anew. Then it is sent under an SSRC of
+// the relay's own (mapped). Those are base + k * ODD with k counting up under each key, so none comes twice and none has
+// to be remembered; carried ones are remembered as long as the key lives.
+#include "dataplane/worker/relay.h"
+#include "dataplane/worker/srtp/rtp_header.h"
+#include "dataplane/worker/srtp/srtp_window.h"
+#include <rte_random.h>
+#include <string.h>
+#include "dataplane/worker/fastpath.h"
+
+#define ODD UINT32_C(0x9e3779b1) // multiples modulo 2^32 do not repeat for 2^32 steps
+#define ODD_INVERSE UINT32_C(0x0e8b2f51)
+
+#define MAPS_AT_ONCE 8 // new SSRCs of ours a transport, and then
+#define MAPS_EVERY MONO_MS(500)
+#define MAPPED_IDLE MONO_S(10) // its slot goes to another source then; should it speak again, under one more SSRC
+
+// A plain source began anew if so many packets in a row repeat what was sent, over so much time, and nothing new came
+// in between. Less is a network that delivers twice or late: a burst of video comes twice within a few milliseconds.
+#define RESTART_RUN 3
+#define RESTART_TIME MONO_MS(35)
+#define RESTART_STEP 8 // packets of it may be lost
+
+void source_key_new(struct dp_transport *tp)
+{
+	tp->map_base = (uint32_t)rte_rand();
+	tp->map_count = 0;
+	for (unsigned i = 0; i < DP_RESTARTS; i++)
+		tp->restarts[i].stream = DP_NONE;
+}
+
+void source_forget(struct relay_worker *w, struct dp_transport *tp)
+{
+	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
+		uint32_t stream = tp->tx_ssrcs[i].stream;
+
+		tp->tx_ssrcs[i].stream = DP_NONE;
+		stream_give(w, stream);
+	}
+}
+
+// ---- SSRCs
+
+static bool slot_live(const struct relay_worker *w, const struct dp_tx_slot *slot)
+{
+	return slot->stream < w->relay->map.n_streams;
+}
+
+static bool slot_carried(const struct dp_tx_slot *slot)
+{
+	return slot->stream != DP_NONE && slot->out == slot->ssrc;
+}
+
+// Whether any packet under this key may have been sent with it, or may yet be.
+static bool ssrc_known(const struct dp_transport *tp, uint32_t ssrc)
+{
+	if ((ssrc - tp->map_base) * ODD_INVERSE <= tp->map_count)
+		return true;
+	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
+		const struct dp_tx_slot *slot = &tp->tx_ssrcs[i];
+
+		if (slot->stream != DP_NONE && (slot->out == ssrc || slot->ssrc == ssrc))
+			return true;
+	}
+	return false;
+}
+
+static bool map_allowed(struct relay_worker *w, struct dp_transport *tp)
+{
+	if (tp->map_since == 0 || w->now >= tp->map_since + MAPS_AT_ONCE * MAPS_EVERY) {
+		tp->map_since = w->now;
+		tp->map_credit = MAPS_AT_ONCE;
+	}
+	while (tp->map_credit < MAPS_AT_ONCE && w->now >= tp->map_since + MAPS_EVERY) {
+		tp->map_since += MAPS_EVERY;
+		tp->map_credit++;
+	}
+	return tp->map_credit > 0;
+}
+
+// Counted first: a kill loses an SSRC, it does not use one twice.
+static uint32_t map_next(struct dp_transport *tp)
+{
+	uint32_t out;
+
+	do {
+		out = tp->map_base + (tp->map_count + 1) * ODD;
+		if (!ssrc_known(tp, out))
+			break;
+		tp->map_count++;
+	} while (true);
+	tp->map_count++;
+	tp->map_credit--;
+	srtp_window_order();
+	return out;
+}
+
+// ---- slots
+
+// Whether what a mapped slot belongs to was silent for long. Its packets leave no time behind: indices that moved since
+// the last look do.
+static bool mapped_idle(struct relay_worker *w, const struct dp_tx_slot *slot)
+{
+	struct dp_stream *st = &w->relay->map.streams[slot->stream];
+
+	if (st->highest_index != st->srtp.highest || st->last_time == 0) {
+		st->highest_index = st->srtp.highest;
+		st->last_time = w->now;
+	}
+	return w->now >= st->last_time + MAPPED_IDLE;
+}
+
+static struct dp_tx_slot *slot_free(struct relay_worker *w, struct dp_transport *tp)
+{
+	struct dp_tx_slot *idle = NULL;
+
+	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
+		struct dp_tx_slot *slot = &tp->tx_ssrcs[i];
+
+		if (slot->stream == DP_NONE)
+			return slot;
+		if (slot_live(w, slot) && !slot_carried(slot) && mapped_idle(w, slot))
+			idle = slot;
+	}
+	return idle;
+}
+
+static void slot_empty(struct relay_worker *w, struct dp_tx_slot *slot, uint32_t instead)
+{
+	uint32_t stream = slot->stream;
+
+	__atomic_store_n(&slot->stream, instead, __ATOMIC_RELAXED);
+	stream_give(w, stream);
+}
+
+static struct dp_stream *slot_fill(struct relay_worker *w, const struct packet *p, struct dp_tx_slot *slot,
+				   uint32_t ssrc, uint32_t out)
+{
+	struct srtp_stream srtp;
+	struct dp_stream *st;
+
+	slot_empty(w, slot, DP_NONE);
+	srtp_stream_init(&srtp, out, p->tp->tx_key.roc, w->relay->map.config.replay_window);
+	st = stream_take(w, p->index, &srtp);
+	if (st == NULL)
+		return NULL;
+	slot->ssrc = ssrc;
+	slot->from = p->from;
+	slot->out = out;
+	__atomic_store_n(&slot->stream, (uint32_t)(st - w->relay->map.streams), __ATOMIC_RELEASE);
+	return st;
+}
+
+static bool may_carry(const struct dp_transport *tp, uint32_t ssrc)
+{
+	unsigned carried = 0;
+
+	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
+		carried += slot_carried(&tp->tx_ssrcs[i]);
+	return carried < DP_TX_CARRIED && !ssrc_known(tp, ssrc);
+}
+
+static struct dp_stream *source_new(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why)
+{
+	struct dp_tx_slot *slot = slot_free(w, p->tp);
+	bool carry = may_carry(p->tp, ssrc);
+
+	*why = RELAY_DROP_SSRC_LIMIT;
+	if (slot == NULL || w->n_free_streams == 0 || (!carry && !map_allowed(w, p->tp)))
+		return NULL;
+	return slot_fill(w, p, slot, ssrc, carry ? ssrc : map_next(p->tp));
+}
+
+// Whether the transport that an SSRC came in by may still bring more of it.
+static bool still_feeds(const struct relay_worker *w, const struct dp_tx_slot *slot, uint32_t to)
+{
+	const struct dp_map *map = &w->relay->map;
+	const struct dp_transport *from;
+
+	if (slot->from >= map->n_transports)
+		return false;
+	from = &map->transports[slot->from];
+	if (from->state != DP_STATE_PUBLISHED || from->worker != w->id || from->counters.rx_ssrc != slot->ssrc ||
+	    w->now > from->counters.last_rx + MONO_S(1))
+		return false;
+	for (unsigned e = 0; e < from->n_edges && e < DP_EDGES_MAX; e++) {
+		if (from->edges[e].to.index == to && from->edges[e].open)
+			return true;
+	}
+	return false;
+}
+
+static struct dp_tx_slot *slot_of(struct relay_worker *w, const struct packet *p, uint32_t ssrc)
+{
+	struct dp_tx_slot *slots = p->tp->tx_ssrcs, *other = NULL;
+
+	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
+		if (slots[i].ssrc != ssrc || !slot_live(w, &slots[i]))
+			continue;
+		if (slots[i].from == p->from)
+			return &slots[i];
+		other = &slots[i];
+	}
+	if (other == NULL || still_feeds(w, other, p->index))
+		return NULL;
+	other->from = p->from; // the source moved to another port of ours
+	return other;
+}
+
+struct dp_stream *source_stream(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why)
+{
+	const struct dp_tx_slot *slot = slot_of(w, p, ssrc);
+
+	return slot != NULL ? &w->relay->map.streams[slot->stream] : source_new(w, p, ssrc, why);
+}
+
+// ---- sources that begin anew
+
+static struct dp_restart *restart_of(struct dp_transport *tp, uint32_t stream)
+{
+	struct dp_restart *oldest = &tp->restarts[0];
+
+	for (unsigned i = 0; i < DP_RESTARTS; i++) {
+		struct dp_restart *r = &tp->restarts[i];
+
+		if (r->stream == stream)
+			return r;
+		if (r->stream == DP_NONE || (oldest->stream != DP_NONE && r->since < oldest->since))
+			oldest = r;
+	}
+	return oldest;
+}
+
+static bool has_restarted(struct relay_worker *w, const struct packet *p, uint32_t stream)
+{
+	struct dp_restart *r = restart_of(p->tp, stream);
+	uint64_t highest = w->relay->map.streams[stream].srtp.highest;
+	uint16_t seq = rtp_seq(p->bytes);
+
+	if (r->stream != stream || r->highest != highest || (uint16_t)(seq - r->seq - 1) >= RESTART_STEP) {
+		*r = (struct dp_restart){ .stream = stream, .highest = highest, .since = w->now };
+	}
+	r->seq = seq;
+	r->run++;
+	if (r->run < RESTART_RUN || w->now < r->since + RESTART_TIME)
+		return false;
+	r->stream = DP_NONE;
+	return true;
+}
+
+// A packet whose index was sent before. What was authenticated on its way in was not there before (the replay window of
+// its own leg says so): its sender has a new key and began a new sequence with it.
+struct dp_stream *source_repeats(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why)
+{
+	struct dp_tx_slot *slot = slot_of(w, p, ssrc), *fresh;
+
+	*why = RELAY_DROP_TX_REPEAT;
+	if (slot == NULL)
+		return NULL;
+	if (w->relay->map.transports[p->from].security != DP_SRTP && !has_restarted(w, p, slot->stream))
+		return NULL;
+	if (!map_allowed(w, p->tp))
+		return NULL;
+	fresh = slot_carried(slot) ? slot_free(w, p->tp) : slot;
+	if (fresh == NULL) {
+		*why = RELAY_DROP_SSRC_LIMIT;
+		return NULL;
+	}
+	if (fresh != slot)
+		slot_empty(w, slot, DP_USED);
+	return slot_fill(w, p, fresh, ssrc, map_next(p->tp));
+}
