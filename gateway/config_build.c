@@ -138,6 +138,16 @@ static uint16_t profile_index(const struct settings *s, const char *name)
 	return (uint16_t)(config_profile(s, name) - s->profiles.items);
 }
 
+// A listener on a media address with `advertise` is behind the same 1:1 NAT: Contact and Via say what SDP says.
+static struct inet_addr listener_advertise(const struct realm_settings *realm, const struct inet_addr *bind)
+{
+	for (size_t i = 0; i < realm->media.n; i++) {
+		if (inet_addr_equal(&realm->media.items[i].address, bind))
+			return realm->media.items[i].advertise;
+	}
+	return (struct inet_addr){ .family = INET_NONE };
+}
+
 static void build_sip_realm(struct sip_realm *to, const struct settings *s, const struct realm_settings *realm)
 {
 	config_text(to->name, sizeof(to->name), realm->name);
@@ -147,6 +157,7 @@ static void build_sip_realm(struct sip_realm *to, const struct settings *s, cons
 	for (size_t i = 0; i < realm->listeners.n; i++) {
 		to->listeners[i].transport = realm->listeners.items[i].transport;
 		to->listeners[i].bind = realm->listeners.items[i].bind;
+		to->listeners[i].advertise = listener_advertise(realm, &to->listeners[i].bind.addr);
 	}
 }
 

@@ -21,14 +21,18 @@ static bool copy_id(char dst[SIP_ID_MAX], const char *text)
 	return true;
 }
 
-// A request that carries a Via of ours has been here before (RFC 3261 section 16.3 item 4).
-static bool is_loop(const struct sip *sip, const sip_t *request)
+// What decides where a request goes, as a number: RFC 3261 section 16.6 item 8. One that comes back with the same is in a
+// loop; with another, a proxy of the peer's has sent it round on purpose.
+static uint32_t mark_of(const sip_t *request, uint16_t realm)
 {
-	for (const sip_via_t *via = request->sip_via; via != NULL; via = via->v_next) {
-		if (via->v_host != NULL && sip_agent_is_self(sip->agent, via->v_host, via->v_port))
-			return true;
-	}
-	return false;
+	char uri[SIP_URI_MAX];
+	uint32_t mark = 2166136261u ^ realm;
+
+	url_e(uri, sizeof(uri), request->sip_request->rq_url);
+	uri[sizeof(uri) - 1] = '\0';
+	for (const char *c = uri; *c != '\0'; c++)
+		mark = (mark ^ (uint8_t)*c) * 16777619u;
+	return mark;
 }
 
 // An INVITE that never became a call.
@@ -53,11 +57,11 @@ static int refuse_extensions(struct sip *sip, nta_incoming_t *irq, const sip_t *
 }
 
 // What can be wrong with an INVITE before anybody looks at where it goes: 0, or the status.
-static int check_request(const struct sip *sip, const sip_t *request)
+static int check_request(const struct sip *sip, const sip_t *request, uint16_t realm)
 {
 	if (request->sip_max_forwards != NULL && request->sip_max_forwards->mf_count == 0)
 		return 483;
-	if (is_loop(sip, request))
+	if (sip_agent_loops(sip->agent, request, mark_of(request, realm)))
 		return 482;
 	if (request->sip_contact == NULL || request->sip_contact->m_url->url_host == NULL)
 		return 400; // section 8.1.1.8
@@ -110,14 +114,23 @@ void call_route(struct sip_dialog *d, bool behind_nat)
 	const sip_contact_t *target = NULL;
 	struct sip_hop hop;
 	enum sip_transport transport;
-	const struct sip_agent *agent = d->call->sip->agent;
+	const struct sip *sip = d->call->sip;
+	const struct sip_agent *agent = sip->agent;
 
-	if (nta_leg_get_route(d->leg, &route, &target) < 0 || (route == NULL && (target == NULL || behind_nat)))
+	if (nta_leg_get_route(d->leg, &route, &target) < 0 || (route == NULL && target == NULL))
+		return;
+	d->by_flow = route == NULL && behind_nat;
+	if (d->by_flow)
 		return;
 	// A name, or a transport that the realm does not have: what has worked so far goes on working.
 	if (sip_uri_hop(route != NULL ? route->r_url : target->m_url, &hop.address, &transport) < 0 ||
 	    sip_agent_find(agent, d->realm, transport, hop.address.addr.family, &hop.listener) < 0)
 		return;
+	if (route == NULL && sip_peer_behind_nat(&sip->config->peers[d->peer], &hop.address.addr, &d->source.addr)) {
+		d->by_flow = true;
+		d->hop.address = d->source;
+		return;
+	}
 	const struct sip_listener *now = sip_agent_listener(agent, d->hop.listener);
 
 	if (now != NULL && now->transport == transport && now->bind.addr.family == hop.address.addr.family)
@@ -204,6 +217,7 @@ static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *r
 	if (in != NULL)
 		msg_destroy(in);
 	sip_message_body(msg, "application/sdp", offer->text, offer->len);
+	b->loop_mark = mark_of(request, a->realm);
 	b->invite_out = sip_dialog_send(b, msg, sip_method_invite, call_response_in);
 	return b->invite_out != NULL ? 0 : -EHOSTUNREACH;
 }
@@ -276,7 +290,7 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 
 	if (request->sip_require != NULL)
 		return refuse_extensions(sip, irq, request);
-	status = check_request(sip, request);
+	status = check_request(sip, request, realm);
 	if (status != 0)
 		return turn_away(sip, irq, request, peer, status, NULL);
 	// There is no TLS listener yet, so no leg's signalling is protected (RFC 5763 section 3, RFC 4568 section 7).

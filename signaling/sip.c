@@ -89,6 +89,8 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 			return request->sip_request->rq_method == sip_method_ack ? sip_refuse_silently(irq)
 										 : sip_refuse(sip, irq, 403, 0, NULL);
 	}
+	if (d->by_flow && from.listener == d->hop.listener) // its NAT may have given it another port meanwhile
+		d->source = d->hop.address = from.address;
 	switch (request->sip_request->rq_method) {
 	case sip_method_ack: // of nothing that is open
 		return sip_refuse_silently(irq);

@@ -14,6 +14,7 @@
 #define MESSAGE_MAX 131072u // a larger one is answered 413
 #define SEND_QUEUE 2048u    // messages waiting on one TCP connection
 #define TCP_IDLE_MS 1800000u
+#define LOOP_MARK "." // in our branches: before the mark, in eight hexadecimal digits
 #define SHARD 0u // the sip thread that owns the dialog; there is one so far
 
 struct sip_agent {
@@ -195,7 +196,7 @@ out:
 	return err;
 }
 
-bool sip_agent_is_self(const struct sip_agent *agent, const char *host, const char *port)
+static bool is_self(const struct sip_agent *agent, const char *host, const char *port)
 {
 	unsigned number = port != NULL ? (unsigned)strtoul(port, NULL, 10) : 5060;
 	char own[INET_ENDPOINT_STRLEN];
@@ -208,6 +209,23 @@ bool sip_agent_is_self(const struct sip_agent *agent, const char *host, const ch
 			if (realm->listeners[i].bind.port == number && strcasecmp(own, host) == 0)
 				return true;
 		}
+	}
+	return false;
+}
+
+static bool bears_mark(const char *branch, uint32_t mark)
+{
+	const char *at = branch != NULL ? strrchr(branch, LOOP_MARK[0]) : NULL;
+
+	return at == NULL || strtoul(at + 1, NULL, 16) == mark; // without any: of an older life of ours
+}
+
+bool sip_agent_loops(const struct sip_agent *agent, const sip_t *request, uint32_t mark)
+{
+	for (const sip_via_t *via = request->sip_via; via != NULL; via = via->v_next) {
+		if (via->v_host != NULL && is_self(agent, via->v_host, via->v_port) &&
+		    bears_mark(via->v_branch, mark))
+			return true;
 	}
 	return false;
 }
@@ -268,17 +286,18 @@ static int add_via(struct sip_agent *agent, msg_t *msg, const struct sip_listene
 	char host[INET_ENDPOINT_STRLEN];
 
 	host_print(host, listener_advertise(l));
-	sip_via_t *via = sip_via_format(msg_home(msg), "SIP/2.0/%s %s:%u", l->transport == SIP_TCP ? "TCP" : "UDP", host,
+	// RFC 3581: behind a NAT of ours the response comes back only to the port that the NAT gave us.
+	sip_via_t *via = sip_via_format(msg_home(msg), "SIP/2.0/%s %s:%u;rport", l->transport == SIP_TCP ? "TCP" : "UDP", host,
 					l->bind.port);
 
 	return via != NULL ? msg_header_insert(msg, NULL, (msg_header_t *)via) : -1;
 }
 
 nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
-			       const struct sip_hop *hop, nta_response_f *callback, void *magic)
+			       const struct sip_hop *hop, uint32_t mark, nta_response_f *callback, void *magic)
 {
 	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
-	char route[128], token[SIP_TOKEN_LEN], branch[48];
+	char route[128], token[SIP_TOKEN_LEN], branch[64];
 	nta_outgoing_t *orq = NULL;
 
 	if (msg == NULL || l == NULL || hop->address.addr.family != l->bind.addr.family)
@@ -286,7 +305,7 @@ nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *m
 	route_url(route, sizeof(route), l, &hop->address);
 	// nta's own branches count upwards: an outsider could guess one and answer in a peer's place.
 	sip_agent_token(agent, token);
-	snprintf(branch, sizeof(branch), "z9hG4bK%s", token);
+	snprintf(branch, sizeof(branch), "z9hG4bK%s" LOOP_MARK "%08x", token, mark);
 	if (add_via(agent, msg, l) < 0 ||
 	    nta_msg_request_complete(msg, leg, method, sip_method_name(method, NULL), url_string(uri)) < 0)
 		goto out;

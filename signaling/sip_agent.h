@@ -39,15 +39,16 @@ int sip_agent_find(const struct sip_agent *agent, uint16_t realm, enum sip_trans
 		   uint16_t *listener);
 int sip_agent_arrival(struct sip_agent *agent, nta_incoming_t *irq, struct sip_hop *from);
 int sip_agent_source_of(struct sip_agent *agent, msg_t *msg, struct inet_endpoint *from);
-bool sip_agent_is_self(const struct sip_agent *agent, const char *host, const char *port);
+// Whether the request has been here before and left with this mark. With another one it comes back on purpose: a spiral.
+bool sip_agent_loops(const struct sip_agent *agent, const sip_t *request, uint32_t mark);
 // Whether a connection to this address is open (always false for UDP).
 bool sip_agent_connected(struct sip_agent *agent, const struct sip_hop *hop);
 
 void sip_agent_token(struct sip_agent *agent, char dst[SIP_TOKEN_LEN]);
 int sip_agent_contact(const struct sip_agent *agent, uint16_t listener, const char *token, char *dst, size_t room);
 
-// Takes msg over, also when it fails (NULL). Completes it from the leg, adds Via.
+// Takes msg over, also when it fails (NULL). Completes it from the leg, adds Via with that mark.
 nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
-			       const struct sip_hop *hop, nta_response_f *callback, void *magic);
+			       const struct sip_hop *hop, uint32_t mark, nta_response_f *callback, void *magic);
 // Reads the numeric host of a SIP URI: address, port (5060 by default) and transport. -ENOTSUP: a name, or not SIP.
 int sip_uri_hop(const url_t *url, struct inet_endpoint *address, enum sip_transport *transport);

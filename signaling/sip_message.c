@@ -96,7 +96,8 @@ nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t m
 {
 	struct sip *sip = d->call->sip;
 	struct sip_hop hop = next_hop(d);
-	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, callback, d);
+	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark,
+					     callback, d);
 
 	if (orq != NULL && method != sip_method_ack)
 		sip->n_requests++;

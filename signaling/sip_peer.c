@@ -80,3 +80,35 @@ int sip_target_expand(const char *target, const char *user, char *dst, size_t ro
 	strcat(dst, tail);
 	return 0;
 }
+
+static bool holds(const struct inet_prefix *list, size_t n, const struct inet_addr *addr)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (inet_prefix_holds(&list[i], addr))
+			return true;
+	}
+	return false;
+}
+
+// RFC 1918, RFC 6598 (shared by the customers of one carrier), RFC 3927; RFC 4193, RFC 4291 2.5.6.
+static bool is_private(const struct inet_addr *addr)
+{
+	static const struct inet_prefix private[] = {
+		{ { INET_V4, { 0 }, { 10 } }, 8 },	  { { INET_V4, { 0 }, { 172, 16 } }, 12 },
+		{ { INET_V4, { 0 }, { 192, 168 } }, 16 }, { { INET_V4, { 0 }, { 100, 64 } }, 10 },
+		{ { INET_V4, { 0 }, { 169, 254 } }, 16 }, { { INET_V6, { 0 }, { 0xfc } }, 7 },
+		{ { INET_V6, { 0 }, { 0xfe, 0x80 } }, 10 },
+	};
+
+	return holds(private, sizeof(private) / sizeof(private[0]), addr);
+}
+
+bool sip_peer_behind_nat(const struct sip_peer *peer, const struct inet_addr *contact, const struct inet_addr *source)
+{
+	if (inet_addr_equal(contact, source))
+		return false;
+	if (peer->n_sources > 0 && holds(peer->sources, peer->n_sources, source) &&
+	    !holds(peer->sources, peer->n_sources, contact))
+		return true;
+	return is_private(contact) && !is_private(source);
+}

@@ -9,3 +9,6 @@ int sip_peer_by_source(const struct sip_config *config, uint16_t realm, const st
 int sip_route_find(const struct sip_config *config, uint16_t realm, int peer, const char *user);
 // Puts the user part (as it stands in a URI, still escaped) in the place of {user}. -EINVAL: characters that no user part has.
 int sip_target_expand(const char *target, const char *user, char *dst, size_t room);
+// Whether a Contact says an address at which this peer cannot be reached from here, while `source` is where it was heard: one
+// that its configuration does not know, or a private one of somebody who comes from a public one.
+bool sip_peer_behind_nat(const struct sip_peer *peer, const struct inet_addr *contact, const struct inet_addr *source);

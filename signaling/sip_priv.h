@@ -48,6 +48,8 @@ struct sip_dialog {
 	nta_outgoing_t *relayed_out;
 	bool cancelled;                // CANCEL of ours is out
 	bool rang;                     // a provisional response came
+	bool by_flow;                  // its Contact cannot be reached (NAT): our requests go back where its own come from
+	uint32_t loop_mark;            // of the request that made us call (call_invite.c)
 	char call_id[SIP_ID_MAX], local_tag[SIP_TOKEN_LEN], remote_tag[SIP_ID_MAX];
 	char contact[SIP_URI_MAX];     // ours
 	char target[SIP_URI_MAX];      // Request-URI of our initial INVITE

@@ -123,12 +123,39 @@ static void numeric_uris(void **state)
 		assert_true(hop(bad[i], &ep, &transport) < 0);
 }
 
+static bool natted(const struct sip_peer *peer, const char *contact, const char *source)
+{
+	struct inet_addr c, s;
+
+	assert_int_equal(inet_addr_parse(&c, contact), 0);
+	assert_int_equal(inet_addr_parse(&s, source), 0);
+	return sip_peer_behind_nat(peer, &c, &s);
+}
+
+static void contacts_that_cannot_be_reached(void **state)
+{
+	config.n_peers = 0;
+	add_peer(0, "10.10.0.0/24");
+	add_peer(0, "0.0.0.0/0");
+	add_peer(0, NULL);
+	assert_true(natted(&peers[0], "192.168.1.10", "10.10.0.10")); // not of this peer
+	assert_false(natted(&peers[0], "10.10.0.11", "10.10.0.10"));
+	assert_false(natted(&peers[0], "10.10.0.10", "10.10.0.10"));
+	assert_true(natted(&peers[1], "192.168.1.10", "203.0.113.7")); // private, from a public one
+	assert_true(natted(&peers[1], "100.64.0.1", "203.0.113.7"));
+	assert_true(natted(&peers[1], "fd00::1", "2001:db8::1"));
+	assert_false(natted(&peers[1], "198.51.100.1", "203.0.113.7")); // another server of a trunk
+	assert_false(natted(&peers[1], "172.32.0.1", "203.0.113.7"));
+	assert_false(natted(&peers[1], "192.168.1.10", "10.0.0.1")); // one private network behind another: it may be routed
+	assert_false(natted(&peers[2], "198.51.100.1", "203.0.113.7")); // only called: nothing is known of it
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(longest_prefix_of_the_realm), cmocka_unit_test(nobody_without_sources),
 		cmocka_unit_test(first_route_that_matches),    cmocka_unit_test(targets),
-		cmocka_unit_test(numeric_uris),
+		cmocka_unit_test(numeric_uris),		       cmocka_unit_test(contacts_that_cannot_be_reached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

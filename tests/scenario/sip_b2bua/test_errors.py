@@ -81,6 +81,20 @@ def test_loop(net):
     net.access.expect("482 INVITE")
 
 
+def test_spiral(net):
+    """A proxy in the core has the other side's registrations, so an INVITE of ours comes back, to somebody else: a call of
+    its own. Back once more as it was then: a loop."""
+    caller = net.caller()
+    caller.send_invite(sdp(net.access.address, 40000))
+    vias = [f"Via: {via}" for via in net.core.expect("INVITE").all("Via")]
+    net.caller("core", "200").send_invite(sdp(net.core.address, 40000), vias)
+    vias += [f"Via: {via}" for via in net.access.expect("INVITE").all("Via")]
+    net.caller("core", "300").send_invite(sdp(net.core.address, 40000), vias)
+    net.access.expect("INVITE")
+    net.caller("core", "200").send_invite(sdp(net.core.address, 40000), vias)
+    net.core.expect("482 INVITE")
+
+
 def test_request_uri_of_another_scheme(net):
     caller = net.caller()
     caller.target = "tel:+431234"
