@@ -38,12 +38,16 @@ struct media_seat {
 struct media_line {
 	struct media_seat seat;
 	bool agreed;             // offer and answer are complete for this line
+	bool changing;           // agreed, and an offer that may change it is open: a new handshake may run and is parked
+	bool unconfirmed;        // our last answer may not have reached the peer: SDES, our new key waits (leg_keys.h)
 	bool rtcp_mux;           // agreed (or offered, while not agreed: then both ports are live)
 	bool send, receive;      // our side of the line's direction: hold is receive without send, and so on
 	bool silent_allowed;     // media timeout does not count (hold)
 	uint16_t profile;        // index of sip_config.profiles; timeouts and policy
 	struct inet_endpoint remote, remote_rtcp; // as signalled; none before it is known
+	struct inet_addr sip_source; // where the leg's SIP comes from; none: not known
 	struct keying_choice keying;              // mechanism none/pending until chosen; keys of SDES; role and fingerprints of DTLS
+	struct dp_extensions extensions;          // of RTP headers: which come in, which are encrypted on this leg
 };
 
 struct media_leg {
