@@ -22,7 +22,10 @@ enum keying_mechanism {
 
 enum keying_role { KEYING_ROLE_AUTO = 0, KEYING_ROLE_ACTIVE, KEYING_ROLE_PASSIVE };
 
-#define KEYING_SUITES_MAX 8
+// Master key identifiers of SDES lines (RFC 3711 section 3.1). An answer of ours has one of the length that the offer has.
+enum keying_mki { KEYING_MKI_ACCEPT = 0, KEYING_MKI_OFFER, KEYING_MKI_NEVER }; // OFFER also accepts
+
+#define KEYING_SUITES_MAX 12
 #define KEYING_CRYPTO_MAX 32 // a=crypto lines looked at in one m-line; the rest is not chosen
 #define KEYING_TLS_ID_MAX 64 // RFC 8842 allows 255; we only compare, so a longer one is kept as its head and a hash
 #define KEYING_REASON_MAX 96
@@ -35,6 +38,7 @@ struct keying_policy { // of a profile; lists end with UNDECIDED or NONE
 	// Our order, for SDES and DTLS-SRTP; empty: keying_suites_default.
 	enum srtp_suite suites[KEYING_SUITES_MAX + 1];
 	enum keying_role role;
+	enum keying_mki mki;
 	bool signalling_security_required;
 	bool far_leg_secured; // 488 if the other leg would be plain
 };
@@ -98,10 +102,12 @@ struct keying_local {
 	enum keying_mechanism mechanisms[KEYING_MECHANISM_COUNT]; // offered, or the one answered
 	struct {
 		uint32_t tag;
-		bool draft_name; // the offer said AES_CM_256_..., and the answer repeats the word
+		bool draft_name; // the offer said AES_CM_256_... or AES_CM_192_..., and the answer repeats the word
 		struct srtp_master master;
+		struct srtp_mki mki;
 	} crypto[KEYING_SUITES_MAX];
 	uint8_t n_crypto;
+	bool mki_refused; // an answer must not bring one
 	char fingerprint[DTLS_FINGERPRINT_STRLEN]; // "sha-256 AB:CD..."
 	enum keying_setup setup;
 	char tls_id[KEYING_TLS_ID_MAX];                // empty: not said
@@ -113,10 +119,14 @@ struct keying_identity {         // what DTLS-SRTP says of us
 	const char *tls_id;      // of the seat
 };
 
+// What an m-line had earlier in the call, and therefore does not lose, whatever the policy would take from a new one.
+enum keying_floor { KEYING_FLOOR_NONE = 0, KEYING_FLOOR_SECURED, KEYING_FLOOR_ENCRYPTED };
+
 struct keying_facts {
 	bool ice;
-	bool media_at_source;   // the peer's media address is its SIP source: no NAT in between
-	bool signalling_secure; // TLS on this hop
+	bool media_at_source;    // the peer's media address is its SIP source: no NAT in between
+	bool signalling_secure;  // TLS on this hop
+	enum keying_floor floor; // of a line that was taken away and comes back; `current` says its own
 };
 
 struct keying_reason { // for a Warning header and the log; never holds a secret
@@ -145,6 +155,7 @@ int keying_accept_answer(struct keying_choice *choice, const struct keying_local
 // KEYING_ATTRIBUTE_MAX, and a secret with SDES.
 size_t keying_local_attribute(const struct keying_local *local, size_t i, char dst[KEYING_ATTRIBUTE_MAX]);
 
+enum keying_floor keying_floor_of(const struct keying_choice *choice); // NULL: none
 // Same mechanism, and same keys or same association (RFC 8842 section 4: role, fingerprints and tls-id name it).
 bool keying_choice_same(const struct keying_choice *a, const struct keying_choice *b);
 void keying_choice_wipe(struct keying_choice *choice);

@@ -16,6 +16,7 @@ struct answer { // one attempt to answer with one mechanism
 	const struct keying_facts *facts;
 	const struct keying_identity *us;
 	const struct keying_choice *current; // of the same mechanism, else NULL
+	enum keying_floor floor;
 	const struct env *env;
 	struct keying_reason *reason;
 };
@@ -31,67 +32,111 @@ void keying_because(struct keying_reason *reason, const char *format, ...)
 	va_end(args);
 }
 
-// The first usable line of that suite. RFC 4568 section 5.1: a tag stands once; a second line with it is not looked at.
-static bool crypto_find(const struct keying_lines *lines, enum srtp_suite suite, struct sdes_line *found,
-			enum sdes_fault *fault)
+static size_t suite_rank(const struct keying_policy *policy, enum srtp_suite suite) // KEYING_SUITES_MAX: not listed
 {
-	uint32_t tags[KEYING_CRYPTO_MAX];
-	size_t n_tags = 0;
+	const enum srtp_suite *list = keying_policy_suites(policy);
+	size_t i = 0;
 
-	for (size_t i = 0; i < lines->n_crypto; i++) {
-		enum sdes_fault why;
+	while (list[i] != suite && list[i] != SRTP_SUITE_NONE)
+		i++;
+	return list[i] == suite ? i : KEYING_SUITES_MAX;
+}
+
+// What stands against a well-formed line, or NULL.
+static const char *line_refusal(const struct answer *a, const struct sdes_line *line)
+{
+	bool encrypts = keying_suite_encrypts(line->master.suite);
+
+	if (!encrypts && a->floor == KEYING_FLOOR_ENCRYPTED)
+		return "the offer would take the media's encryption away";
+	if (!encrypts && suite_rank(a->policy, line->master.suite) == KEYING_SUITES_MAX)
+		return "unencrypted SRTP, which the profile does not list";
+	if (line->mki.len > 0 && a->policy->mki == KEYING_MKI_NEVER)
+		return "an MKI, which the profile forbids";
+	return NULL;
+}
+
+// The first usable line of the suite that stands first with us. RFC 4568 section 5.1: a tag stands once; a second line
+// with it is not looked at. -ENOTSUP: none, *why says what was wrong with the first.
+static int crypto_choose(const struct answer *a, struct sdes_line *best, const char **why)
+{
+	size_t rank = KEYING_SUITES_MAX, n_tags = 0;
+	uint32_t tags[KEYING_CRYPTO_MAX];
+	struct sdes_line line;
+
+	*why = NULL;
+	for (size_t i = 0; i < a->offer->n_crypto; i++) {
+		enum sdes_fault fault = SDES_FAULT_NONE;
+		const char *refusal = NULL;
 		bool again = false;
 
-		if (sdes_line_parse(found, lines->crypto[i].value, lines->crypto[i].len, &why) < 0) {
-			if (why != SDES_FAULT_SUITE) // that one is no fault: a suite that we do not have
-				*fault = why;
+		if (sdes_line_parse(&line, a->offer->crypto[i].value, a->offer->crypto[i].len, &fault) < 0) {
+			if (*why == NULL && fault != SDES_FAULT_SUITE) // that is no fault: a suite that we do not have
+				*why = sdes_fault_text[fault];
 			continue;
 		}
 		for (size_t t = 0; t < n_tags; t++)
-			again = again || tags[t] == found->tag;
-		if (!again && found->master.suite == suite)
-			return true;
-		tags[n_tags++] = found->tag;
-		sdes_line_wipe(found);
+			again = again || tags[t] == line.tag;
+		tags[n_tags++] = line.tag;
+		if (!again)
+			refusal = line_refusal(a, &line);
+		if (*why == NULL)
+			*why = refusal;
+		if (!again && refusal == NULL && suite_rank(a->policy, line.master.suite) < rank) {
+			rank = suite_rank(a->policy, line.master.suite);
+			*best = line;
+		}
+		sdes_line_wipe(&line);
 	}
-	return false;
+	if (*why == NULL)
+		*why = a->offer->n_crypto == 0 ? "no crypto line" : "no suite in common";
+	return rank < KEYING_SUITES_MAX ? 0 : -ENOTSUP;
+}
+
+// Our key's MKI has the length of the offer's. Of a key that is new to the peer it is also another than that of the key
+// before, or the packets of both could not be told apart.
+static void answer_mki(struct answer *a, const struct sdes_line *line)
+{
+	a->choice->tx_mki = line->mki;
+	if (a->current != NULL && keying_mki_same(&a->current->tx_mki, &line->mki))
+		keying_mki_next(&a->choice->tx_mki);
 }
 
 static int answer_sdes_key(struct answer *a, const struct sdes_line *line)
 {
 	// An offer that repeats the key in force keeps ours in force as well: nothing rekeys (RFC 4568 section 7.1.4).
-	if (a->current != NULL && keying_master_same(&a->current->rx, &line->master)) {
+	if (a->current != NULL && keying_master_same(&a->current->rx, &line->master) &&
+	    keying_mki_same(&a->current->rx_mki, &line->mki)) {
 		a->choice->tx = a->current->tx;
+		a->choice->tx_mki = a->current->tx_mki;
 		return 0;
 	}
+	answer_mki(a, line);
 	return sdes_key_make(&a->choice->tx, line->master.suite, a->env);
 }
 
 static int answer_sdes(struct answer *a)
 {
-	const enum srtp_suite *suite = keying_policy_suites(a->policy);
-	enum sdes_fault fault = SDES_FAULT_NONE;
 	struct sdes_line line;
+	const char *why;
 	int err;
 
 	if (a->offer->proto.transport != KEYING_RTP_SAVP) {
 		keying_because(a->reason, "SDES is not offered on %s", keying_proto_name(a->offer->proto));
 		return -ENOTSUP;
 	}
-	while (*suite != SRTP_SUITE_NONE && !crypto_find(a->offer, *suite, &line, &fault))
-		suite++;
-	if (*suite == SRTP_SUITE_NONE) {
-		const char *why = fault != SDES_FAULT_NONE ? sdes_fault_text[fault] : "no suite in common";
-
-		keying_because(a->reason, "SDES: %s", a->offer->n_crypto == 0 ? "no crypto line" : why);
+	if (crypto_choose(a, &line, &why) < 0) {
+		keying_because(a->reason, "SDES: %s", why);
 		return -ENOTSUP;
 	}
 	a->choice->rx = line.master;
+	a->choice->rx_mki = line.mki;
 	a->choice->rx_lifetime = line.lifetime;
 	err = answer_sdes_key(a, &line);
 	a->local->crypto[0].tag = line.tag;
 	a->local->crypto[0].draft_name = line.draft_name;
 	a->local->crypto[0].master = a->choice->tx;
+	a->local->crypto[0].mki = a->choice->tx_mki;
 	a->local->n_crypto = 1;
 	sdes_line_wipe(&line);
 	return err;
@@ -173,7 +218,11 @@ static int answer_dtls(struct answer *a)
 	a->choice->fingerprints = a->offer->fingerprints;
 	memcpy(a->choice->tls_id, a->offer->tls_id, sizeof(a->choice->tls_id));
 	keying_local_dtls(a->local, a->policy, a->us,
-			  a->choice->dtls_role == DTLS_ACTIVE ? KEYING_ACTIVE : KEYING_PASSIVE);
+			  a->choice->dtls_role == DTLS_ACTIVE ? KEYING_ACTIVE : KEYING_PASSIVE, a->floor);
+	if (a->local->suites[0] == SRTP_SUITE_NONE) {
+		keying_because(a->reason, "DTLS-SRTP: the profile would take the media's encryption away");
+		return -ENOTSUP;
+	}
 	if (a->offer->tls_id[0] == '\0') // RFC 8842 section 5.3: answered only if offered
 		a->local->tls_id[0] = '\0';
 	memcpy(a->choice->suites, a->local->suites, sizeof(a->choice->suites));
@@ -228,10 +277,11 @@ int keying_choose(struct keying_choice *choice, struct keying_local *local, cons
 	struct keying_reason why = { "" }, first = { "" };
 	struct keying_choice chosen;
 	struct keying_local ours;
-	struct answer a = { &chosen, &ours, policy, offer, facts, us, NULL, env, &why };
+	enum keying_floor floor = keying_floor_of(current) > facts->floor ? keying_floor_of(current) : facts->floor;
+	struct answer a = { &chosen, &ours, policy, offer, facts, us, NULL, floor, env, &why };
 	int err = -ENOTSUP;
 
-	if (current != NULL && current->mechanism > KEYING_PLAIN && offer->proto.transport == KEYING_RTP_AVP) {
+	if (floor > KEYING_FLOOR_NONE && offer->proto.transport == KEYING_RTP_AVP) {
 		keying_because(reason, "the offer would take the media's protection away");
 		return -ENOTSUP;
 	}
@@ -263,6 +313,7 @@ static int accept_sdes(struct keying_choice *choice, const struct keying_local *
 {
 	enum sdes_fault fault = SDES_FAULT_NONE;
 	const struct srtp_master *ours = NULL;
+	const struct srtp_mki *mki = NULL;
 	const char *text = NULL;
 	struct sdes_line line = { .tag = 0 };
 
@@ -271,8 +322,10 @@ static int accept_sdes(struct keying_choice *choice, const struct keying_local *
 	else if (sdes_line_parse(&line, answer->crypto[0].value, answer->crypto[0].len, &fault) < 0)
 		text = sdes_fault_text[fault];
 	for (size_t i = 0; text == NULL && i < offered->n_crypto; i++) {
-		if (offered->crypto[i].tag == line.tag)
-			ours = &offered->crypto[i].master;
+		if (offered->crypto[i].tag != line.tag)
+			continue;
+		ours = &offered->crypto[i].master;
+		mki = &offered->crypto[i].mki;
 	}
 	if (text == NULL && ours == NULL)
 		text = "a tag that was not offered";
@@ -280,12 +333,16 @@ static int accept_sdes(struct keying_choice *choice, const struct keying_local *
 		text = "another suite than its tag's";
 	else if (text == NULL && keying_master_same(ours, &line.master))
 		text = "our own key sent back"; // two senders under one key
+	else if (text == NULL && line.mki.len > 0 && offered->mki_refused)
+		text = "an MKI, which the profile forbids";
 	if (text != NULL) {
 		keying_because(reason, "SDES answer: %s", text);
 	} else {
 		choice->rx = line.master;
+		choice->rx_mki = line.mki;
 		choice->rx_lifetime = line.lifetime;
 		choice->tx = *ours;
+		choice->tx_mki = *mki;
 	}
 	sdes_line_wipe(&line);
 	return text != NULL ? -ENOTSUP : 0;

@@ -21,13 +21,16 @@ bool keying_list_has(const enum keying_mechanism *list, enum keying_mechanism me
 	return false;
 }
 
-void keying_dtls_suites(enum srtp_suite to[KEYING_SUITES_MAX + 1], const struct keying_policy *policy)
+void keying_dtls_suites(enum srtp_suite to[KEYING_SUITES_MAX + 1], const struct keying_policy *policy,
+			enum keying_floor floor)
 {
 	const enum srtp_suite *from = keying_policy_suites(policy);
 	size_t n = 0;
 
 	for (; *from != SRTP_SUITE_NONE; from++) {
-		if (srtp_suite_info(*from)->dtls_profile != 0)
+		if (srtp_suite_info(*from)->dtls_profile == 0)
+			continue;
+		if (floor < KEYING_FLOOR_ENCRYPTED || keying_suite_encrypts(*from))
 			to[n++] = *from;
 	}
 	to[n] = SRTP_SUITE_NONE;
@@ -64,7 +67,7 @@ static const char *suites_fault(const struct keying_policy *policy)
 	}
 	if (i > KEYING_SUITES_MAX)
 		return "suites: too many";
-	keying_dtls_suites(dtls, policy);
+	keying_dtls_suites(dtls, policy, KEYING_FLOOR_NONE);
 	if (dtls[0] == SRTP_SUITE_NONE &&
 	    (keying_list_has(policy->accept, KEYING_DTLS_SRTP) || keying_list_has(policy->offer, KEYING_DTLS_SRTP)))
 		return "suites: none of them is a DTLS-SRTP profile";
@@ -85,25 +88,44 @@ const char *keying_policy_fault(const struct keying_policy *policy)
 	return suites_fault(policy);
 }
 
+// The MKI of keys that are new in an offer: of one octet, 1 at first, then another than that of the key in force.
+static struct srtp_mki offer_mki(const struct keying_policy *policy, const struct keying_choice *current)
+{
+	struct srtp_mki mki = { .len = 1 };
+
+	if (current != NULL && current->tx_mki.len > 0)
+		mki = current->tx_mki;
+	else if (policy->mki != KEYING_MKI_OFFER)
+		return (struct srtp_mki){ .len = 0 };
+	keying_mki_next(&mki);
+	return mki;
+}
+
 // RFC 4568 section 7.1.1: a line for each suite, each with a key of its own. The suite in force comes first, with its
 // key.
 static int offer_sdes(struct keying_local *local, const struct keying_policy *policy,
 		      const struct keying_choice *current, const struct env *env)
 {
+	bool encrypted = keying_floor_of(current) == KEYING_FLOOR_ENCRYPTED;
 	const enum srtp_suite *suite = keying_policy_suites(policy);
+	struct srtp_mki mki = offer_mki(policy, current);
 	int err;
 
+	local->mki_refused = policy->mki == KEYING_MKI_NEVER;
 	if (current != NULL) {
 		local->crypto[0].master = current->tx;
+		local->crypto[0].mki = current->tx_mki;
 		local->n_crypto = 1;
 	}
 	for (; *suite != SRTP_SUITE_NONE && local->n_crypto < KEYING_SUITES_MAX; suite++) {
 		if (current != NULL && *suite == current->tx.suite)
 			continue;
+		if (encrypted && !keying_suite_encrypts(*suite))
+			continue;
 		err = sdes_key_make(&local->crypto[local->n_crypto].master, *suite, env);
 		if (err < 0)
 			return err;
-		local->n_crypto++;
+		local->crypto[local->n_crypto++].mki = mki;
 	}
 	for (unsigned i = 0; i < local->n_crypto; i++)
 		local->crypto[i].tag = i + 1;
@@ -111,13 +133,13 @@ static int offer_sdes(struct keying_local *local, const struct keying_policy *po
 }
 
 void keying_local_dtls(struct keying_local *local, const struct keying_policy *policy, const struct keying_identity *us,
-		       enum keying_setup setup)
+		       enum keying_setup setup, enum keying_floor floor)
 {
 	snprintf(local->fingerprint, sizeof(local->fingerprint), "%s", us->fingerprint);
 	if (us->tls_id != NULL)
 		keying_tls_id_set(local->tls_id, us->tls_id, strlen(us->tls_id));
 	local->setup = setup;
-	keying_dtls_suites(local->suites, policy);
+	keying_dtls_suites(local->suites, policy, floor);
 }
 
 // Form strict. With SDES in the offer the line is RTP/SAVP: fingerprints may stand there too (RFC 5763 section 8 in the
@@ -149,7 +171,8 @@ int keying_offer(struct keying_local *local, const struct keying_policy *policy,
 	if (keying_list_has(local->mechanisms, KEYING_SDES))
 		err = offer_sdes(local, policy, in_force ? current : NULL, env);
 	if (err == 0 && keying_list_has(local->mechanisms, KEYING_DTLS_SRTP)) // RFC 5763 section 5: actpass
-		keying_local_dtls(local, policy, us, KEYING_ACTPASS);
+		keying_local_dtls(local, policy, us, KEYING_ACTPASS,
+				  in_force ? keying_floor_of(current) : KEYING_FLOOR_NONE);
 	local->proto = offer_proto(local, feedback);
 	if (in_force && current->proto.transport != KEYING_TRANSPORT_OTHER)
 		local->proto = current->proto;
@@ -158,13 +181,26 @@ int keying_offer(struct keying_local *local, const struct keying_policy *policy,
 	return err;
 }
 
+static size_t crypto_attribute(const struct keying_local *local, size_t i, char dst[KEYING_ATTRIBUTE_MAX])
+{
+	struct sdes_line line = {
+		.tag = local->crypto[i].tag,
+		.draft_name = local->crypto[i].draft_name,
+		.master = local->crypto[i].master,
+		.mki = local->crypto[i].mki,
+	};
+	size_t len = sdes_line_print(dst, KEYING_ATTRIBUTE_MAX, &line);
+
+	sdes_line_wipe(&line);
+	return len;
+}
+
 size_t keying_local_attribute(const struct keying_local *local, size_t i, char dst[KEYING_ATTRIBUTE_MAX])
 {
 	int len = 0;
 
 	if (i < local->n_crypto)
-		return sdes_line_print(dst, KEYING_ATTRIBUTE_MAX, local->crypto[i].tag, local->crypto[i].draft_name,
-				       &local->crypto[i].master);
+		return crypto_attribute(local, i, dst);
 	i -= local->n_crypto;
 	if (local->fingerprint[0] == '\0')
 		return 0;

@@ -90,6 +90,39 @@ bool keying_master_same(const struct srtp_master *a, const struct srtp_master *b
 	       secret_equal(a->salt, b->salt, info->salt_len);
 }
 
+bool keying_mki_same(const struct srtp_mki *a, const struct srtp_mki *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+void keying_mki_next(struct srtp_mki *mki)
+{
+	for (size_t i = mki->len; i > 0; i--) {
+		if (++mki->bytes[i - 1] != 0)
+			return;
+	}
+}
+
+bool keying_suite_encrypts(enum srtp_suite suite)
+{
+	const struct srtp_suite_info *info = srtp_suite_info(suite);
+
+	return info != NULL && info->encrypts;
+}
+
+enum keying_floor keying_floor_of(const struct keying_choice *choice)
+{
+	if (choice == NULL || choice->mechanism <= KEYING_PLAIN)
+		return KEYING_FLOOR_NONE;
+	if (choice->mechanism == KEYING_SDES)
+		return keying_suite_encrypts(choice->tx.suite) ? KEYING_FLOOR_ENCRYPTED : KEYING_FLOOR_SECURED;
+	for (const enum srtp_suite *suite = choice->suites; *suite != SRTP_SUITE_NONE; suite++) {
+		if (keying_suite_encrypts(*suite)) // the handshake may have taken it
+			return KEYING_FLOOR_ENCRYPTED;
+	}
+	return KEYING_FLOOR_SECURED;
+}
+
 bool keying_fingerprints_same(const struct dtls_fingerprints *a, const struct dtls_fingerprints *b)
 {
 	if (a->n != b->n)
@@ -106,7 +139,8 @@ bool keying_choice_same(const struct keying_choice *a, const struct keying_choic
 	if (a->mechanism != b->mechanism)
 		return false;
 	if (a->mechanism == KEYING_SDES)
-		return keying_master_same(&a->rx, &b->rx) && keying_master_same(&a->tx, &b->tx);
+		return keying_master_same(&a->rx, &b->rx) && keying_master_same(&a->tx, &b->tx) &&
+		       keying_mki_same(&a->rx_mki, &b->rx_mki) && keying_mki_same(&a->tx_mki, &b->tx_mki);
 	if (a->mechanism == KEYING_DTLS_SRTP)
 		return a->dtls_role == b->dtls_role && strcmp(a->tls_id, b->tls_id) == 0 &&
 		       keying_fingerprints_same(&a->fingerprints, &b->fingerprints);

@@ -92,16 +92,24 @@ static int parse_tag(struct parser *p)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	enum srtp_suite suite;
+} draft_names[] = {
+	{ "AES_CM_192_HMAC_SHA1_80", SRTP_AES_192_CM_HMAC_SHA1_80 },
+	{ "AES_CM_192_HMAC_SHA1_32", SRTP_AES_192_CM_HMAC_SHA1_32 },
+	{ "AES_CM_256_HMAC_SHA1_80", SRTP_AES_256_CM_HMAC_SHA1_80 },
+	{ "AES_CM_256_HMAC_SHA1_32", SRTP_AES_256_CM_HMAC_SHA1_32 },
+};
+#define N_DRAFT_NAMES (sizeof(draft_names) / sizeof(draft_names[0]))
+
 static enum srtp_suite draft_suite(struct text name)
 {
-	static const char old_80[] = "AES_CM_256_HMAC_SHA1_80", old_32[] = "AES_CM_256_HMAC_SHA1_32";
-
-	if (name.len != sizeof(old_80) - 1)
-		return SRTP_SUITE_NONE;
-	if (strncasecmp(name.s, old_80, name.len) == 0)
-		return SRTP_AES_256_CM_HMAC_SHA1_80;
-	if (strncasecmp(name.s, old_32, name.len) == 0)
-		return SRTP_AES_256_CM_HMAC_SHA1_32;
+	for (size_t i = 0; i < N_DRAFT_NAMES; i++) {
+		if (name.len == strlen(draft_names[i].name) &&
+		    strncasecmp(name.s, draft_names[i].name, name.len) == 0)
+			return draft_names[i].suite;
+	}
 	return SRTP_SUITE_NONE;
 }
 
@@ -167,22 +175,56 @@ static int parse_lifetime(struct parser *p, struct text text)
 	return 0;
 }
 
+static bool all_digits(struct text text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.s[i] < '0' || text.s[i] > '9')
+			return false;
+	}
+	return text.len > 0;
+}
+
+// Decimal digits as a number of SRTP_MKI_MAX octets, highest first. -EINVAL: too large.
+static int mki_value(struct text text, uint8_t value[SRTP_MKI_MAX])
+{
+	memset(value, 0, SRTP_MKI_MAX);
+	for (size_t d = 0; d < text.len; d++) {
+		unsigned carry = (unsigned)(text.s[d] - '0');
+
+		for (int i = SRTP_MKI_MAX - 1; i >= 0; i--) {
+			carry += value[i] * 10u;
+			value[i] = (uint8_t)carry;
+			carry >>= 8;
+		}
+		if (carry != 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 // "1:4": value, and its length in the packets, octets.
 static int parse_mki(struct parser *p, struct text text)
 {
-	struct text value;
-	uint64_t mki, len;
+	uint8_t value[SRTP_MKI_MAX];
+	struct text digits;
+	uint64_t len;
 
-	if (!cut(&text, ':', &value) || number(value, 18, &mki) < 0 || number(text, 3, &len) < 0 || len < 1 ||
-	    len > 128)
+	if (!cut(&text, ':', &digits) || !all_digits(digits) || number(text, 3, &len) < 0 || len < 1 || len > 128)
 		return broken(p, SDES_FAULT_MKI);
-	if (len < 8 && mki >> (8 * len) != 0)
-		return broken(p, SDES_FAULT_MKI);
-	if (p->line.n_keys == 0) {
-		p->line.mki = mki;
-		p->line.mki_len = (uint8_t)len;
+	if (len > SRTP_MKI_MAX) {
+		not_done(p, SDES_FAULT_MKI_LONG);
+		return 0;
 	}
-	not_done(p, SDES_FAULT_MKI_USED);
+	if (mki_value(digits, value) < 0)
+		return broken(p, SDES_FAULT_MKI);
+	for (size_t i = 0; i < SRTP_MKI_MAX - len; i++) {
+		if (value[i] != 0)
+			return broken(p, SDES_FAULT_MKI);
+	}
+	if (p->line.n_keys == 0) {
+		p->line.mki.len = (uint8_t)len;
+		memcpy(p->line.mki.bytes, value + SRTP_MKI_MAX - len, len);
+	}
 	return 0;
 }
 
@@ -239,15 +281,17 @@ static const struct parameter {
 	enum parameter_value value;
 	enum sdes_fault not_done;
 } parameters[] = {
+	{ "UNENCRYPTED_SRTP", VALUE_NONE, SDES_FAULT_NONE }, // these two are judged together, by their places here
+	{ "UNENCRYPTED_SRTCP", VALUE_NONE, SDES_FAULT_NONE },
 	{ "KDR", VALUE_KDR, SDES_FAULT_KDR },
-	{ "UNENCRYPTED_SRTP", VALUE_NONE, SDES_FAULT_UNENCRYPTED_SRTP },
-	{ "UNENCRYPTED_SRTCP", VALUE_NONE, SDES_FAULT_UNENCRYPTED_SRTCP },
 	{ "UNAUTHENTICATED_SRTP", VALUE_NONE, SDES_FAULT_UNAUTHENTICATED_SRTP },
 	{ "FEC_ORDER", VALUE_TEXT, SDES_FAULT_FEC },
 	{ "FEC_KEY", VALUE_TEXT, SDES_FAULT_FEC },
 	{ "WSH", VALUE_WSH, SDES_FAULT_NONE },
 };
 #define N_PARAMETERS (sizeof(parameters) / sizeof(parameters[0]))
+#define SEEN_UNENCRYPTED_SRTP 1u
+#define SEEN_UNENCRYPTED_SRTCP 2u
 
 static int parse_value(struct parser *p, const struct parameter *parameter, bool has_value, struct text value)
 {
@@ -271,7 +315,8 @@ static int parse_value(struct parser *p, const struct parameter *parameter, bool
 	case VALUE_TEXT:
 		break;
 	}
-	not_done(p, parameter->not_done);
+	if (parameter->not_done != SDES_FAULT_NONE)
+		not_done(p, parameter->not_done);
 	return 0;
 }
 
@@ -293,6 +338,34 @@ static int parse_parameter(struct parser *p, struct text word, unsigned *seen)
 	return 0;
 }
 
+static enum srtp_suite unencrypted(enum srtp_suite suite)
+{
+	switch (suite) {
+	case SRTP_AES_CM_128_HMAC_SHA1_80:
+		return SRTP_NULL_HMAC_SHA1_80;
+	case SRTP_AES_CM_128_HMAC_SHA1_32:
+		return SRTP_NULL_HMAC_SHA1_32;
+	default: // RFC 7714 section 14.3 forbids it with AEAD; nobody has it with longer keys
+		return SRTP_SUITE_NONE;
+	}
+}
+
+// RFC 4568 section 6.3.2. The NULL suites leave both RTP and RTCP in clear; a mixture has no suite.
+static void judge_unencrypted(struct parser *p, unsigned seen)
+{
+	bool rtp = seen & SEEN_UNENCRYPTED_SRTP, rtcp = seen & SEEN_UNENCRYPTED_SRTCP;
+	enum srtp_suite suite = unencrypted(p->line.master.suite);
+
+	if (!rtp && !rtcp)
+		return;
+	if (suite == SRTP_SUITE_NONE)
+		not_done(p, SDES_FAULT_UNENCRYPTED_SUITE);
+	else if (rtp != rtcp)
+		not_done(p, rtp ? SDES_FAULT_UNENCRYPTED_SRTP : SDES_FAULT_UNENCRYPTED_SRTCP);
+	else
+		p->line.master.suite = suite;
+}
+
 static int parse_line(struct parser *p)
 {
 	enum srtp_suite suite;
@@ -307,6 +380,8 @@ static int parse_line(struct parser *p)
 		err = parse_keys(p, suite);
 	while (err == 0 && next_word(&p->rest, &word))
 		err = parse_parameter(p, word, &seen);
+	if (err == 0)
+		judge_unencrypted(p, seen);
 	if (err == 0 && p->not_done != SDES_FAULT_NONE) {
 		p->fault = p->not_done;
 		err = -ENOTSUP;
@@ -332,25 +407,66 @@ void sdes_line_wipe(struct sdes_line *line)
 	secret_wipe(line, sizeof(*line));
 }
 
-size_t sdes_line_print(char *dst, size_t size, uint32_t tag, bool draft_name, const struct srtp_master *master)
+static const char *printed_name(const struct sdes_line *line)
 {
-	const struct srtp_suite_info *info = srtp_suite_info(master->suite);
+	switch (line->master.suite) {
+	case SRTP_NULL_HMAC_SHA1_80:
+		return srtp_suite_name(SRTP_AES_CM_128_HMAC_SHA1_80);
+	case SRTP_NULL_HMAC_SHA1_32:
+		return srtp_suite_name(SRTP_AES_CM_128_HMAC_SHA1_32);
+	default:
+		break;
+	}
+	for (size_t i = 0; line->draft_name && i < N_DRAFT_NAMES; i++) {
+		if (draft_names[i].suite == line->master.suite)
+			return draft_names[i].name;
+	}
+	return srtp_suite_name(line->master.suite);
+}
+
+// The number of `mki` in decimal, by long division.
+static void print_mki(char dst[SDES_MKI_STRLEN], const struct srtp_mki *mki)
+{
+	uint8_t value[SRTP_MKI_MAX];
+	char digits[SDES_MKI_STRLEN];
+	size_t at = sizeof(digits) - 1;
+	bool more = true;
+
+	dst[0] = '\0';
+	if (mki->len == 0)
+		return;
+	memcpy(value, mki->bytes, mki->len);
+	digits[at] = '\0';
+	while (more) {
+		unsigned rest = 0;
+
+		more = false;
+		for (size_t i = 0; i < mki->len; i++) {
+			rest = rest << 8 | value[i];
+			value[i] = (uint8_t)(rest / 10);
+			rest %= 10;
+			more = more || value[i] != 0;
+		}
+		digits[--at] = (char)('0' + rest);
+	}
+	snprintf(dst, SDES_MKI_STRLEN, "|%s:%u", digits + at, mki->len);
+}
+
+size_t sdes_line_print(char *dst, size_t size, const struct sdes_line *line)
+{
+	const struct srtp_suite_info *info = srtp_suite_info(line->master.suite);
 	uint8_t octets[SRTP_KEY_MAX + SRTP_SALT_MAX];
-	char key[SDES_KEY_STRLEN];
-	const char *name;
+	char key[SDES_KEY_STRLEN], mki[SDES_MKI_STRLEN];
 	int len = 0;
 
 	if (info == NULL)
 		return 0;
-	name = info->name;
-	if (draft_name && master->suite == SRTP_AES_256_CM_HMAC_SHA1_80)
-		name = "AES_CM_256_HMAC_SHA1_80";
-	if (draft_name && master->suite == SRTP_AES_256_CM_HMAC_SHA1_32)
-		name = "AES_CM_256_HMAC_SHA1_32";
-	memcpy(octets, master->key, info->key_len);
-	memcpy(octets + info->key_len, master->salt, info->salt_len);
+	print_mki(mki, &line->mki);
+	memcpy(octets, line->master.key, info->key_len);
+	memcpy(octets + info->key_len, line->master.salt, info->salt_len);
 	if (base64_encode(key, sizeof(key), octets, (size_t)info->key_len + info->salt_len) > 0)
-		len = snprintf(dst, size, "crypto:%u %s inline:%s", tag, name, key);
+		len = snprintf(dst, size, "crypto:%u %s inline:%s%s%s", line->tag, printed_name(line), key, mki,
+			       info->encrypts ? "" : " UNENCRYPTED_SRTP UNENCRYPTED_SRTCP");
 	secret_wipe(octets, sizeof(octets));
 	secret_wipe(key, sizeof(key));
 	return len > 0 && (size_t)len < size ? (size_t)len : 0;

@@ -27,12 +27,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		return 0;
 	}
-	if (fault != SDES_FAULT_NONE || line.n_keys != 1 || line.mki_len != 0)
+	if (fault != SDES_FAULT_NONE || line.n_keys != 1 || line.mki.len > SRTP_MKI_MAX)
 		abort();
-	len = sdes_line_print(text, sizeof(text), line.tag, line.draft_name, &line.master);
+	len = sdes_line_print(text, sizeof(text), &line);
 	if (len < 7 || sdes_line_parse(&again, text + 7, len - 7, &fault) < 0)
 		abort();
 	if (again.tag != line.tag || again.draft_name != line.draft_name ||
+	    memcmp(&again.mki, &line.mki, sizeof(line.mki)) != 0 ||
 	    memcmp(&again.master, &line.master, sizeof(line.master)) != 0)
 		abort();
 	return 0;

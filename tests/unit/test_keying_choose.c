@@ -211,6 +211,138 @@ static void a_repeated_key_does_not_rekey(void **state)
 		assert_int_not_equal(local.crypto[i].master.suite, first.tx.suite);
 }
 
+static void assert_mki(const struct srtp_mki *mki, uint8_t len, uint8_t last)
+{
+	assert_int_equal(mki->len, len);
+	assert_int_equal(mki->bytes[len - 1], last);
+}
+
+// The peer's MKI is in its packets; ours is as long, and another one for each key of ours.
+static void an_mki_is_answered_by_one(void **state)
+{
+	struct keying_policy p = policy_of(KEYING_SDES, KEYING_UNDECIDED, KEYING_UNDECIDED);
+	struct keying_lines lines = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY "|2^31|7:4", NULL);
+	struct keying_choice first, again, other;
+	char text[KEYING_ATTRIBUTE_MAX];
+	struct keying_reason reason;
+	struct keying_local local;
+
+	(void)state;
+	assert_int_equal(choose(&first, &local, &p, &lines, NULL, &reason), 0);
+	assert_mki(&first.rx_mki, 4, 7);
+	assert_mki(&first.tx_mki, 4, 7);
+	assert_true(keying_local_attribute(&local, 0, text) > 0);
+	assert_string_equal(text + strlen(text) - 4, "|7:4");
+	assert_int_equal(choose(&again, &local, &p, &lines, &first, &reason), 0);
+	assert_true(keying_choice_same(&again, &first));
+	// A new key under the same MKI: ours is told apart all the same.
+	lines = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY2 "|2^31|7:4", NULL);
+	assert_int_equal(choose(&other, &local, &p, &lines, &first, &reason), 0);
+	assert_mki(&other.rx_mki, 4, 7);
+	assert_mki(&other.tx_mki, 4, 8);
+	lines = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY2 "|8:4", NULL); // a new MKI: the peer sees a new key
+	assert_int_equal(choose(&other, &local, &p, &lines, &first, &reason), 0);
+	assert_mki(&other.tx_mki, 4, 8);
+	// Our own offer repeats the key in force with its MKI; another key has another.
+	assert_int_equal(keying_offer(&local, &p, false, &us, &first, &env), 0);
+	assert_mki(&local.crypto[0].mki, 4, 7);
+	assert_mki(&local.crypto[1].mki, 4, 8);
+	p.mki = KEYING_MKI_NEVER;
+	assert_int_equal(choose(&other, &local, &p, &lines, NULL, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "SDES: an MKI, which the profile forbids");
+	lines = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY "|1:17", NULL);
+	assert_int_equal(choose(&other, &local, &p, &lines, NULL, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "SDES: an MKI above 16 octets, which we do not do");
+	lines = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY "|1:1;inline:" KEY2 "|2:1", NULL);
+	assert_int_equal(choose(&other, &local, &p, &lines, NULL, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "SDES: several keys, which we do not do");
+	add_crypto(&lines, "2 AES_CM_128_HMAC_SHA1_80 inline:" KEY);
+	assert_int_equal(choose(&other, &local, &p, &lines, NULL, &reason), 0);
+	assert_int_equal(local.crypto[0].tag, 2);
+	assert_int_equal(other.tx_mki.len, 0);
+}
+
+static void an_mki_is_offered_if_the_profile_says_so(void **state)
+{
+	struct keying_policy p = policy_of(KEYING_SDES, KEYING_UNDECIDED, KEYING_UNDECIDED);
+	struct keying_lines answer = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY "|3:2", NULL);
+	struct keying_reason reason;
+	struct keying_choice choice;
+	struct keying_local local;
+
+	(void)state;
+	p.suites[0] = SRTP_AES_CM_128_HMAC_SHA1_80;
+	assert_int_equal(keying_offer(&local, &p, false, &us, NULL, &env), 0);
+	assert_int_equal(local.crypto[0].mki.len, 0);
+	assert_int_equal(keying_accept_answer(&choice, &local, &answer, &reason), 0); // the answer's own key, its own MKI
+	assert_mki(&choice.rx_mki, 2, 3);
+	assert_int_equal(choice.tx_mki.len, 0);
+	p.mki = KEYING_MKI_OFFER;
+	assert_int_equal(keying_offer(&local, &p, false, &us, NULL, &env), 0);
+	assert_mki(&local.crypto[0].mki, 1, 1);
+	assert_int_equal(keying_accept_answer(&choice, &local, &answer, &reason), 0);
+	assert_mki(&choice.rx_mki, 2, 3);
+	assert_mki(&choice.tx_mki, 1, 1);
+	p.mki = KEYING_MKI_NEVER;
+	assert_int_equal(keying_offer(&local, &p, false, &us, NULL, &env), 0);
+	assert_int_equal(local.crypto[0].mki.len, 0);
+	assert_int_equal(keying_accept_answer(&choice, &local, &answer, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "SDES answer: an MKI, which the profile forbids");
+}
+
+#define UNENCRYPTED " UNENCRYPTED_SRTP UNENCRYPTED_SRTCP"
+
+// NULL ciphers: only if the profile lists them, and never in place of what was encrypted.
+static void null_ciphers_are_asked_for(void **state)
+{
+	struct keying_policy p = policy_of(KEYING_SDES, KEYING_DTLS_SRTP, KEYING_UNDECIDED);
+	struct keying_lines null = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY UNENCRYPTED, NULL);
+	struct keying_lines aes = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY2, NULL);
+	struct keying_lines dtls = dtls_lines(FP, KEYING_ACTPASS, "");
+	struct keying_facts floor = { .floor = KEYING_FLOOR_ENCRYPTED };
+	struct keying_choice choice, first;
+	char text[KEYING_ATTRIBUTE_MAX];
+	struct keying_reason reason;
+	struct keying_local local;
+
+	(void)state;
+	assert_int_equal(choose(&choice, &local, &p, &null, NULL, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "SDES: unencrypted SRTP, which the profile does not list");
+	p.suites[0] = SRTP_AES_CM_128_HMAC_SHA1_80;
+	p.suites[1] = SRTP_NULL_HMAC_SHA1_80;
+	assert_int_equal(choose(&choice, &local, &p, &null, NULL, &reason), 0);
+	assert_int_equal(choice.rx.suite, SRTP_NULL_HMAC_SHA1_80);
+	assert_true(keying_local_attribute(&local, 0, text) > 0); // RFC 4568 section 7.1.2: the answer has the parameters
+	assert_string_equal(text + strlen(text) - strlen(UNENCRYPTED), UNENCRYPTED);
+	assert_int_equal(keying_floor_of(&choice), KEYING_FLOOR_SECURED);
+	assert_int_equal(choose(&first, &local, &p, &aes, NULL, &reason), 0);
+	assert_int_equal(choose(&choice, &local, &p, &null, &first, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "SDES: the offer would take the media's encryption away");
+	assert_int_equal(keying_choose(&choice, &local, &p, &null, &floor, &us, NULL, &env, &reason), -ENOTSUP);
+	add_crypto(&null, "2 AES_CM_128_HMAC_SHA1_80 inline:" KEY2);
+	assert_int_equal(choose(&choice, &local, &p, &null, &first, &reason), 0);
+	assert_int_equal(local.crypto[0].tag, 2);
+
+	assert_int_equal(keying_offer(&local, &p, false, &us, NULL, &env), 0);
+	assert_int_equal(local.n_crypto, 2);
+	assert_int_equal(local.suites[1], SRTP_NULL_HMAC_SHA1_80); // of DTLS-SRTP beside
+	struct keying_lines lowered = sdes_lines("1 AES_CM_128_HMAC_SHA1_80 inline:" KEY UNENCRYPTED, NULL);
+
+	assert_int_equal(keying_accept_answer(&choice, &local, &lowered, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "SDES answer: another suite than its tag's");
+	assert_int_equal(keying_offer(&local, &p, false, &us, &first, &env), 0);
+	assert_int_equal(local.n_crypto, 1); // what is encrypted is not offered in clear
+	p.accept[0] = KEYING_DTLS_SRTP;
+	p.accept[1] = KEYING_UNDECIDED;
+	assert_int_equal(choose(&first, &local, &p, &dtls, NULL, &reason), 0);
+	assert_int_equal(first.suites[1], SRTP_NULL_HMAC_SHA1_80);
+	assert_int_equal(choose(&choice, &local, &p, &dtls, &first, &reason), 0);
+	assert_int_equal(choice.suites[1], SRTP_SUITE_NONE);
+	p.suites[0] = SRTP_NULL_HMAC_SHA1_32;
+	assert_int_equal(choose(&choice, &local, &p, &dtls, &first, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "DTLS-SRTP: the profile would take the media's encryption away");
+}
+
 static void choices_are_compared_by_what_they_say(void **state)
 {
 	struct keying_choice a, b;
@@ -228,7 +360,16 @@ static void choices_are_compared_by_what_they_say(void **state)
 	memset(b.tx.key, 3, 16);
 	memset(a.tx.salt, 4, 14);
 	memset(b.tx.salt, 4, 14);
+	a.rx_mki.len = a.tx_mki.len = 0;
 	assert_true(keying_choice_same(&a, &b));
+	a.rx_mki = b.rx_mki = (struct srtp_mki){ 2, { 0, 1 } };
+	assert_true(keying_choice_same(&a, &b));
+	b.rx_mki.bytes[1] = 2;
+	assert_false(keying_choice_same(&a, &b));
+	b.rx_mki = a.rx_mki;
+	b.tx_mki.len = 1;
+	assert_false(keying_choice_same(&a, &b));
+	b.tx_mki.len = 0;
 	b.tx.salt[13] ^= 1;
 	assert_false(keying_choice_same(&a, &b));
 	a.mechanism = b.mechanism = KEYING_DTLS_SRTP;
@@ -335,6 +476,10 @@ static void security_is_never_lowered(void **state)
 	assert_int_equal(choice.mechanism, KEYING_PLAIN);
 	assert_int_equal(choose(&choice, &local, &p, &plain, &current, &reason), -ENOTSUP); // a re-INVITE takes nothing away
 	assert_string_equal(reason.text, "the offer would take the media's protection away");
+	// The same for a line that was taken away in between.
+	struct keying_facts floor = { .floor = KEYING_FLOOR_SECURED };
+	assert_int_equal(keying_choose(&choice, &local, &p, &plain, &floor, &us, NULL, &env, &reason), -ENOTSUP);
+	assert_string_equal(reason.text, "the offer would take the media's protection away");
 	p = policy_of(KEYING_DTLS_SRTP, KEYING_SDES, KEYING_UNDECIDED);
 	assert_int_equal(choose(&choice, &local, &p, &plain, NULL, &reason), -ENOTSUP);
 	assert_string_equal(reason.text, "media must be secured here: dtls-srtp, sdes");
@@ -430,6 +575,9 @@ int main(void)
 		cmocka_unit_test(an_offer_has_fresh_keys_a_line),
 		cmocka_unit_test(our_order_chooses_the_suite),
 		cmocka_unit_test(a_repeated_key_does_not_rekey),
+		cmocka_unit_test(an_mki_is_answered_by_one),
+		cmocka_unit_test(an_mki_is_offered_if_the_profile_says_so),
+		cmocka_unit_test(null_ciphers_are_asked_for),
 		cmocka_unit_test(choices_are_compared_by_what_they_say),
 		cmocka_unit_test(roles_come_from_setup_and_policy),
 		cmocka_unit_test(an_association_that_stays_keeps_its_roles),
