@@ -20,6 +20,7 @@ struct call_media {
 	struct streams stable, pending;
 	struct streams asked;        // pending as our offer left it: each answer (of a fork) starts from here
 	unsigned n_streams, n_streams_pending;
+	bool unconfirmed[SIDES];     // our answer there brought new keys of ours, and nothing says that it arrived
 	bool offered;                // pending is in use
 	enum call_side offerer;      // then
 	struct sdp_doc *offer;       // theirs, then
@@ -138,6 +139,8 @@ static int apply_plan(struct sip_call *call, enum plan_of of)
 	struct plan_parties parties = {
 		.dialog = { a->number, b->number },
 		.profile = { a->profile, b->profile },
+		.source = { a->source.addr, b->source.addr },
+		.unconfirmed = { m->unconfirmed[SIDE_CALLER], m->unconfirmed[SIDE_CALLEE] },
 	};
 
 	plan.session = call->session;
@@ -201,6 +204,7 @@ static int offer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t
 	struct keying_facts facts = {
 		.ice = line.ice,
 		.media_at_source = inet_addr_equal(&line.rtp.addr, &from->source.addr),
+		.floor = keying_floor_of(&s->choice), // also of a line that was taken away and is back
 	};
 	struct keying_identity us = { media_fingerprint(from->call->sip->media), s->seat.tls_id };
 	struct keying_choice choice, before;
@@ -250,7 +254,10 @@ static bool onward_feedback(const struct sip_dialog *to, const struct stream_sid
 	}
 }
 
-static int onward_line(struct sip_dialog *to, struct stream *stream, bool feedback, struct call_refusal *why)
+// in_force: the line is up, and our offer repeats its keys. Those of a line that was taken away never come back: its
+// transports are gone, and with them what of the keys was used.
+static int onward_line(struct sip_dialog *to, struct stream *stream, bool in_force, bool feedback,
+		       struct call_refusal *why)
 {
 	struct stream_side *s = &stream->side[side_of(to)], *other = &stream->side[!side_of(to)];
 	const struct keying_policy *policy = &profile_of(to)->keying;
@@ -262,7 +269,6 @@ static int onward_line(struct sip_dialog *to, struct stream *stream, bool feedba
 	if (err < 0)
 		return err;
 	struct keying_identity us = { media_fingerprint(to->call->sip->media), s->seat.tls_id };
-	bool in_force = s->choice.mechanism != KEYING_UNDECIDED;
 
 	if (keying_offer(&s->local, policy, onward_feedback(to, s, feedback), &us, in_force ? &s->choice : NULL, to->call->sip->env) < 0)
 		return refuse(why, 500, 0, "keying");
@@ -276,12 +282,25 @@ static struct inet_addr seat_address(const struct media_seat *seat)
 	return seat->advertise.family != INET_NONE ? seat->advertise : seat->rtp.addr;
 }
 
-// What the builder needs of each m-line of a description for `to`. received: map of the document it is made from.
-static void build_lines(struct sdp_build_line *lines, const struct sdp_map *map, const struct sdp_map *received,
-			const struct streams *streams, enum call_side side, struct inet_addr *origin)
+static struct sdp_extension_hops hops_of(const struct sip_dialog *here, const struct stream *stream)
 {
+	const struct media_profile *profiles[SIDES];
+
+	profiles[side_of(here)] = profile_of(here);
+	profiles[side_of(here->joined)] = profile_of(here->joined);
+	return stream_hops(stream, here->call->media->offerer, profiles);
+}
+
+// What the builder needs of each m-line of a description for `to`. received: map of the document it is made from.
+static void build_lines(struct sdp_build_line *lines, const struct sip_dialog *to, const struct sdp_map *received,
+			struct inet_addr *origin)
+{
+	const struct call_media *m = to->call->media;
+	const struct sdp_map *map = &m->side[side_of(to)].map_pending;
+	enum call_side side = side_of(to);
+
 	for (unsigned i = 0; i < map->n_lines; i++) {
-		const struct stream *stream = &streams->list[map->stream[i]];
+		const struct stream *stream = &m->pending.list[map->stream[i]];
 		const struct stream_side *s = &stream->side[side];
 
 		lines[i] = (struct sdp_build_line){ .from = sdp_map_line(received, map->stream[i]) };
@@ -291,6 +310,7 @@ static void build_lines(struct sdp_build_line *lines, const struct sdp_map *map,
 		lines[i].seat = (struct sdp_seat){ seat_address(&s->seat), s->seat.rtp.port, s->seat.rtcp.port };
 		lines[i].rtcp_mux = s->rtcp_mux;
 		lines[i].keying = &s->local;
+		lines[i].hops = hops_of(to, stream);
 		if (origin->family == INET_NONE)
 			*origin = lines[i].seat.address;
 	}
@@ -314,7 +334,7 @@ static int write_body(struct sip_dialog *to, const struct sdp_doc *received, con
 	struct sdp_doc *doc;
 	int err;
 
-	build_lines(lines, &side->map_pending, received_map, &m->pending, side_of(to), &build.origin);
+	build_lines(lines, to, received_map, &build.origin);
 	if (build.origin.family == INET_NONE)
 		build.origin = sip_agent_listener(to->call->sip->agent, to->hop.listener)->bind.addr;
 	err = answer ? sdp_answer_build(&doc, &build) : sdp_offer_build(&doc, &build);
@@ -356,11 +376,12 @@ static int read_offer(struct sip_dialog *from, struct call_refusal *why)
 	m->why[0] = '\0';
 	for (unsigned i = 0; i < map->n_lines; i++) {
 		struct stream *stream = &m->pending.list[map->stream[i]];
+		bool in_force = stream->agreed;
 		struct sdp_media line;
 		int err = offer_line(from, m->offer, i, stream, why);
 
 		if (err == 0 && stream->wanted && sdp_media_read(m->offer, i, &line) == 0)
-			err = onward_line(from->joined, stream, line.proto.feedback, why);
+			err = onward_line(from->joined, stream, in_force, line.proto.feedback, why);
 		if (err < 0)
 			return err;
 	}
@@ -403,6 +424,18 @@ int call_media_offer(struct sip_dialog *from, const char *body, size_t len, stru
 	return 0;
 }
 
+static void extend_stream(const struct sip_dialog *from, const struct sdp_doc *answer, size_t index, struct stream *stream)
+{
+	const struct call_media *m = from->call->media;
+	const struct side_media *there = &m->side[!side_of(from)], *here = &m->side[side_of(from)];
+	struct sdp_extension_hops hops = hops_of(from, stream);
+	struct sdp_extensions offered, answered;
+
+	sdp_extensions_read(m->offer, (size_t)sdp_map_line(&there->map_pending, here->map_pending.stream[index]), &offered);
+	sdp_extensions_read(answer, index, &answered);
+	stream_extend(stream, m->offerer, &hops, &offered, &answered);
+}
+
 static int answer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
 		       struct call_refusal *why)
 {
@@ -432,6 +465,7 @@ static int answer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_
 	s->remote_rtcp = line.rtcp;
 	s->rtcp_mux = s->rtcp_mux && line.rtcp_mux;
 	s->direction = line.direction;
+	extend_stream(from, doc, index, stream);
 	stream->agreed = true;
 	return 0;
 }
@@ -455,10 +489,38 @@ static int read_answer(struct sip_dialog *from, const struct sdp_doc *doc, struc
 	return 0;
 }
 
+// Whether our answer to the offerer names a sending key that it does not have yet, while it has another (RFC 4568).
+static bool answer_rekeys(const struct call_media *m)
+{
+	for (unsigned i = 0; i < m->stable.n && i < m->pending.n; i++) {
+		const struct keying_choice *old = &m->stable.list[i].side[m->offerer].choice;
+		const struct keying_choice *new = &m->pending.list[i].side[m->offerer].choice;
+
+		if (m->stable.list[i].agreed && new->mechanism == KEYING_SDES && !keying_choice_same(old, new))
+			return true;
+	}
+	return false;
+}
+
+// Its ports went back with the line; should it come back, it gets others.
+static void forget_seats(struct streams *streams)
+{
+	for (unsigned i = 0; i < streams->n; i++) {
+		for (int side = 0; side < SIDES && !streams->list[i].wanted; side++) {
+			struct stream_side *s = &streams->list[i].side[side];
+
+			if (s->planned)
+				s->seat = (struct media_seat){ .id = 0 };
+			s->planned = false;
+		}
+	}
+}
+
 static void settle(struct sip_call *call)
 {
 	struct call_media *m = call->media;
 
+	forget_seats(&m->pending);
 	streams_wipe(&m->stable);
 	m->stable = m->pending;
 	m->pending = (struct streams){ 0 };
@@ -496,6 +558,7 @@ int call_media_answer(struct sip_dialog *from, const char *body, size_t len, boo
 	if (streams_copy(&m->pending, &m->asked, m->asked.n) < 0)
 		return refuse(why, 500, 0, "no memory");
 	err = read_answer(from, m->answer, why);
+	m->unconfirmed[m->offerer] |= err == 0 && answer_rekeys(m);
 	if (err == 0 && write_body(to, m->answer, &m->side[side_of(from)].map_pending, true, out) < 0)
 		err = refuse(why, 500, 0, "cannot write the answer");
 	if (err == 0 && apply_plan(call, PLAN_ANSWERED) < 0)
@@ -522,6 +585,16 @@ void call_media_rollback(struct sip_call *call)
 	oa_step(&offerer->joined->oa, OA_EV_REFUSED, call_now(call));
 	drop_pending(call);
 	apply_plan(call, PLAN_STABLE);
+}
+
+void call_media_confirmed(struct sip_dialog *d)
+{
+	struct call_media *m = d->call->media;
+
+	if (m == NULL || !m->unconfirmed[side_of(d)])
+		return;
+	m->unconfirmed[side_of(d)] = false;
+	apply_plan(d->call, m->offered ? PLAN_PREPARED : PLAN_STABLE);
 }
 
 bool call_media_offered(const struct sip_call *call)

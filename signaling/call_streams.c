@@ -36,6 +36,56 @@ unsigned streams_wanted(const struct streams *streams)
 	return wanted;
 }
 
+struct sdp_extension_hops stream_hops(const struct stream *stream, enum call_side offerer,
+				      const struct media_profile *const profiles[SIDES])
+{
+	const struct stream_side *theirs = &stream->side[offerer], *ours = &stream->side[!offerer];
+
+	return (struct sdp_extension_hops){
+		.offerer = { &profiles[offerer]->extensions, theirs->choice.mechanism > KEYING_PLAIN },
+		// As we offered it; no answer may take less.
+		.answerer = { &profiles[!offerer]->extensions, ours->local.mechanisms[0] > KEYING_PLAIN },
+	};
+}
+
+static void bit_set(uint8_t bitmap[32], uint16_t id)
+{
+	if (id <= UINT8_MAX)
+		bitmap[id / 8] |= (uint8_t)(1u << id % 8);
+}
+
+// `sends`: what in the answer's direction says that this side's peer sends.
+static void extensions_fill(struct dp_extensions *to, const struct sdp_extensions *agreed, bool filter,
+			    enum sdp_direction sends)
+{
+	bool any = false;
+
+	*to = (struct dp_extensions){ .cryptex = agreed->cryptex };
+	for (size_t i = 0; i < agreed->n; i++) {
+		const struct sdp_extension *e = &agreed->list[i];
+
+		if (e->encrypted)
+			bit_set(to->encrypted, e->id);
+		if (e->direction & sends && e->id <= UINT8_MAX) {
+			bit_set(to->allowed, e->id);
+			any = true;
+		}
+	}
+	if (filter)
+		to->mode = any ? DP_EXTENSION_FILTER : DP_EXTENSION_STRIP;
+}
+
+void stream_extend(struct stream *stream, enum call_side offerer, const struct sdp_extension_hops *hops,
+		   const struct sdp_extensions *offered, const struct sdp_extensions *answered)
+{
+	bool filter = hops->offerer.policy->filter || hops->answerer.policy->filter;
+	struct sdp_extensions theirs, ours;
+
+	sdp_extensions_answer(offered, answered, hops, &ours, &theirs);
+	extensions_fill(&stream->side[offerer].extensions, &theirs, filter, SDP_RECVONLY);
+	extensions_fill(&stream->side[!offerer].extensions, &ours, filter, SDP_SENDONLY);
+}
+
 // RFC 3264 section 6.1: a stream flows in a direction when one end sends and the other receives.
 static enum sdp_direction effective(const struct stream *stream, enum call_side side)
 {
@@ -44,7 +94,8 @@ static enum sdp_direction effective(const struct stream *stream, enum call_side 
 	return here->direction & sdp_direction_reverse(there->direction);
 }
 
-static void line_fill(struct media_line *line, const struct stream *stream, enum call_side side, uint16_t profile)
+static void line_fill(struct media_line *line, const struct stream *stream, enum call_side side,
+		      const struct plan_parties *parties)
 {
 	const struct stream_side *s = &stream->side[side];
 	enum sdp_direction direction = stream->agreed ? effective(stream, side) : SDP_SENDRECV;
@@ -56,12 +107,15 @@ static void line_fill(struct media_line *line, const struct stream *stream, enum
 		.send = direction & SDP_RECVONLY,
 		.receive = direction & SDP_SENDONLY,
 		.silent_allowed = direction != SDP_SENDRECV,
-		.profile = profile,
+		.profile = parties->profile[side],
 		.remote = s->remote,
 		.remote_rtcp = s->remote_rtcp,
+		.sip_source = parties->source[side],
 	};
-	if (stream->agreed)
-		line->keying = s->choice;
+	if (!stream->agreed)
+		return;
+	line->keying = s->choice;
+	line->extensions = s->extensions;
 }
 
 void plan_fill(struct media_plan *plan, const struct plan_parties *parties, const struct streams *stable,
@@ -79,8 +133,11 @@ void plan_fill(struct media_plan *plan, const struct plan_parties *parties, cons
 
 		if (take == NULL || !take->wanted)
 			continue;
-		for (int side = 0; side < SIDES; side++)
-			line_fill(&plan->legs[side].lines[lines], take, side, parties->profile[side]);
+		for (int side = 0; side < SIDES; side++) {
+			line_fill(&plan->legs[side].lines[lines], take, side, parties);
+			plan->legs[side].lines[lines].changing = take == old && take->agreed && now != NULL && now->wanted;
+			plan->legs[side].lines[lines].unconfirmed = parties->unconfirmed[side];
+		}
 		plan->joins[plan->n_joins++] = (struct media_join){ SIDE_CALLER, lines, SIDE_CALLEE, lines };
 		lines++;
 	}

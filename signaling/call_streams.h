@@ -3,7 +3,7 @@
 // a join of two lines in the media plan. Plain values without behaviour of SIP in them.
 #pragma once
 #include "mediarelay/media.h"
-#include "signaling/sdp/sdp_media.h"
+#include "signaling/sdp/sdp_extmap.h"
 
 enum call_side { SIDE_CALLER, SIDE_CALLEE, SIDES };
 
@@ -15,6 +15,7 @@ struct stream_side {
 	struct inet_endpoint remote, remote_rtcp;
 	bool rtcp_mux;                // offered by us, or agreed
 	enum sdp_direction direction; // what the peer on this side does
+	struct dp_extensions extensions;
 };
 
 struct stream {
@@ -32,11 +33,20 @@ int streams_copy(struct streams *to, const struct streams *from, unsigned n); //
 void streams_wipe(struct streams *streams);                                   // they hold keys
 unsigned streams_wanted(const struct streams *streams);
 
+// What the two hops of a stream let pass of header extensions; of an offer that went out, or its answer.
+struct sdp_extension_hops stream_hops(const struct stream *stream, enum call_side offerer,
+				      const struct media_profile *const profiles[SIDES]);
+// What the answer settled, for both sides' transports.
+void stream_extend(struct stream *stream, enum call_side offerer, const struct sdp_extension_hops *hops,
+		   const struct sdp_extensions *offered, const struct sdp_extensions *answered);
+
 // Writes legs, lines and joins of a plan. A stream that `fresh` has not agreed on yet keeps what `stable` has of it;
 // a new one has its ports only. fresh or stable may be NULL.
 struct plan_parties {
 	uint32_t dialog[SIDES];
 	uint16_t profile[SIDES];
+	struct inet_addr source[SIDES]; // of its SIP
+	bool unconfirmed[SIDES];        // our last answer there may not have arrived yet
 };
 void plan_fill(struct media_plan *plan, const struct plan_parties *parties, const struct streams *stable,
 	       const struct streams *fresh);

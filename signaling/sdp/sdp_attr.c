@@ -25,13 +25,14 @@ static const struct {
 	{ "creq", SDP_CLASS_OURS },                   // RFC 5939
 	{ "crypto", SDP_CLASS_KEY },                  // RFC 4568
 	{ "cryptoscale", SDP_CLASS_KEY },             // deviant SDES of old clients
+	{ "cryptex", SDP_CLASS_OURS },                // RFC 9335: encryption on this hop
 	{ "csup", SDP_CLASS_OURS },                   // RFC 5939
 	{ "curr", SDP_CLASS_END_TO_END },             // RFC 3312
 	{ "des", SDP_CLASS_END_TO_END },              // RFC 3312
 	{ "encryption", SDP_CLASS_OURS },             // old Snom: whether SRTP is wanted on this hop
 	{ "end-of-candidates", SDP_CLASS_ADDRESS },   // RFC 8840
-	{ "extmap", SDP_CLASS_END_TO_END },           // RFC 8285
-	{ "extmap-allow-mixed", SDP_CLASS_END_TO_END },
+	{ "extmap", SDP_CLASS_OURS },                 // RFC 8285: what crosses is written anew (sdp_extmap.h)
+	{ "extmap-allow-mixed", SDP_CLASS_OURS },
 	{ "fingerprint", SDP_CLASS_KEY },             // RFC 8122
 	{ "floorctrl", SDP_CLASS_END_TO_END },        // RFC 8856
 	{ "fmtp", SDP_CLASS_END_TO_END },

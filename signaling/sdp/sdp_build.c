@@ -179,6 +179,41 @@ static int put_keying(struct builder *b, int section, const struct keying_local 
 	return err;
 }
 
+// What may cross of the offer's header extensions, or of the answer's.
+static void extensions_of(struct builder *b, int section, const struct sdp_build_line *line,
+			  struct sdp_extensions *extensions)
+{
+	struct sdp_extensions received, offered, other;
+
+	sdp_extensions_read(b->build->received, (size_t)line->from, &received);
+	b->count.unknown_dropped += received.unread;
+	if (!b->answer) {
+		sdp_extensions_offer(&received, &line->hops, &other, extensions);
+		return;
+	}
+	sdp_extensions_read(b->build->offer, (size_t)section, &offered);
+	sdp_extensions_answer(&offered, &received, &line->hops, &other, extensions);
+}
+
+static int put_extensions(struct builder *b, int section, const struct sdp_build_line *line)
+{
+	char text[2 + SDP_LINE_MAX] = "a=";
+	struct sdp_extensions extensions;
+	int err = 0;
+	size_t len;
+
+	extensions_of(b, section, line, &extensions);
+	for (size_t i = 0; err == 0 && (len = sdp_extensions_attribute(&extensions, i, text + 2)) > 0; i++) {
+		struct sdp_text attribute = { text, len + 2 };
+
+		if (sdp_leak_in(&b->leak, attribute))
+			b->count.leak_dropped++;
+		else
+			err = put_line(b, section, attribute);
+	}
+	return err;
+}
+
 // What follows the m= line of an accepted one: i c b, attributes of the ends, ours.
 static int build_body(struct builder *b, int section, const struct sdp_build_line *line,
 		      const struct sdp_media *offered, enum sdp_direction direction)
@@ -194,6 +229,8 @@ static int build_body(struct builder *b, int section, const struct sdp_build_lin
 		err = put_mid(b, section, offered);
 	if (err == 0)
 		err = pass_lines(b, line->from, section, NULL);
+	if (err == 0)
+		err = put_extensions(b, section, line);
 	if (err == 0)
 		err = put_rtcp(b, section, line);
 	if (err == 0)

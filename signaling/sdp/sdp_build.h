@@ -13,6 +13,7 @@
 //   per m-line: keying_accept_answer() for B
 //   sdp_answer_build() -> A
 #pragma once
+#include "signaling/sdp/sdp_extmap.h"
 #include "signaling/sdp/sdp_media.h"
 
 // Our stream <-> m-line index in one dialog. Streams are numbered over the whole call, indices in each dialog; m-lines
@@ -43,6 +44,7 @@ struct sdp_build_line { // one m-line of the document to be made
 	struct sdp_seat seat;
 	bool rtcp_mux;                     // offered, or agreed
 	const struct keying_local *keying; // our attributes; in an offer also the proto. NULL if not accepted
+	struct sdp_extension_hops hops;    // what each hop lets pass, and how, of header extensions
 };
 
 struct sdp_build_count { // lines of the received description that did not cross, or crossed unknown; added to

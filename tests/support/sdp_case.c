@@ -67,6 +67,7 @@ static int near_line(struct sdp_case *c, const struct sdp_doc *offer, size_t i)
 	err = keying_choose(&near->choice[i], &near->local[i], &near->policy, &lines, &near->facts, &near->us, NULL,
 			    &c->env, &c->reason);
 	near->accepted[i] = err == 0;
+	near->secured[i] = err == 0 && near->choice[i].mechanism != KEYING_PLAIN;
 	return err;
 }
 
@@ -82,7 +83,19 @@ static int far_line(struct sdp_case *c, const struct sdp_doc *offer, size_t i, i
 		return 0;
 	sdp_media_read(offer, (size_t)from, &media);
 	err = keying_offer(&far->local[i], &far->policy, media.proto.feedback, &far->us, NULL, &c->env);
+	far->secured[i] = far->local[i].mechanisms[0] != KEYING_PLAIN;
 	return err;
+}
+
+static struct sdp_extension_hop hop(struct sdp_case_side *side, int i)
+{
+	side->extensions.uris = side->uris;
+	return (struct sdp_extension_hop){ &side->extensions, i >= 0 && side->secured[i] };
+}
+
+struct sdp_extension_hops sdp_case_hops(struct sdp_case *c, int near, int far)
+{
+	return (struct sdp_extension_hops){ hop(&c->near, near), hop(&c->far, far) };
 }
 
 static struct sdp_build_line build_line(const struct sdp_case_side *side, size_t i, int from)
@@ -129,6 +142,7 @@ int sdp_case_offer(struct sdp_case *c, const struct sdp_doc *offer, const struct
 
 		err = far_line(c, offer, i, from);
 		lines[i] = build_line(&c->far, i, from);
+		lines[i].hops = sdp_case_hops(c, from, (int)i);
 	}
 	return err == 0 ? sdp_offer_build(ours, &build) : err;
 }
@@ -169,6 +183,7 @@ int sdp_case_answer(struct sdp_case *c, const struct sdp_doc *offer, const struc
 				return err;
 		}
 		lines[i] = build_line(&c->near, i, from);
+		lines[i].hops = sdp_case_hops(c, (int)i, from);
 	}
 	return sdp_answer_build(back, &build);
 }

@@ -8,6 +8,8 @@
 struct sdp_case_side { // our policy towards one end, and what came of it
 	struct keying_policy policy;
 	bool mux_offer, mux_never;
+	struct media_extensions extensions;
+	struct media_uri uris[4];
 	struct inet_addr address;
 	uint16_t port; // of m-line 0; the next ones count on by 2
 	struct keying_facts facts;
@@ -16,7 +18,7 @@ struct sdp_case_side { // our policy towards one end, and what came of it
 	struct sdp_map map;
 	struct keying_local local[SDP_MEDIA_MAX]; // by m-line of this side
 	struct keying_choice choice[SDP_MEDIA_MAX];
-	bool accepted[SDP_MEDIA_MAX], mux[SDP_MEDIA_MAX];
+	bool accepted[SDP_MEDIA_MAX], mux[SDP_MEDIA_MAX], secured[SDP_MEDIA_MAX];
 };
 
 struct sdp_case {
@@ -31,6 +33,7 @@ struct sdp_case {
 
 void sdp_case_init(struct sdp_case *c);
 void sdp_case_wipe(struct sdp_case *c);
+struct sdp_extension_hops sdp_case_hops(struct sdp_case *c, int near, int far); // of two m-lines; -1: none
 // The offer of the near end becomes ours to the far end. -ENOTSUP: every usable line was refused, reason says why.
 int sdp_case_offer(struct sdp_case *c, const struct sdp_doc *offer, const struct sdp_doc *previous,
 		   struct sdp_doc **ours);

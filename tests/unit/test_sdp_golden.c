@@ -122,6 +122,20 @@ static enum keying_mechanism mechanism_named(const char *word)
 	return KEYING_UNDECIDED;
 }
 
+static enum media_wish wish_named(const char *word)
+{
+	return strcmp(word, "offer") == 0 ? MEDIA_WISH_OFFER : strcmp(word, "never") == 0 ? MEDIA_WISH_NEVER : MEDIA_WISH_ACCEPT;
+}
+
+static void read_uri(struct media_extensions *extensions, struct media_uri uris[4], const char *word)
+{
+	extensions->filter = true;
+	if (strcmp(word, "none") == 0)
+		return;
+	assert_in_range(extensions->n_uris, 0, 3);
+	snprintf(uris[extensions->n_uris++].text, sizeof(uris[0].text), "%s", word);
+}
+
 static void read_words(struct sdp_case *c, const char *key, char *rest)
 {
 	struct sdp_case_side *side = strncmp(key, "far", 3) == 0 ? &c->far : &c->near;
@@ -145,6 +159,12 @@ static void read_words(struct sdp_case *c, const char *key, char *rest)
 			side->policy.signalling_security_required = true;
 		else if (strcmp(what, "at_source") == 0)
 			side->facts.media_at_source = true;
+		else if (strcmp(what, "extensions") == 0)
+			read_uri(&side->extensions, side->uris, word);
+		else if (strcmp(what, "extension_encryption") == 0)
+			side->extensions.encryption = wish_named(word);
+		else if (strcmp(what, "cryptex") == 0)
+			side->extensions.cryptex = wish_named(word);
 		else if (strcmp(what, "unknown") == 0)
 			c->pass_unknown = strcmp(word, "pass") == 0;
 		else if (strcmp(what, "map") == 0)
