@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 
 #define DP_REGION_MAGIC UINT64_C(0x53414c4c59504f52)
-#define DP_REGION_VERSION 2
+#define DP_REGION_VERSION 3
 #define DP_LINE 64
 
 #define DP_RX_EPOCHS 2 // the newest, and the one before it during the overlap of a key change
@@ -79,6 +79,10 @@ struct dp_restart {
 };
 #define DP_RESTARTS 4 // sources at once
 
+#define DP_WORK_CHOOSE 1  // not all that come in go on
+#define DP_WORK_ENCRYPT 2 // RFC 6904
+#define DP_WORK_CRYPTEX 4
+
 // One local media port. Immutable: changed by commands only, `sequence` odd meanwhile. The rest is the worker's alone.
 // What each packet needs lies in the first three lines, one line of SSRC slots, and the first of the counters.
 struct dp_transport {
@@ -89,7 +93,8 @@ struct dp_transport {
 	uint8_t security;    // enum dp_security; 0: not said yet, no media passes
 	uint8_t n_edges;
 	uint16_t worker;
-	uint16_t network;
+	uint8_t network;
+	uint8_t extension_work; // DP_WORK_*: whether packets need `extensions` at all
 	struct dp_path path;
 	uint32_t path_serial; // grows with each path; what the keeper resolved carries it
 	uint32_t rx_newest;   // which of rx_keys[]; one store changes over
@@ -108,7 +113,6 @@ struct dp_transport {
 	alignas(DP_LINE) struct dp_counters counters;
 	// From here on: what few packets need.
 	alignas(DP_LINE) struct dp_extensions extensions;
-	struct srtp_mki rx_mki[DP_RX_EPOCHS], tx_mki;
 	uint32_t map_base, map_count;       // SSRCs of the relay's own under the live send key: how many there were
 	uint32_t map_credit;                // with map_since: rate limit of new ones
 	mono_ns map_since;

@@ -171,7 +171,7 @@ static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_r
 	fresh = key_take(w);
 	if (fresh == DP_NONE)
 		return; // cannot be: there are as many as all transports can hold, and one to spare
-	if (srtp_key_derive(w->engine, &w->relay->map.keys[fresh], &k->master, k->lifetime) < 0) {
+	if (srtp_key_derive(w->engine, &w->relay->map.keys[fresh], &k->master, &k->mki, k->lifetime) < 0) {
 		key_release(w, fresh);
 		return;
 	}

@@ -234,7 +234,7 @@ static void frames_make(void)
 		unsigned session = b.order[k];
 
 		if (b.suite != SRTP_SUITE_NONE)
-			must(srtp_key_derive(b.w->engine, key, &b.master[session], 0), "derive");
+			must(srtp_key_derive(b.w->engine, key, &b.master[session], NULL, 0), "derive");
 		srtp_stream_init(stream, 1000 + session, 0, 128);
 		for (unsigned pass = 0; pass < PASSES; pass++) {
 			uint8_t *f = b.frames[pass * SESSIONS + k];

@@ -77,7 +77,7 @@ static int bench_open(struct bench *bench, enum srtp_suite suite, unsigned n)
 		unsigned j = fixture_below(&random, i + 1);
 
 		fixture_master(&random, &master, suite);
-		srtp_key_derive(bench->engine, &bench->tx[i].key, &master, 0);
+		srtp_key_derive(bench->engine, &bench->tx[i].key, &master, NULL, 0);
 		srtp_stream_init(&bench->tx[i].stream, i, 0, 128);
 		bench->rx[i] = bench->tx[i];
 		bench->order[i] = bench->order[j];

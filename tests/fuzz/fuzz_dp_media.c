@@ -85,7 +85,7 @@ static void legs_make(void)
 		dp_transport_keys(ra->client, secured4, &keys);
 		dp_transport_keys(ra->client, secured6, &keys);
 		if (direction == DP_RX)
-			must(srtp_key_derive(ra->worker->engine, peer_key, &keys.master, 0) == 0, "derive");
+			must(srtp_key_derive(ra->worker->engine, peer_key, &keys.master, NULL, 0) == 0, "derive");
 	}
 	relay_alone_commands(ra);
 }

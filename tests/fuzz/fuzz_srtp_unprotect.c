@@ -50,7 +50,7 @@ static struct fuzz *fuzz_open(void)
 	must(srtp_engine_open(&fuzz.engine, SRTP_ARCH_AUTO) == 0);
 	for (unsigned s = 1; s < SRTP_SUITE_COUNT; s++) {
 		fixture_master(&random, &master, (enum srtp_suite)s);
-		must(srtp_key_derive(fuzz.engine, &fuzz.rx_keys[s], &master, 0) == 0);
+		must(srtp_key_derive(fuzz.engine, &fuzz.rx_keys[s], &master, NULL, 0) == 0);
 		fuzz.tx_keys[s] = fuzz.rx_keys[s];
 	}
 	for (unsigned i = 0; i < BURST; i++)

@@ -40,7 +40,7 @@ static void random_key(struct fixture_random *random, struct srtp_key *key, unsi
 	struct srtp_master master;
 
 	fixture_master(random, &master, (enum srtp_suite)suite);
-	assert_int_equal(srtp_key_derive(engine, key, &master, 0), 0);
+	assert_int_equal(srtp_key_derive(engine, key, &master, NULL, 0), 0);
 	srtp_master_wipe(&master);
 }
 

@@ -86,7 +86,7 @@ static void pair_open(struct oracle *o, struct pair *pair, const struct srtp_mas
 	policy_of(&policy.rtp, master->suite);
 	policy_of(&policy.rtcp, master->suite);
 	assert_int_equal(srtp_create(&pair->theirs, &policy), srtp_err_status_ok);
-	assert_int_equal(srtp_key_derive(o->engine, &pair->key, master, 0), 0);
+	assert_int_equal(srtp_key_derive(o->engine, &pair->key, master, NULL, 0), 0);
 	for (unsigned s = 0; s < STREAMS; s++)
 		srtp_stream_init(&pair->streams[s], 0x1000 + s, 0, WINDOW);
 }

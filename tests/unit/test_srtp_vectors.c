@@ -53,7 +53,7 @@ static void derive_and_compare(struct srtp_engine *engine, const struct derivati
 	struct srtp_key key;
 
 	assert_int_equal(srtp_master_set(&master, want->suite, bytes, fixture_hex(bytes, want->master)), 0);
-	assert_int_equal(srtp_key_derive(engine, &key, &master, 0), 0);
+	assert_int_equal(srtp_key_derive(engine, &key, &master, NULL, 0), 0);
 	assert_int_equal(fixture_hex(bytes, want->cipher), info->key_len);
 	assert_memory_equal(key.cipher_key, bytes, info->key_len);
 	assert_int_equal(fixture_hex(bytes, want->salt), info->salt_len);
@@ -101,7 +101,7 @@ static void no_key_of_no_suite(void **state)
 	struct srtp_master master = { .suite = SRTP_SUITE_NONE };
 	struct srtp_key key = { .suite = 0 };
 
-	assert_int_equal(srtp_key_derive(engines[0], &key, &master, 0), -EINVAL);
+	assert_int_equal(srtp_key_derive(engines[0], &key, &master, NULL, 0), -EINVAL);
 	assert_int_equal(srtp_key_adopt(engines[0], &key), -EINVAL);
 	srtp_key_wipe(NULL);
 }
@@ -213,8 +213,8 @@ static void adoption(void **state)
 					      .stream = &stream, .len = 40 };
 
 			fixture_master(&random, &master, (enum srtp_suite)suite);
-			assert_int_equal(srtp_key_derive(engines[from], &key, &master, 1000), 0);
-			assert_int_equal(srtp_key_derive(to, &fresh, &master, 1000), 0);
+			assert_int_equal(srtp_key_derive(engines[from], &key, &master, NULL, 1000), 0);
+			assert_int_equal(srtp_key_derive(to, &fresh, &master, NULL, 1000), 0);
 			srtp_stream_init(&stream, 5, 0, 128);
 			op.hdr_len = fixture_header(packet, 0, -1, 1, 5);
 			if (n_engines > 2) {

@@ -47,11 +47,13 @@ static enum srtp_cm_size key_size(const struct srtp_key *key)
 static void lists_clear(struct srtp_engine *engine)
 {
 	engine->hash.n = 0;
+	engine->n_cryptex = 0;
 	for (unsigned size = 0; size < SRTP_CM_SIZES; size++)
 		engine->cipher[size].n = 0;
 }
 
-// RFC 3711 4.2: the tag covers the packet and then the roll-over counter, which takes the tag's place meanwhile.
+// RFC 3711 4.2: the tag covers the packet and then the roll-over counter, which takes the place of what is behind the
+// payload meanwhile.
 static void hash_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned len)
 {
 	IMB_JOB *job = &engine->hash.jobs[engine->hash.n++];
@@ -77,8 +79,9 @@ static void hash_run(struct srtp_engine *engine)
 	engine->hash.n = 0;
 }
 
-// RFC 3711 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16). len: of header and payload.
-static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned len)
+// RFC 3711 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16). From `start` to `len`.
+static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned start,
+		       unsigned len)
 {
 	enum srtp_cm_size size = key_size(op->key);
 	__m128i salt = _mm_load_si128((const __m128i *)op->key->salt);
@@ -88,7 +91,7 @@ static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, uns
 	struct srtp_cm_list *list;
 	IMB_JOB *job;
 
-	if (len == op->hdr_len || size == SRTP_CM_NULL)
+	if (len == start || size == SRTP_CM_NULL)
 		return;
 	list = &engine->cipher[size];
 	_mm_store_si128((__m128i *)iv, _mm_xor_si128(salt, _mm_set_epi64x((long long)low, (long long)high)));
@@ -96,9 +99,9 @@ static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, uns
 	job->enc_keys = op->key->cm.rounds;
 	job->dec_keys = op->key->cm.rounds;
 	job->src = op->packet;
-	job->dst = op->packet + op->hdr_len;
-	job->cipher_start_src_offset_in_bytes = op->hdr_len;
-	job->msg_len_to_cipher_in_bytes = len - op->hdr_len;
+	job->dst = op->packet + start;
+	job->cipher_start_src_offset_in_bytes = start;
+	job->msg_len_to_cipher_in_bytes = len - start;
 	job->iv = iv;
 }
 
@@ -117,38 +120,60 @@ static void cipher_run(struct srtp_engine *engine)
 	}
 }
 
+// Leaves the roll-over counter in the packet; see rx_hash_undo().
+static void rx_hash(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
+{
+	const struct srtp_key *key = op->key;
+	unsigned len = op->len - srtp_trailer_len(key);
+
+	srtp_tag_copy(engine->tag[slot], op->packet + len + key->mki_len, key->tag_len);
+	memcpy(engine->under_roc[slot], op->packet + len, 4);
+	hash_add(engine, op, slot, len);
+}
+
+static void rx_hash_undo(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
+{
+	memcpy(op->packet + op->len - srtp_trailer_len(op->key), engine->under_roc[slot], 4);
+}
+
 // The index as the stream stands at the burst's begin, and the tag for it unless the index is known to be bad.
 static void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
-	unsigned len;
-
 	engine->hashed[slot] = false;
-	op->result = srtp_op_check(engine, op, op->hdr_len + op->key->tag_len);
+	op->result = srtp_rx_check(engine, op);
 	if (op->result != SRTP_OK)
 		return;
 	op->index = srtp_op_index(op);
 	if (srtp_index_check(op) != SRTP_OK)
 		return;
-	len = op->len - op->key->tag_len;
-	srtp_tag_copy(engine->tag[slot], op->packet + len, op->key->tag_len);
-	hash_add(engine, op, slot, len);
+	rx_hash(engine, op, slot);
 	engine->hashed[slot] = true;
 }
 
 // Packets before this one in the burst may have moved its stream on, so that the index is another one than at first.
 static void rx_again(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
-	unsigned len = op->len - op->key->tag_len;
-
-	srtp_tag_copy(engine->tag[slot], op->packet + len, op->key->tag_len);
-	hash_add(engine, op, slot, len);
+	rx_hash(engine, op, slot);
 	hash_run(engine);
-	srtp_tag_copy(op->packet + len, engine->tag[slot], op->key->tag_len);
+	rx_hash_undo(engine, op, slot);
+}
+
+// Authentic: now its header may be touched. Where the cipher begins.
+static unsigned rx_header(struct srtp_engine *engine, struct srtp_op *op, unsigned header)
+{
+	if (header == SRTP_HEADER_ELEMENTS)
+		srtp_header_elements(engine, op);
+	if (header != SRTP_HEADER_CRYPTEX)
+		return op->hdr_len;
+	srtp_cryptex_rx(op);
+	engine->cryptex[engine->n_cryptex++] = op;
+	return SRTP_CRYPTEX_START;
 }
 
 // As if the packet had come alone: its index now, its window now, its tag.
 static void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
+	unsigned header = SRTP_HEADER_CLEAR;
 	uint64_t index;
 
 	if (op->result != SRTP_OK)
@@ -166,8 +191,14 @@ static void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned s
 		op->result = SRTP_AUTH;
 		return;
 	}
+	if (srtp_header_concerned(op))
+		header = srtp_header_rx(op);
+	if (header == SRTP_HEADER_BROKEN) {
+		op->result = SRTP_EXTENSION;
+		return;
+	}
 	srtp_rx_accept(op);
-	cipher_add(engine, op, slot, op->len);
+	cipher_add(engine, op, slot, header != SRTP_HEADER_CLEAR ? rx_header(engine, op, header) : op->hdr_len, op->len);
 }
 
 void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n)
@@ -178,29 +209,57 @@ void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigne
 	hash_run(engine);
 	for (unsigned i = 0; i < n; i++) {
 		if (engine->hashed[i])
-			memcpy(ops[i]->packet + ops[i]->len - ops[i]->key->tag_len, engine->tag[i], sizeof(uint32_t));
+			rx_hash_undo(engine, ops[i], i);
 	}
 	for (unsigned i = 0; i < n; i++)
 		rx_decide(engine, ops[i], i);
 	cipher_run(engine);
+	for (unsigned i = 0; i < engine->n_cryptex; i++)
+		srtp_cryptex_rx_done(engine->cryptex[i], true);
+}
+
+// The header's part of the packet. Where the cipher begins.
+static unsigned tx_header(struct srtp_engine *engine, struct srtp_op *op, unsigned header)
+{
+	if (header == SRTP_HEADER_ELEMENTS)
+		srtp_header_elements(engine, op);
+	if (!srtp_header_is_cryptex(header))
+		return op->hdr_len;
+	srtp_cryptex_tx(op, (enum srtp_header)header);
+	engine->cryptex[engine->n_cryptex++] = op;
+	return SRTP_CRYPTEX_START;
+}
+
+// RFC 3711 3.1: behind the payload the MKI, and then the tag.
+static void tx_trailer(struct srtp_op *op, const uint8_t *digest)
+{
+	const struct srtp_key *key = op->key;
+
+	if (key->mki_len != 0)
+		memcpy(op->packet + op->len, key->mki, key->mki_len);
+	srtp_tag_copy(op->packet + op->len + key->mki_len, digest, key->tag_len);
+	op->len += (uint16_t)srtp_trailer_len(key);
 }
 
 void srtp_cm_protect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n)
 {
+	unsigned header, start;
+
 	lists_clear(engine);
 	for (unsigned i = 0; i < n; i++) {
-		ops[i]->result = srtp_tx_take(engine, ops[i]);
+		ops[i]->result = srtp_tx_take(engine, ops[i], &header);
 		if (ops[i]->result != SRTP_OK)
 			continue;
-		cipher_add(engine, ops[i], i, ops[i]->len);
+		start = header != SRTP_HEADER_CLEAR ? tx_header(engine, ops[i], header) : ops[i]->hdr_len;
+		cipher_add(engine, ops[i], i, start, ops[i]->len);
 		hash_add(engine, ops[i], i, ops[i]->len);
 	}
 	cipher_run(engine);
+	for (unsigned i = 0; i < engine->n_cryptex; i++)
+		srtp_cryptex_tx_done(engine->cryptex[i]);
 	hash_run(engine);
 	for (unsigned i = 0; i < n; i++) {
-		if (ops[i]->result != SRTP_OK)
-			continue;
-		srtp_tag_copy(ops[i]->packet + ops[i]->len, engine->digest[i], ops[i]->key->tag_len);
-		ops[i]->len += ops[i]->key->tag_len;
+		if (ops[i]->result == SRTP_OK)
+			tx_trailer(ops[i], engine->digest[i]);
 	}
 }

@@ -26,9 +26,33 @@ struct srtp_engine {
 	alignas(64) uint8_t iv[SRTP_BURST_MAX][16];
 	alignas(16) uint8_t digest[SRTP_BURST_MAX][32];
 	alignas(16) uint8_t tag[SRTP_BURST_MAX][SRTP_TAG_MAX]; // as received
+	uint8_t under_roc[SRTP_BURST_MAX][4]; // what stands where the roll-over counter is hashed
 	bool hashed[SRTP_BURST_MAX];
+	unsigned n_cryptex; // heads to be moved back
+	struct srtp_op *cryptex[SRTP_BURST_MAX];
 	struct gcm_context_data gcm;
 };
+
+// What of a packet's header is encrypted.
+enum srtp_header {
+	SRTP_HEADER_CLEAR,       // nothing
+	SRTP_HEADER_ELEMENTS,    // some elements of the extension
+	SRTP_HEADER_CRYPTEX,     // CSRCs and extension
+	SRTP_HEADER_CRYPTEX_ADD, // CSRCs; an empty extension is to be added
+	SRTP_HEADER_BROKEN,      // elements reach beyond the extension
+};
+
+// srtp_header.c. _rx and _tx only look; what they say holds until the packet is changed.
+enum srtp_header srtp_header_rx(const struct srtp_op *op);
+enum srtp_header srtp_header_tx(const struct srtp_op *op);
+void srtp_header_elements(struct srtp_engine *engine, const struct srtp_op *op); // there and back
+// What is encrypted lies from SRTP_CRYPTEX_START on between these and their _done. Not `clear`: leaves the packet as it
+// came.
+#define SRTP_CRYPTEX_START 16
+void srtp_cryptex_tx(struct srtp_op *op, enum srtp_header header);
+void srtp_cryptex_tx_done(struct srtp_op *op);
+void srtp_cryptex_rx(struct srtp_op *op);
+void srtp_cryptex_rx_done(struct srtp_op *op, bool clear);
 
 void srtp_cm_init(struct srtp_engine *engine);
 void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
@@ -77,6 +101,23 @@ static inline bool srtp_tag_equal(const uint8_t *a, const uint8_t *b, unsigned l
 	return differ == 0;
 }
 
+// CSRCs or an extension, and something negotiated about them.
+static inline bool srtp_header_concerned(const struct srtp_op *op)
+{
+	return (op->encrypted != NULL || op->cryptex) && (op->packet[0] & 0x1f) != 0;
+}
+
+static inline bool srtp_header_is_cryptex(unsigned header)
+{
+	return header == SRTP_HEADER_CRYPTEX || header == SRTP_HEADER_CRYPTEX_ADD;
+}
+
+// What a packet grows by.
+static inline unsigned srtp_trailer_len(const struct srtp_key *key)
+{
+	return (unsigned)key->tag_len + key->mki_len;
+}
+
 // What does not change while a burst is worked on.
 static inline enum srtp_result srtp_op_check(const struct srtp_engine *engine, const struct srtp_op *op,
 					     unsigned min_len)
@@ -88,6 +129,16 @@ static inline enum srtp_result srtp_op_check(const struct srtp_engine *engine, c
 	if (rtp_ssrc(op->packet) != op->stream->ssrc)
 		return SRTP_WRONG_SSRC;
 	return SRTP_OK;
+}
+
+// Before any crypto: what another key's packet would cost is a comparison.
+static inline enum srtp_result srtp_rx_check(const struct srtp_engine *engine, const struct srtp_op *op)
+{
+	enum srtp_result result = srtp_op_check(engine, op, op->hdr_len + srtp_trailer_len(op->key));
+
+	if (result == SRTP_OK && op->key->mki_len != 0 && !srtp_key_mki_is(op->key, op->packet, op->len))
+		return SRTP_MKI;
+	return result;
 }
 
 static inline uint64_t srtp_op_index(const struct srtp_op *op)
@@ -110,18 +161,24 @@ static inline void srtp_rx_accept(struct srtp_op *op)
 {
 	op->key->remaining--;
 	srtp_window_accept(op->stream, op->index);
-	op->len -= op->key->tag_len;
+	op->len -= (uint16_t)srtp_trailer_len(op->key);
 	op->result = SRTP_OK;
 }
 
 // All there is to decide before a packet is made; takes the index when it says yes.
-static inline enum srtp_result srtp_tx_take(const struct srtp_engine *engine, struct srtp_op *op)
+static inline enum srtp_result srtp_tx_take(const struct srtp_engine *engine, struct srtp_op *op, unsigned *header)
 {
 	enum srtp_result result = srtp_op_check(engine, op, op->hdr_len);
+	size_t grown = op->len + srtp_trailer_len(op->key);
 
+	*header = SRTP_HEADER_CLEAR;
 	if (result != SRTP_OK)
 		return result;
-	if ((size_t)op->len + op->key->tag_len > op->room)
+	if (srtp_header_concerned(op))
+		*header = srtp_header_tx(op);
+	if (*header == SRTP_HEADER_BROKEN)
+		return SRTP_EXTENSION;
+	if (grown + (*header == SRTP_HEADER_CRYPTEX_ADD ? 4 : 0) > op->room)
 		return SRTP_NO_ROOM;
 	op->index = srtp_op_index(op);
 	result = srtp_index_check(op);

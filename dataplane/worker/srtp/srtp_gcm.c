@@ -14,65 +14,95 @@ static void gcm_iv(const struct srtp_op *op, uint8_t iv[16])
 	_mm_store_si128((__m128i *)iv, _mm_xor_si128(salt, _mm_set_epi64x((long long)low, (long long)high)));
 }
 
-static void gcm_encrypt(struct srtp_engine *engine, const struct srtp_op *op, unsigned len, uint8_t *tag)
+// From `start` to `len`; what is before is authenticated.
+static void gcm_encrypt(struct srtp_engine *engine, const struct srtp_op *op, unsigned start, unsigned len,
+			uint8_t *tag)
 {
 	const struct gcm_key_data *key = (const struct gcm_key_data *)op->key->gcm.data;
-	uint8_t *payload = op->packet + op->hdr_len;
+	uint8_t *payload = op->packet + start;
 	alignas(16) uint8_t iv[16];
 
 	gcm_iv(op, iv);
 	if (op->key->suite == SRTP_AEAD_AES_128_GCM)
-		IMB_AES128_GCM_ENC(engine->mgr, key, &engine->gcm, payload, payload, len - op->hdr_len, iv,
-				   op->packet, op->hdr_len, tag, SRTP_TAG_MAX);
+		IMB_AES128_GCM_ENC(engine->mgr, key, &engine->gcm, payload, payload, len - start, iv,
+				   op->packet, start, tag, SRTP_TAG_MAX);
 	else
-		IMB_AES256_GCM_ENC(engine->mgr, key, &engine->gcm, payload, payload, len - op->hdr_len, iv,
-				   op->packet, op->hdr_len, tag, SRTP_TAG_MAX);
+		IMB_AES256_GCM_ENC(engine->mgr, key, &engine->gcm, payload, payload, len - start, iv,
+				   op->packet, start, tag, SRTP_TAG_MAX);
 }
 
-static void gcm_decrypt(struct srtp_engine *engine, const struct srtp_op *op, unsigned len, uint8_t *tag)
+static void gcm_decrypt(struct srtp_engine *engine, const struct srtp_op *op, unsigned start, unsigned len,
+			uint8_t *tag)
 {
 	const struct gcm_key_data *key = (const struct gcm_key_data *)op->key->gcm.data;
-	uint8_t *payload = op->packet + op->hdr_len;
+	uint8_t *payload = op->packet + start;
 	alignas(16) uint8_t iv[16];
 
 	gcm_iv(op, iv);
 	if (op->key->suite == SRTP_AEAD_AES_128_GCM)
-		IMB_AES128_GCM_DEC(engine->mgr, key, &engine->gcm, payload, payload, len - op->hdr_len, iv,
-				   op->packet, op->hdr_len, tag, SRTP_TAG_MAX);
+		IMB_AES128_GCM_DEC(engine->mgr, key, &engine->gcm, payload, payload, len - start, iv,
+				   op->packet, start, tag, SRTP_TAG_MAX);
 	else
-		IMB_AES256_GCM_DEC(engine->mgr, key, &engine->gcm, payload, payload, len - op->hdr_len, iv,
-				   op->packet, op->hdr_len, tag, SRTP_TAG_MAX);
+		IMB_AES256_GCM_DEC(engine->mgr, key, &engine->gcm, payload, payload, len - start, iv,
+				   op->packet, start, tag, SRTP_TAG_MAX);
 }
 
 void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op)
 {
+	unsigned header = SRTP_HEADER_CLEAR, start = op->hdr_len, len;
 	uint8_t *digest = engine->digest[0];
-	unsigned len;
+	bool good;
 
-	op->result = srtp_op_check(engine, op, op->hdr_len + op->key->tag_len);
+	op->result = srtp_rx_check(engine, op);
 	if (op->result != SRTP_OK)
 		return;
 	op->index = srtp_op_index(op);
 	op->result = srtp_index_check(op);
 	if (op->result != SRTP_OK)
 		return;
-	len = op->len - op->key->tag_len;
-	gcm_decrypt(engine, op, len, digest);
-	if (!srtp_tag_equal(digest, op->packet + len, SRTP_TAG_MAX)) {
+	if (srtp_header_concerned(op))
+		header = srtp_header_rx(op);
+	if (header == SRTP_HEADER_CRYPTEX) {
+		srtp_cryptex_rx(op);
+		start = SRTP_CRYPTEX_START;
+	}
+	len = op->len - srtp_trailer_len(op->key);
+	gcm_decrypt(engine, op, start, len, digest);
+	good = srtp_tag_equal(digest, op->packet + len, SRTP_TAG_MAX);
+	if (!good)
+		op->result = SRTP_AUTH;
+	else if (header == SRTP_HEADER_BROKEN)
+		op->result = SRTP_EXTENSION;
+	if (op->result != SRTP_OK) {
 		// Decryption and tag are one pass over the packet. Encrypted again it is what it was, bit for bit; so a
 		// good packet costs nothing extra, and nobody sees what was made of a bad one.
-		gcm_encrypt(engine, op, len, digest);
-		op->result = SRTP_AUTH;
-		return;
+		gcm_encrypt(engine, op, start, len, digest);
+	} else {
+		srtp_rx_accept(op);
+		if (header == SRTP_HEADER_ELEMENTS)
+			srtp_header_elements(engine, op);
 	}
-	srtp_rx_accept(op);
+	if (header == SRTP_HEADER_CRYPTEX)
+		srtp_cryptex_rx_done(op, op->result == SRTP_OK);
 }
 
+// RFC 7714 8.2: the MKI is appended after encryption, behind the tag. 8.3: elements are encrypted before.
 void srtp_gcm_protect(struct srtp_engine *engine, struct srtp_op *op)
 {
-	op->result = srtp_tx_take(engine, op);
+	unsigned header, start;
+
+	op->result = srtp_tx_take(engine, op, &header);
 	if (op->result != SRTP_OK)
 		return;
-	gcm_encrypt(engine, op, op->len, op->packet + op->len);
-	op->len += op->key->tag_len;
+	if (header == SRTP_HEADER_ELEMENTS)
+		srtp_header_elements(engine, op);
+	if (srtp_header_is_cryptex(header))
+		srtp_cryptex_tx(op, (enum srtp_header)header);
+	start = srtp_header_is_cryptex(header) ? SRTP_CRYPTEX_START : op->hdr_len;
+	gcm_encrypt(engine, op, start, op->len, op->packet + op->len);
+	if (srtp_header_is_cryptex(header))
+		srtp_cryptex_tx_done(op);
+	if (op->key->mki_len != 0)
+		memcpy(op->packet + op->len + SRTP_TAG_MAX, op->key->mki, op->key->mki_len);
+	op->len += (uint16_t)srtp_trailer_len(op->key);
 }

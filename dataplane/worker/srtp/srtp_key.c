@@ -8,8 +8,14 @@
 
 static_assert(sizeof(struct gcm_key_data) <= sizeof(((struct srtp_key *)0)->gcm.data), "gcm_key_data fits its place");
 
-// RFC 3711 4.3.2. (SRTCP's labels 3 to 5 are the affair of the media thread.)
-enum srtp_label { LABEL_CIPHER = 0, LABEL_AUTH = 1, LABEL_SALT = 2 };
+// RFC 3711 4.3.2, RFC 6904 4.1. (SRTCP's labels 3 to 5 are the affair of the media thread.)
+enum srtp_label {
+	LABEL_CIPHER = 0,
+	LABEL_AUTH = 1,
+	LABEL_SALT = 2,
+	LABEL_EXTENSION_CIPHER = 6,
+	LABEL_EXTENSION_SALT = 7,
+};
 
 struct expanded_key { // AES round keys; the library makes those for decryption as well
 	alignas(16) uint8_t enc[240];
@@ -74,6 +80,8 @@ static void key_expand(struct srtp_engine *engine, struct srtp_key *key)
 	// A kill in the middle leaves a record without stamp, which nobody uses and srtp_key_adopt() does again.
 	key->stamp = 0;
 	srtp_window_order();
+	aes_expand(engine, &rounds, key->extension_key, info->key_len);
+	memcpy(key->extension_rounds, rounds.enc, sizeof(key->extension_rounds));
 	if (info->aead) {
 		if (info->key_len == IMB_KEY_128_BYTES)
 			IMB_AES128_GCM_PRE(engine->mgr, key->cipher_key, (struct gcm_key_data *)key->gcm.data);
@@ -82,28 +90,35 @@ static void key_expand(struct srtp_engine *engine, struct srtp_key *key)
 	} else {
 		aes_expand(engine, &rounds, key->cipher_key, info->key_len);
 		memcpy(key->cm.rounds, rounds.enc, sizeof(key->cm.rounds));
-		explicit_bzero(&rounds, sizeof(rounds));
 		hmac_state(engine, key->auth_key, 0x36, key->cm.ipad);
 		hmac_state(engine, key->auth_key, 0x5c, key->cm.opad);
 	}
+	explicit_bzero(&rounds, sizeof(rounds));
 	srtp_window_order();
 	key->stamp = engine->stamp;
 }
 
 int srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const struct srtp_master *master,
-		    uint64_t lifetime)
+		    const struct srtp_mki *mki, uint64_t lifetime)
 {
 	const struct srtp_suite_info *info = srtp_suite_info(master->suite);
 	struct expanded_key rounds;
 
-	if (info == NULL)
+	if (info == NULL || (mki != NULL && mki->len > SRTP_MKI_MAX))
 		return -EINVAL;
 	memset(key, 0, sizeof(*key));
 	key->remaining = lifetime == 0 || lifetime > SRTP_INDEX_LIMIT ? SRTP_INDEX_LIMIT : lifetime;
 	key->tag_len = info->tag_len;
+	if (mki != NULL && mki->len != 0) {
+		key->mki_len = mki->len;
+		memcpy(key->mki, mki->bytes, mki->len);
+	}
 	aes_expand(engine, &rounds, master->key, info->key_len);
 	prf(engine, &rounds, master, LABEL_CIPHER, key->cipher_key, info->key_len);
 	prf(engine, &rounds, master, LABEL_SALT, key->salt, info->salt_len);
+	prf(engine, &rounds, master, LABEL_EXTENSION_CIPHER, key->extension_key, info->key_len);
+	// As long as the packets' own salt, also where that is 96 bits long (RFC 7714 8.3, 11).
+	prf(engine, &rounds, master, LABEL_EXTENSION_SALT, key->extension_salt, info->salt_len);
 	if (!info->aead)
 		prf(engine, &rounds, master, LABEL_AUTH, key->auth_key, sizeof(key->auth_key));
 	explicit_bzero(&rounds, sizeof(rounds));
@@ -117,7 +132,7 @@ int srtp_key_adopt(struct srtp_engine *engine, struct srtp_key *key)
 {
 	const struct srtp_suite_info *info = srtp_suite_info((enum srtp_suite)key->suite);
 
-	if (info == NULL || key->tag_len != info->tag_len)
+	if (info == NULL || key->tag_len != info->tag_len || key->mki_len > SRTP_MKI_MAX)
 		return -EINVAL;
 	if (key->stamp != engine->stamp)
 		key_expand(engine, key);

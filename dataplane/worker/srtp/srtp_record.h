@@ -22,7 +22,8 @@ struct srtp_key {
 	uint32_t stamp;               // library and CPU level of the expansion below (srtp_key_adopt())
 	uint8_t suite;                // enum srtp_suite; NONE: no key here
 	uint8_t tag_len;
-	uint16_t zero;
+	uint8_t mki_len; // 0: packets carry none
+	uint8_t zero;
 	union {
 		struct {
 			uint32_t ipad[5], opad[5];       // HMAC-SHA1 states after the padded key
@@ -35,14 +36,20 @@ struct srtp_key {
 		} gcm;
 	};
 	// Not used by packets: what the expansion is made of.
-	uint8_t cipher_key[SRTP_KEY_MAX];
+	uint8_t cipher_key[SRTP_KEY_MAX], extension_key[SRTP_KEY_MAX];
 	uint8_t auth_key[20];
-	uint8_t tail[12];
+	uint8_t gap[12];
+	// For the few packets that need it: RFC 6904's keys of header extensions, and the MKI.
+	uint8_t mki[SRTP_MKI_MAX];
+	uint8_t extension_salt[16];
+	uint8_t extension_rounds[240];
+	uint8_t tail[16];
 };
 
-static_assert(sizeof(struct srtp_key) == 1152, "shared layout");
+static_assert(sizeof(struct srtp_key) == 1472, "shared layout; an odd number of lines, so that arrays use all of a cache");
 static_assert(offsetof(struct srtp_key, cm.rounds) == 80, "AES-CM 128 ends with the fourth line");
 static_assert(offsetof(struct srtp_key, gcm.data) == 64, "gcm_key_data is aligned to a line");
+static_assert(offsetof(struct srtp_key, extension_rounds) % 64 == 0, "MKI and salt of extensions are on the line before");
 
 // State of one SSRC under one key in one direction: received (replay) or sent (reuse). 128 bits of window use one line.
 struct srtp_stream {

@@ -8,6 +8,8 @@ enum srtp_result {
 	SRTP_NO_ROOM,     // no room for the tag behind the packet
 	SRTP_NO_KEY,      // the key record holds no key, or one that this engine has not adopted
 	SRTP_WRONG_SSRC,  // packet and stream record do not belong together
+	SRTP_MKI,         // carries another key's MKI, or none
+	SRTP_EXTENSION,   // elements to be encrypted or decrypted, and one of them reaches beyond the header extension
 	SRTP_AUTH,        // tag did not verify
 	SRTP_REPLAY,      // index received before
 	SRTP_OLD,         // index behind the replay window

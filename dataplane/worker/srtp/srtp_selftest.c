@@ -84,7 +84,7 @@ static int selftest_key(struct srtp_engine *engine, struct srtp_key *key, enum s
 		master.key[i] = (uint8_t)(3 * i + 1);
 	for (unsigned i = 0; i < info->salt_len; i++)
 		master.salt[i] = (uint8_t)(0xa0 + i);
-	return srtp_key_derive(engine, key, &master, 0);
+	return srtp_key_derive(engine, key, &master, NULL, 0);
 }
 
 static void selftest_rewind(struct selftest *test)
