@@ -46,5 +46,5 @@ struct dp_config {
 	enum dp_hugepages hugepages;
 	uint32_t max_transports; // leg transports at once
 	uint32_t memory_mb;      // of the relay's DPDK heap; 0: chosen from the rest
-	uint16_t replay_window;  // packets, 128..1024
+	uint16_t replay_window;  // packets, 64..1024
 };

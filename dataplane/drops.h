@@ -11,6 +11,7 @@
 	X(UNKNOWN_KIND, "unknown_kind", "first byte is none of RFC 7983 here")  \
 	X(WRONG_SOURCE, "wrong_source", "plain packet not from the leg's peer") \
 	X(NOT_KEYED, "not_keyed", "secured leg without keys yet")               \
+	X(MKI, "mki", "SRTP packet names no key that is here")              \
 	X(AUTH, "auth", "SRTP tag did not verify")                              \
 	X(REPLAY, "replay", "SRTP index seen before")                           \
 	X(OLD, "old", "SRTP index behind the replay window")                    \
@@ -19,6 +20,7 @@
 	X(GATE, "gate", "direction is closed (hold, early media policy)")       \
 	X(NO_PATH, "no_path", "the other leg's address is not known yet")       \
 	X(NO_NEXTHOP, "no_nexthop", "neighbour not resolved")                   \
+	X(EXTENSION, "extension", "header extension's elements do not fit")   \
 	X(TX_NOT_KEYED, "tx_not_keyed", "other leg is secured, without keys yet") \
 	X(TX_REPEAT, "tx_repeat", "send index used before under this key")      \
 	X(KEY_EXPIRED, "key_expired", "key lifetime used up")                   \

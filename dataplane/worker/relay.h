@@ -154,6 +154,9 @@ uint16_t stage_unprotect(struct relay_worker *w, uint16_t n);
 uint16_t stage_accept(struct relay_worker *w, uint16_t n);
 uint16_t stage_protect(struct relay_worker *w, uint16_t n);
 
+// relay_extension.c
+void extension_choose(struct packet *p); // of a packet that came in: what of its header extension goes on
+
 // relay_output.c
 uint16_t stage_ready(struct relay_worker *w, uint16_t n);
 void stage_headers(struct relay_worker *w, uint16_t n);

@@ -99,6 +99,17 @@ static bool key_same(const struct srtp_key *a, const struct srtp_key *b)
 	       memcmp(a->auth_key, b->auth_key, sizeof(a->auth_key)) == 0;
 }
 
+static void key_again(struct relay_worker *w, struct dp_key_slot *slot, uint32_t epoch, uint32_t fresh)
+{
+	struct srtp_key *key = key_at(w->relay, slot);
+	const struct srtp_key *same = &w->relay->map.keys[fresh];
+
+	key->mki_len = same->mki_len;
+	memcpy(key->mki, same->mki, sizeof(key->mki));
+	slot->epoch = epoch;
+	key_release(w, fresh);
+}
+
 static bool epoch_is_new(const struct dp_key_slot *newest, uint32_t floor, uint32_t epoch)
 {
 	return epoch >= floor && (newest->key == DP_NONE || epoch > newest->epoch);
@@ -112,19 +123,16 @@ static void keys_rx(struct relay_worker *w, struct dp_transport *tp, const struc
 	const struct srtp_key *last = key_at(w->relay, &tp->rx_keys[other]);
 
 	if (before != NULL && key_same(before, &w->relay->map.keys[fresh])) {
-		newest->epoch = k->epoch;
-		key_release(w, fresh);
+		key_again(w, newest, k->epoch, fresh);
 		return;
 	}
 	if (last != NULL && key_same(last, &w->relay->map.keys[fresh])) { // back during the overlap: windows are there
-		tp->rx_keys[other].epoch = k->epoch;
+		key_again(w, &tp->rx_keys[other], k->epoch, fresh);
 		atomic_signal_fence(memory_order_seq_cst);
 		tp->rx_newest = other;
-		key_release(w, fresh);
 		return;
 	}
 	rx_release(w, tp, other);
-	tp->rx_mki[other] = k->mki;
 	tp->rx_keys[other] = (struct dp_key_slot){ .key = fresh, .epoch = k->epoch, .roc = k->roc };
 	atomic_signal_fence(memory_order_seq_cst);
 	tp->rx_newest = other;
@@ -135,13 +143,11 @@ static void keys_tx(struct relay_worker *w, struct dp_transport *tp, const struc
 	const struct srtp_key *before = key_at(w->relay, &tp->tx_key);
 
 	if (before != NULL && key_same(before, &w->relay->map.keys[fresh])) {
-		tp->tx_key.epoch = k->epoch;
-		key_release(w, fresh);
+		key_again(w, &tp->tx_key, k->epoch, fresh);
 		return;
 	}
 	tx_release(w, tp);
 	source_key_new(tp);
-	tp->tx_mki = k->mki;
 	tp->tx_key.epoch = k->epoch;
 	tp->tx_key.roc = k->roc;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -166,7 +172,7 @@ static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_r
 	const struct dp_key_slot *newest = rx ? &tp->rx_keys[rx_newest(tp)] : &tp->tx_key;
 	uint32_t fresh;
 
-	if (k->mki.len > SRTP_MKI_MAX || !epoch_is_new(newest, rx ? tp->rx_epoch_floor : tp->tx_epoch_floor, k->epoch))
+	if (!epoch_is_new(newest, rx ? tp->rx_epoch_floor : tp->tx_epoch_floor, k->epoch))
 		return;
 	fresh = key_take(w);
 	if (fresh == DP_NONE)
@@ -175,7 +181,7 @@ static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_r
 		key_release(w, fresh);
 		return;
 	}
-	if (key_was_left(tp, k->direction, &w->relay->map.keys[fresh])) {
+	if (key_was_left(tp, rx ? DP_RX : DP_TX, &w->relay->map.keys[fresh])) {
 		key_release(w, fresh);
 		refuse(w, ref, k);
 		return;
@@ -238,6 +244,7 @@ static void mutable_reset(struct dp_transport *tp)
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
 		tp->tx_ssrcs[i] = (struct dp_tx_slot){ .stream = DP_NONE };
 	memset(&tp->extensions, 0, sizeof(tp->extensions));
+	tp->extension_work = 0;
 	tp->n_keys_left[DP_RX] = tp->n_keys_left[DP_TX] = 0;
 	memset(tp->keys_left, 0, sizeof(tp->keys_left));
 	tp->epoch_said = 0;
@@ -268,7 +275,7 @@ static void on_publish(struct relay_worker *w, struct dp_ref ref, const struct d
 	tp->security = 0;
 	tp->n_edges = 0;
 	tp->worker = conf->worker;
-	tp->network = conf->network;
+	tp->network = (uint8_t)conf->network;
 	tp->path = (struct dp_path){ .remote.addr.family = INET_NONE };
 	tp->path_serial++;
 	tp->local = conf->local;
@@ -347,8 +354,14 @@ static void on_path(struct relay_worker *w, struct dp_transport *tp, uint32_t in
 
 static void on_extensions(struct dp_transport *tp, const struct dp_extensions *extensions)
 {
+	static const uint8_t none[sizeof(extensions->encrypted)];
+	bool encrypted = memcmp(extensions->encrypted, none, sizeof(none)) != 0;
+
 	write_begin(tp);
 	tp->extensions = *extensions;
+	tp->extension_work = (uint8_t)((extensions->mode != DP_EXTENSION_PASS ? DP_WORK_CHOOSE : 0) |
+				       (encrypted ? DP_WORK_ENCRYPT : 0) |
+				       (extensions->cryptex ? DP_WORK_CRYPTEX : 0));
 	write_end(tp);
 }
 

@@ -18,8 +18,8 @@ static const enum relay_drop drop_of[SRTP_RESULT_COUNT] = {
 	[SRTP_NO_ROOM] = RELAY_DROP_TOO_BIG,
 	[SRTP_NO_KEY] = RELAY_DROP_NOT_KEYED,
 	[SRTP_WRONG_SSRC] = RELAY_DROP_MALFORMED,
-	[SRTP_MKI] = RELAY_DROP_AUTH,
-	[SRTP_EXTENSION] = RELAY_DROP_MALFORMED,
+	[SRTP_MKI] = RELAY_DROP_MKI,
+	[SRTP_EXTENSION] = RELAY_DROP_EXTENSION,
 	[SRTP_AUTH] = RELAY_DROP_AUTH,
 	[SRTP_REPLAY] = RELAY_DROP_REPLAY,
 	[SRTP_OLD] = RELAY_DROP_OLD,
@@ -42,6 +42,11 @@ static void key_warm(const struct srtp_key *key)
 {
 	if (key->tag_len == SRTP_TAG_MAX)
 		lines_prefetch((const char *)key->gcm.data + 11 * DP_LINE, 5);
+}
+
+static const uint8_t *encrypted_of(const struct dp_transport *tp)
+{
+	return tp->extension_work & DP_WORK_ENCRYPT ? tp->extensions.encrypted : NULL;
 }
 
 // ---- in
@@ -70,6 +75,18 @@ static struct scratch_stream *scratch_of(struct relay_worker *w, struct srtp_str
 	return s >= w->scratch && s < w->scratch + RELAY_SCRATCH ? s : NULL;
 }
 
+// The newest key, unless the packet carries the MKI of the one before.
+static unsigned epoch_first(struct relay_worker *w, const struct packet *p)
+{
+	unsigned newest = rx_newest(p->tp), old = (newest + 1) % DP_RX_EPOCHS;
+	const struct srtp_key *key = key_at(w->relay, &p->tp->rx_keys[newest]);
+
+	if (key == NULL || srtp_key_mki_is(key, p->bytes, p->len))
+		return newest;
+	key = key_at(w->relay, &p->tp->rx_keys[old]);
+	return key != NULL && srtp_key_mki_is(key, p->bytes, p->len) ? old : newest;
+}
+
 // False: that epoch has no key.
 static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, unsigned epoch)
 {
@@ -86,6 +103,8 @@ static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, 
 		.packet = p->bytes,
 		.len = p->len,
 		.hdr_len = p->hdr_len,
+		.cryptex = tp->extension_work & DP_WORK_CRYPTEX,
+		.encrypted = encrypted_of(tp),
 		.key = key,
 		.stream = st != NULL ? &st->srtp : scratch_for(w, tp, epoch, ssrc),
 	};
@@ -122,6 +141,12 @@ static uint64_t other_index(const struct srtp_stream *s, uint64_t guess)
 	return guess + 0x10000;
 }
 
+// The newer key's stream may have an index already that is fresh under the one before: its sender began a new sequence.
+static bool may_be_another_keys(enum srtp_result result)
+{
+	return result == SRTP_AUTH || result == SRTP_REPLAY || result == SRTP_OLD;
+}
+
 // Second and third tries for what did not verify: `again` names packets of in[] by their place in ops[].
 static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsigned n, struct srtp_op *again,
 			       uint16_t *at)
@@ -131,8 +156,10 @@ static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsi
 	for (unsigned i = 0; i < n; i++) {
 		struct dp_transport *tp = w->in[who[i]].tp;
 		unsigned old = (rx_newest(tp) + 1) % DP_RX_EPOCHS;
+		const struct srtp_key *key = key_at(w->relay, &tp->rx_keys[old]);
 
-		if (w->ops[i].result != SRTP_AUTH || key_at(w->relay, &tp->rx_keys[old]) == NULL ||
+		if (!may_be_another_keys(w->ops[i].result) || key == NULL || w->ops[i].key == key ||
+		    !srtp_key_mki_is(key, w->in[who[i]].bytes, w->in[who[i]].len) ||
 		    !retry_allowed(w, tp, RETRY_OLD_KEY))
 			continue;
 		if (op_in(w, &again[m], &w->in[who[i]], old))
@@ -165,7 +192,9 @@ static void try_again(struct relay_worker *w, struct srtp_op *again, const uint1
 		return;
 	srtp_unprotect_burst(w->engine, again, m);
 	for (unsigned k = 0; k < m; k++) {
-		if (again[k].result != SRTP_AUTH)
+		bool first_failed = w->ops[at[k]].result == SRTP_AUTH;
+
+		if (again[k].result == SRTP_OK || (again[k].result != SRTP_AUTH && first_failed))
 			w->ops[at[k]] = again[k];
 	}
 }
@@ -181,6 +210,20 @@ static void unprotect(struct relay_worker *w, const uint16_t *who, unsigned n)
 	try_again(w, again, at, gather_other_roc(w, who, n, again, at));
 }
 
+// After a kill in between it is said again.
+static void epoch_say(struct relay_worker *w, const struct packet *p, const struct srtp_key *key)
+{
+	const struct dp_key_slot *newest = &p->tp->rx_keys[rx_newest(p->tp)];
+	struct dp_event event = {
+		.kind = DP_EVENT_EPOCH,
+		.transport = { .index = p->index, .generation = p->tp->generation },
+		.epoch = newest->epoch,
+	};
+
+	if (key == key_at(w->relay, newest) && relay_event(w, &event))
+		p->tp->epoch_said = newest->epoch;
+}
+
 static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struct srtp_op *op)
 {
 	enum relay_drop drop = drop_of[op->result];
@@ -190,6 +233,8 @@ static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struc
 	p->stream = stream_of_op(w, p, op);
 	p->len = op->len;
 	p->rtp_index = op->index;
+	if (p->tp->epoch_said != p->tp->rx_keys[rx_newest(p->tp)].epoch)
+		epoch_say(w, p, op->key);
 	return p->stream == NULL ? RELAY_DROP_SSRC_LIMIT : RELAY_OK;
 }
 
@@ -206,7 +251,7 @@ uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
 		drop[i] = RELAY_OK;
 		if (p->tp->security == DP_PLAIN)
 			continue;
-		if (p->tp->security == DP_SRTP && op_in(w, &w->ops[secured], p, rx_newest(p->tp)))
+		if (p->tp->security == DP_SRTP && op_in(w, &w->ops[secured], p, epoch_first(w, p)))
 			who[secured++] = i;
 		else
 			drop[i] = RELAY_DROP_NOT_KEYED;
@@ -270,6 +315,8 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n)
 			relay_drop(w, p->tp, drop, p->m);
 			continue;
 		}
+		if (p->tp->extension_work & DP_WORK_CHOOSE)
+			extension_choose(p);
 		p->payload_len = (uint16_t)(p->len - p->hdr_len);
 		stream_account(p->tp, p, w->now);
 		p->tp->counters.newest_stream = (uint32_t)(p->stream - w->relay->map.streams);
@@ -317,6 +364,8 @@ static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct
 		.len = p->len,
 		.room = (uint16_t)((uint8_t *)p->m->buf_addr + p->m->buf_len - p->bytes),
 		.hdr_len = p->hdr_len,
+		.cryptex = p->tp->extension_work & DP_WORK_CRYPTEX,
+		.encrypted = encrypted_of(p->tp),
 		.key = key,
 	};
 	stream_set(op, p, st);
