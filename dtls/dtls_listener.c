@@ -256,6 +256,14 @@ int dtls_listener_input(struct dtls_listener *l, uint64_t port, const void *peer
 	return hello_handle(l, peer, peer_len, slot->bytes_in, &merged, out, proof);
 }
 
+bool dtls_is_hello(const void *datagram, size_t len)
+{
+	struct dtls_record r;
+
+	return dtls_record_read(&r, datagram, len) > 0 && r.type == DTLS_HANDSHAKE && r.epoch == 0 && r.len > 0 &&
+	       r.body[0] == DTLS_CLIENT_HELLO;
+}
+
 void dtls_listener_info(const struct dtls_listener *l, struct dtls_listener_info *info)
 {
 	*info = l->info;

@@ -58,6 +58,7 @@ void dtls_listener_close(struct dtls_listener *l);
 //    proof's datagram, which it checks again.
 int dtls_listener_input(struct dtls_listener *l, uint64_t port, const void *peer, size_t peer_len, const void *datagram,
 			size_t len, const struct dtls_out *out, struct dtls_proof *proof);
+bool dtls_is_hello(const void *datagram, size_t len); // begins with a ClientHello, or a piece of one
 void dtls_listener_info(const struct dtls_listener *l, struct dtls_listener_info *info);
 const char *dtls_listener_drop_word(enum dtls_listener_drop drop); // "bad_cookie"
 const char *dtls_listener_drop_text(enum dtls_listener_drop drop);

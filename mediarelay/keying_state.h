@@ -16,6 +16,7 @@
 	X(PARK, "park")           /* handshake through before its fingerprint was known */  \
 	X(UNPARK, "unpark")       /* the parked one was not claimed in time, or not ours */ \
 	X(KEYS, "keys")           /* keys installed (SDES: at once), or agreed as plain */  \
+	X(KEEP, "keep")           /* the old keys stay: no new ones came, and none were needed */ \
 	X(EXPIRE, "expire")       /* keying timeout */
 
 #define X(name, word) KEYING_STATE_##name,

@@ -2,6 +2,8 @@
 // leg_dtls.c - the DTLS handshakes on one leg transport.
 #include "mediarelay/leg_dtls.h"
 #include "base/log.h"
+#include "base/secret.h"
+#include "mediarelay/leg_keys.h"
 #include "mediarelay/leg_line.h"
 #include "mediarelay/leg_transport.h"
 
@@ -83,13 +85,20 @@ static void candidate_timer(evutil_socket_t fd, short what, void *ctx)
 
 // Finding and making candidates
 
+// Two associations may share a pair of addresses while keys change: what comes then is the newer one's. What is still
+// the old one's (a close_notify, say) does not verify there and is dropped.
 static struct dtls_candidate *candidate_of(struct leg_transport *tp, const struct inet_endpoint *peer)
 {
+	struct dtls_candidate *newest = NULL;
+
 	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
-		if (tp->candidates[i].endpoint != NULL && inet_endpoint_equal(&tp->candidates[i].peer, peer))
-			return &tp->candidates[i];
+		struct dtls_candidate *c = &tp->candidates[i];
+
+		if (c->endpoint != NULL && inet_endpoint_equal(&c->peer, peer) &&
+		    (newest == NULL || c->serial > newest->serial))
+			newest = c;
 	}
-	return NULL;
+	return newest;
 }
 
 // One who proves addresses has whole networks of IPv6, but seldom more than a few of IPv4.
@@ -153,7 +162,7 @@ static struct dtls_endpoint_config candidate_config(const struct leg_transport *
 {
 	const struct media *media = media_of(tp);
 	const struct leg_line *line = tp->line;
-	bool agreed = line->plan.agreed && line->plan.keying.mechanism == KEYING_DTLS_SRTP;
+	bool agreed = line->plan.agreed && !line->plan.changing && line->plan.keying.mechanism == KEYING_DTLS_SRTP;
 	struct dtls_endpoint_config config = {
 		.identity = media->identity,
 		.env = media->env,
@@ -190,6 +199,7 @@ static struct dtls_candidate *candidate_open(struct leg_transport *tp, const str
 		return NULL;
 	}
 	c->transport = tp;
+	c->role = role;
 	c->peer = *peer;
 	c->serial = ++tp->next_serial;
 	return c;
@@ -205,7 +215,7 @@ static void master_of(struct srtp_master *master, const struct dtls_srtp_keys *k
 	memcpy(master->salt, keys->salt, keys->salt_len);
 }
 
-static void line_describe(struct leg_line *line, const struct dtls_candidate *c, enum dtls_role role)
+static void line_describe(struct leg_line *line, const struct dtls_candidate *c)
 {
 	struct dtls_endpoint_info info;
 	struct dtls_fingerprint fp;
@@ -214,7 +224,7 @@ static void line_describe(struct leg_line *line, const struct dtls_candidate *c,
 	snprintf(line->dtls_version, sizeof(line->dtls_version), "%s", info.version ? info.version : "");
 	snprintf(line->dtls_cipher, sizeof(line->dtls_cipher), "%s", info.cipher ? info.cipher : "");
 	snprintf(line->dtls_group, sizeof(line->dtls_group), "%s", info.group ? info.group : "");
-	line->dtls_role = role == DTLS_ACTIVE ? "active" : "passive";
+	line->dtls_role = c->role == DTLS_ACTIVE ? "active" : "passive";
 	if (dtls_endpoint_peer_fingerprint(c->endpoint, &fp) == 0)
 		dtls_fingerprint_print(line->peer_fingerprint, &fp);
 }
@@ -227,28 +237,51 @@ static void candidates_drop_others(struct leg_transport *tp, const struct dtls_c
 	}
 }
 
+// A peer whose association ends may forget it. On the pair of addresses that the next one has, it could not tell
+// whose close_notify this is.
+static void association_end(struct dtls_candidate *old, const struct dtls_candidate *next)
+{
+	struct dtls_out out;
+
+	if (old == NULL || old == next)
+		return;
+	out = candidate_out(old);
+	if (next == NULL || !inet_endpoint_equal(&old->peer, &next->peer))
+		dtls_endpoint_close_notify(old->endpoint, &out);
+}
+
+// Who sends the last flight cannot know that it has arrived: the server of DTLS 1.2, the client of 1.3.
+static enum leg_peer_has peer_has_keys(const struct dtls_candidate *c)
+{
+	struct dtls_endpoint_info info;
+	bool newer;
+
+	dtls_endpoint_info(c->endpoint, &info);
+	newer = info.version != NULL && strcmp(info.version, "1.3") == 0;
+	return newer == (c->role == DTLS_ACTIVE) ? LEG_PEER_SOON : LEG_PEER_HAS_IT;
+}
+
 // The certificate was signalled: its keys are the leg's, and the address that the handshake proved is its path.
 static void candidate_choose(struct dtls_candidate *c)
 {
 	struct leg_transport *tp = c->transport;
-	struct dtls_srtp_keys rx_keys, tx_keys;
-	struct srtp_master rx, tx;
+	struct dtls_srtp_keys rx, tx;
+	struct leg_keyset keys = { .rx_lifetime = 0 };
 
-	if (dtls_endpoint_take_keys(c->endpoint, &rx_keys, &tx_keys) < 0)
+	if (dtls_endpoint_take_keys(c->endpoint, &rx, &tx) < 0)
 		return;
-	master_of(&rx, &rx_keys);
-	master_of(&tx, &tx_keys);
-	dtls_srtp_keys_wipe(&rx_keys);
-	dtls_srtp_keys_wipe(&tx_keys);
+	master_of(&keys.rx, &rx);
+	master_of(&keys.tx, &tx);
+	dtls_srtp_keys_wipe(&rx);
+	dtls_srtp_keys_wipe(&tx);
+	association_end(tp->chosen, c);
 	tp->chosen = c;
 	c->parked_since = 0;
 	candidates_drop_others(tp, c);
-	line_describe(tp->line, c, tp->line->plan.keying.dtls_role);
-	leg_transport_remote(tp, &c->peer);
-	if (leg_transport_keys(tp, &rx, &tx) == 0)
+	line_describe(tp->line, c);
+	if (leg_keys_install(tp, &keys, peer_has_keys(c), &c->peer) == 0)
 		leg_line_keyed(tp->line, tp->component);
-	srtp_master_wipe(&rx);
-	srtp_master_wipe(&tx);
+	secret_wipe(&keys, sizeof(keys));
 }
 
 static void candidate_mismatch(struct dtls_candidate *c)
@@ -340,7 +373,7 @@ static bool may_be_passive(const struct leg_transport *tp)
 
 	if (tp->line->failed)
 		return false;
-	if (!plan->agreed)
+	if (!plan->agreed || plan->changing)
 		return true;
 	return plan->keying.mechanism == KEYING_DTLS_SRTP && plan->keying.dtls_role == DTLS_PASSIVE &&
 	       tp->keying != KEYING_STATE_SECURED;
@@ -353,8 +386,10 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 	struct dtls_out out = { .send = listener_send, .ctx = &reply };
 	uint64_t port = (uint64_t)tp->ref.generation << 32 | tp->ref.index;
 	struct dtls_proof proof;
+	bool begins = c != NULL && c == tp->chosen && may_be_passive(tp) &&
+		      dtls_is_hello(punt->payload, punt->len); // a new association of the same addresses
 
-	if (c != NULL) {
+	if (c != NULL && !begins) {
 		candidate_input(c, punt->payload, punt->len);
 		return;
 	}
@@ -390,11 +425,24 @@ static void candidates_claim(struct leg_transport *tp)
 		err = dtls_endpoint_claim(c->endpoint, expected);
 		if (err == -EACCES)
 			candidate_mismatch(c);
+		else if (err == -EALREADY) // it was begun for other fingerprints, which no longer count
+			candidate_free(c);
 		else
 			candidate_settle(c); // may choose, which drops the others
 	}
 	if (tp->keying == KEYING_STATE_PARKED)
 		keying_step(&tp->keying, KEYING_EVENT_UNPARK);
+}
+
+// What runs in the other role was begun for an agreement that another has followed.
+static void candidates_of_role(struct leg_transport *tp, enum dtls_role role)
+{
+	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
+		struct dtls_candidate *c = &tp->candidates[i];
+
+		if (c->endpoint != NULL && c != tp->chosen && c->role != role)
+			candidate_free(c);
+	}
 }
 
 int leg_dtls_agree(struct leg_transport *tp)
@@ -405,6 +453,7 @@ int leg_dtls_agree(struct leg_transport *tp)
 
 	keying_step(&tp->keying, KEYING_EVENT_AGREE);
 	if (choice->dtls_role == DTLS_PASSIVE) {
+		candidates_of_role(tp, DTLS_PASSIVE);
 		candidates_claim(tp);
 		return 0;
 	}
@@ -423,13 +472,14 @@ int leg_dtls_agree(struct leg_transport *tp)
 	return 0;
 }
 
+void leg_dtls_settle(struct leg_transport *tp)
+{
+	candidates_drop_others(tp, tp->chosen);
+}
+
 void leg_dtls_close(struct leg_transport *tp)
 {
-	if (tp->chosen != NULL) {
-		struct dtls_out out = candidate_out(tp->chosen);
-
-		dtls_endpoint_close_notify(tp->chosen->endpoint, &out);
-	}
+	association_end(tp->chosen, NULL);
 	candidates_drop_others(tp, NULL);
 }
 

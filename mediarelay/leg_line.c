@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // leg_line.c - one m-line of one dialog.
-#include "base/log.h"
 #include "mediarelay/leg_line.h"
+#include "base/log.h"
+#include "base/secret.h"
 #include "mediarelay/leg_dtls.h"
+#include "mediarelay/leg_keys.h"
+#include "mediarelay/leg_learn.h"
+#include "mediarelay/leg_rekey.h"
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_record.h"
 #include "mediarelay/media_session.h"
@@ -41,7 +45,7 @@ void leg_line_log_fields(const struct leg_line *line, struct log_field fields[6]
 
 // Telling
 
-static void line_fail(struct leg_line *line, const char *cause)
+void leg_line_fail(struct leg_line *line, const char *cause)
 {
 	struct media_event event = {
 		.kind = MEDIA_EVENT_FAILED,
@@ -74,15 +78,22 @@ static void keying_timeout(evutil_socket_t fd, short what, void *ctx)
 	char expected[2 * DTLS_FINGERPRINT_STRLEN], seen[2 * DTLS_FINGERPRINT_STRLEN];
 	struct leg_line *line = ctx;
 	const struct leg_transport *tp = &line->transports[LEG_RTP];
+	bool mismatched = tp->mismatches > line->rekey.mismatches_before;
 	const char *cause;
 	struct log_field f[11];
 
 	(void)fd, (void)what;
-	if (leg_line_secured(line))
+	if (tp->keying == KEYING_STATE_SECURED)
 		return;
+	if (tp->keying == KEYING_STATE_REKEYING && leg_rekey_may_stay(line)) {
+		leg_rekey_keep(line);
+		return;
+	}
 	fingerprints_print(&line->plan.keying.fingerprints, expected, sizeof(expected));
 	leg_dtls_seen(tp, seen, sizeof(seen));
-	cause = tp->mismatches > 0 ? "certificate does not match the signalled fingerprint" : "no keys in time";
+	cause = mismatched ? "certificate does not match the signalled fingerprint" : "no keys in time";
+	if (line->rekey.change != LEG_CHANGE_NONE && !mismatched)
+		cause = "no new keys in time";
 	leg_line_log_fields(line, f);
 	f[6] = (struct log_field)LOG_STR("cause", cause);
 	f[7] = (struct log_field)LOG_STR("mechanism", keying_mechanism_name(line->plan.keying.mechanism));
@@ -92,7 +103,7 @@ static void keying_timeout(evutil_socket_t fd, short what, void *ctx)
 	log_emit(LOG_LEVEL_WARNING, "media", "keying failed", f);
 	for (size_t i = 0; i < LEG_COMPONENTS; i++)
 		keying_step(&line->transports[i].keying, KEYING_EVENT_EXPIRE);
-	line_fail(line, cause);
+	leg_line_fail(line, cause);
 }
 
 static void log_secured(const struct leg_line *line)
@@ -125,7 +136,8 @@ bool leg_line_secured(const struct leg_line *line)
 
 	// RTCP without mux is an association of its own (RFC 5764 section 3). A peer that never makes it goes without RTCP,
 	// not without the call.
-	return line->plan.agreed && (!transport_live(rtp) || rtp->keying == KEYING_STATE_SECURED);
+	return line->plan.agreed && (!transport_live(rtp) || rtp->keying == KEYING_STATE_SECURED ||
+				     (rtp->keying == KEYING_STATE_REKEYING && rtp->epoch != 0));
 }
 
 // Media is expected from the moment that there are keys for it.
@@ -145,12 +157,19 @@ void leg_line_keyed(struct leg_line *line, enum leg_component component)
 		media_record_save(line->session);
 		return;
 	}
+	event_del(line->keying_timer);
+	if (line->transports[LEG_RTP].keying == KEYING_STATE_REKEYING)
+		return; // the peer does not have our new key yet
 	if (!leg_line_secured(line))
 		return;
-	event_del(line->keying_timer);
 	line->failed = false;
-	log_secured(line);
 	line_expect(line);
+	if (line->rekey.change != LEG_CHANGE_NONE) {
+		leg_rekey_done(line);
+		media_record_save(line->session);
+		return;
+	}
+	log_secured(line);
 	media_session_secured(line->session, line->dialog);
 }
 
@@ -198,6 +217,31 @@ static int line_publish(struct leg_line *line)
 	return err;
 }
 
+static int sdes_agree(struct leg_line *line, struct leg_transport *tp)
+{
+	static const enum leg_peer_has peer_has[] = {
+		[MEDIA_CONFIRMED] = LEG_PEER_HAS_IT,
+		[MEDIA_CONFIRM_SOON] = LEG_PEER_SOON,
+		[MEDIA_CONFIRM_AWAITED] = LEG_PEER_TELLS,
+	};
+	const struct keying_choice *choice = &line->plan.keying;
+	struct leg_keyset keys = {
+		.rx = choice->rx,
+		.tx = choice->tx,
+		.rx_mki = choice->rx_mki,
+		.tx_mki = choice->tx_mki,
+		.rx_lifetime = choice->rx_lifetime,
+	};
+	int err;
+
+	keying_step(&tp->keying, KEYING_EVENT_AGREE);
+	err = leg_keys_install(tp, &keys, peer_has[line->plan.confirm], NULL);
+	secret_wipe(&keys, sizeof(keys));
+	if (err == 0)
+		leg_dtls_close(tp); // of another mechanism, before
+	return err;
+}
+
 static int transport_agree(struct leg_line *line, struct leg_transport *tp)
 {
 	const struct keying_choice *choice = &line->plan.keying;
@@ -206,11 +250,13 @@ static int transport_agree(struct leg_line *line, struct leg_transport *tp)
 		dp_transport_secure(line->session->media->dp, tp->ref, DP_SRTP);
 	switch (choice->mechanism) {
 	case KEYING_PLAIN:
+		if (tp->epoch != 0)
+			return -EPERM; // security only rises
 		dp_transport_secure(line->session->media->dp, tp->ref, DP_PLAIN);
-		leg_transport_learn(tp);
+		leg_learn_begin(tp);
 		return keying_step(&tp->keying, KEYING_EVENT_KEYS);
 	case KEYING_SDES:
-		return leg_transport_keys(tp, &choice->rx, &choice->tx);
+		return sdes_agree(line, tp);
 	case KEYING_DTLS_SRTP:
 		return leg_dtls_agree(tp);
 	default:
@@ -218,12 +264,18 @@ static int transport_agree(struct leg_line *line, struct leg_transport *tp)
 	}
 }
 
-static int line_agree(struct leg_line *line)
+void leg_line_keying_limit(struct leg_line *line)
 {
 	mono_ns timeout = leg_line_profile(line)->keying_timeout;
 	struct timeval tv = { .tv_sec = (time_t)(timeout / MONO_S(1)), .tv_usec = (suseconds_t)(timeout % MONO_S(1) / 1000) };
 
 	event_add(line->keying_timer, &tv);
+}
+
+static int line_agree(struct leg_line *line, enum leg_change change)
+{
+	leg_rekey_begin(line, change);
+	leg_line_keying_limit(line);
 	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
 		int err = transport_live(&line->transports[i]) ? transport_agree(line, &line->transports[i]) : 0;
 
@@ -235,6 +287,15 @@ static int line_agree(struct leg_line *line)
 	return 0;
 }
 
+// The address of an association that is still to be made: media stays with the old one until then.
+static void line_signalled_next(struct leg_line *line, const struct inet_endpoint *rtp, const struct inet_endpoint *rtcp)
+{
+	if (!inet_addr_is_any(&rtp->addr))
+		line->transports[LEG_RTP].signalled = *rtp;
+	if (!inet_addr_is_any(&rtcp->addr) && transport_live(&line->transports[LEG_RTCP]))
+		line->transports[LEG_RTCP].signalled = *rtcp;
+}
+
 static void line_signalled(struct leg_line *line, const struct inet_endpoint *rtp, const struct inet_endpoint *rtcp)
 {
 	bool moved = transport_live(&line->transports[LEG_RTP]) &&
@@ -244,21 +305,67 @@ static void line_signalled(struct leg_line *line, const struct inet_endpoint *rt
 	if (transport_live(&line->transports[LEG_RTCP]))
 		leg_transport_signalled(&line->transports[LEG_RTCP], rtcp);
 	if (moved && line->plan.keying.mechanism == KEYING_PLAIN)
-		leg_transport_learn(&line->transports[LEG_RTP]);
+		leg_learn_begin(&line->transports[LEG_RTP]);
 }
 
 static void mux_agreed(struct leg_line *line)
 {
 	struct leg_transport *rtcp = &line->transports[LEG_RTCP];
 
-	if (line->plan.agreed && line->plan.rtcp_mux && transport_live(rtcp))
-		leg_transport_close(rtcp, false); // the seat stays with the RTP port
+	if (!line->plan.agreed || !line->plan.rtcp_mux || !transport_live(rtcp))
+		return;
+	leg_keys_swap_rtcp(&line->transports[LEG_RTP], rtcp);
+	leg_transport_close(rtcp, false); // the seat stays with the RTP port
+}
+
+// RTCP that had been on the RTP port gets one of its own, with nothing else changed.
+static int rtcp_parted(struct leg_line *line)
+{
+	struct leg_transport *rtcp = &line->transports[LEG_RTCP];
+	int err;
+
+	if (!line->plan.agreed || !transport_live(rtcp) || rtcp->keying != KEYING_STATE_PENDING || rtcp->epoch != 0 ||
+	    rtcp->candidates[0].endpoint != NULL)
+		return 0;
+	err = transport_agree(line, rtcp);
+	if (err == 0 && line->plan.keying.mechanism == KEYING_SDES)
+		leg_keys_swap_rtcp(&line->transports[LEG_RTP], rtcp);
+	return err;
+}
+
+// The open re-offer is over. Whoever shook hands for it in advance is claimed by now, or nobody's.
+static void reoffer_over(struct leg_line *line)
+{
+	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
+		if (transport_live(&line->transports[i]) && line->transports[i].keying == KEYING_STATE_SECURED)
+			leg_dtls_settle(&line->transports[i]);
+	}
+}
+
+static void line_confirm(struct leg_line *line)
+{
+	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
+		if (transport_live(&line->transports[i]))
+			leg_keys_confirm(&line->transports[i]);
+	}
+}
+
+static void line_place(struct leg_line *line, enum leg_change change)
+{
+	const struct media_line *plan = &line->plan;
+	bool rekeying = line->transports[LEG_RTP].keying == KEYING_STATE_REKEYING;
+
+	if (plan->keying.mechanism == KEYING_DTLS_SRTP && line->transports[LEG_RTP].epoch != 0 &&
+	    (change != LEG_CHANGE_NONE || rekeying))
+		line_signalled_next(line, &plan->remote, &plan->remote_rtcp);
+	else
+		line_signalled(line, &plan->remote, &plan->remote_rtcp);
 }
 
 int leg_line_apply(struct leg_line *line, const struct media_line *plan)
 {
-	bool first = !line->plan.agreed && plan->agreed;
-	bool rekey = first || (plan->agreed && !keying_choice_same(&line->plan.keying, &plan->keying));
+	enum leg_change change = leg_rekey_change(line, plan);
+	bool reoffered = line->plan.changing && !plan->changing;
 	int err;
 
 	line->plan = *plan;
@@ -266,18 +373,26 @@ int leg_line_apply(struct leg_line *line, const struct media_line *plan)
 	if (err < 0)
 		goto fail;
 	mux_agreed(line);
-	if (plan->agreed)
-		line_signalled(line, &plan->remote, &plan->remote_rtcp);
-	if (rekey)
-		err = line_agree(line);
+	if (plan->agreed) {
+		dp_transport_extensions(line->session->media->dp, line->transports[LEG_RTP].ref, &plan->extensions);
+		line_place(line, change);
+	}
+	if (change != LEG_CHANGE_NONE)
+		err = line_agree(line, change);
+	if (err == 0)
+		err = rtcp_parted(line);
 	if (err < 0)
 		goto fail;
+	if (reoffered)
+		reoffer_over(line);
+	if (plan->confirm == MEDIA_CONFIRMED)
+		line_confirm(line);
 	line_expect(line);
 	if (plan->agreed)
-		leg_transport_refresh(&line->transports[LEG_RTP]); // held or not
+		leg_transport_refresh(&line->transports[LEG_RTP]);
 	return 0;
 fail:
-	line_fail(line, err == -ENOSPC ? "no free transport" : "media could not be set up");
+	leg_line_fail(line, err == -ENOSPC ? "no free transport" : "media could not be set up");
 	return err;
 }
 
@@ -291,8 +406,10 @@ void leg_line_tick(struct leg_line *line, mono_ns now)
 	struct log_field f[8];
 
 	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
-		if (transport_live(&line->transports[i]))
-			leg_transport_tick(&line->transports[i], now);
+		if (!transport_live(&line->transports[i]))
+			continue;
+		leg_learn_tick(&line->transports[i], now);
+		leg_keys_tick(&line->transports[i], now);
 	}
 	if (limit == 0 || since == 0 || line->silent)
 		return;

@@ -9,7 +9,9 @@ void leg_line_close(struct leg_line *line); // frees; its ports end in the relay
 int leg_line_apply(struct leg_line *line, const struct media_line *plan);
 void leg_line_keyed(struct leg_line *line, enum leg_component component); // that transport got its keys
 void leg_line_tick(struct leg_line *line, mono_ns now);
-bool leg_line_secured(const struct leg_line *line); // its RTP has its keys, or the line is plain
+bool leg_line_secured(const struct leg_line *line); // its RTP has keys, those of before among them, or the line is plain
+void leg_line_fail(struct leg_line *line, const char *cause); // tells the sip thread, once
+void leg_line_keying_limit(struct leg_line *line);            // the keying timeout begins
 
 const struct media_profile *leg_line_profile(const struct leg_line *line);
 const char *leg_line_realm(const struct leg_line *line);

@@ -3,6 +3,8 @@
 #include "mediarelay/leg_transport.h"
 #include "base/log.h"
 #include "mediarelay/leg_dtls.h"
+#include "mediarelay/leg_keys.h"
+#include "mediarelay/leg_learn.h"
 #include "mediarelay/media_session.h"
 
 #include <errno.h>
@@ -78,15 +80,6 @@ fail:
 	return err;
 }
 
-static void keys_forget(struct leg_transport *tp)
-{
-	srtcp_close(tp->rx_rtcp);
-	srtcp_close(tp->tx_rtcp);
-	tp->rx_rtcp = tp->tx_rtcp = NULL;
-	srtp_master_wipe(&tp->rx_master);
-	srtp_master_wipe(&tp->tx_master);
-}
-
 // The port stays taken until the relay confirms that no worker sees it any more.
 static void removal_await(const struct leg_transport *tp, bool last_of_seat)
 {
@@ -116,7 +109,7 @@ void leg_transport_close(struct leg_transport *tp, bool last_of_seat)
 		return;
 	media = media_of(tp);
 	leg_dtls_close(tp);
-	keys_forget(tp);
+	leg_keys_forget(tp);
 	removal_await(tp, last_of_seat);
 	media->by_index[tp->ref.index] = NULL;
 	dp_transport_remove(media->dp, tp->ref);
@@ -149,7 +142,6 @@ void leg_transport_refresh(struct leg_transport *tp)
 		.remote = tp->remote,
 		.dscp = media_of(tp)->config->realms[plan->seat.realm].dscp,
 		.learn = tp->learn_until != 0,
-		.held = plan->silent_allowed,
 	};
 
 	if (transport_live(tp))
@@ -172,38 +164,7 @@ void leg_transport_signalled(struct leg_transport *tp, const struct inet_endpoin
 	leg_transport_remote(tp, remote);
 }
 
-void leg_transport_learn(struct leg_transport *tp)
-{
-	tp->learn_until = env_now(media_of(tp)->env) + LEG_LEARN_WINDOW;
-	leg_transport_refresh(tp);
-}
-
-static void learn_end(struct leg_transport *tp)
-{
-	tp->learn_until = 0;
-	leg_transport_refresh(tp);
-}
-
-// A plain leg: once its signalled peer was heard, or the time is over, no other address can take it (RFC 7362).
-static bool learn_open(struct leg_transport *tp, mono_ns now)
-{
-	struct dp_stats stats;
-
-	if (tp->learn_until == 0)
-		return false;
-	if (now < tp->learn_until &&
-	    (dp_transport_stats(media_of(tp)->dp, tp->ref, &stats) < 0 || stats.last_rx == 0))
-		return true;
-	learn_end(tp);
-	return false;
-}
-
-void leg_transport_tick(struct leg_transport *tp, mono_ns now)
-{
-	learn_open(tp, now);
-}
-
-static void transport_move(struct leg_transport *tp, const struct inet_endpoint *source, mono_ns now)
+void leg_transport_move(struct leg_transport *tp, const struct inet_endpoint *source, mono_ns now)
 {
 	char from[INET_ENDPOINT_STRLEN], to[INET_ENDPOINT_STRLEN];
 	const struct media_session *session = tp->line->session;
@@ -221,66 +182,15 @@ void leg_transport_source(struct leg_transport *tp, const struct dp_event *event
 	mono_ns now = env_now(media_of(tp)->env);
 	struct leg_move *move = &tp->move;
 
-	if (!event->authenticated && !learn_open(tp, now))
+	if (!event->authenticated) {
+		leg_learn_heard(tp, &event->source, now);
 		return;
+	}
 	if (!inet_endpoint_equal(&move->source, &event->source)) {
 		move->source = event->source;
 		move->packets = 0;
 	}
 	if (++move->packets < LEG_MOVE_PACKETS || (move->last != 0 && now - move->last < LEG_MOVE_REST))
 		return;
-	transport_move(tp, &event->source, now);
-	if (!event->authenticated)
-		learn_end(tp);
-}
-
-// Keys
-
-static int rtcp_open(struct leg_transport *tp)
-{
-	int err = srtcp_open(&tp->rx_rtcp, &tp->rx_master, SRTCP_RECEIVE);
-
-	return err < 0 ? err : srtcp_open(&tp->tx_rtcp, &tp->tx_master, SRTCP_SEND);
-}
-
-static void relay_keys(struct leg_transport *tp, enum dp_direction direction, const struct srtp_master *master)
-{
-	uint64_t lifetime = direction == DP_RX ? tp->line->plan.keying.rx_lifetime : 0;
-	struct dp_keys keys = { .direction = direction, .epoch = tp->epoch, .master = *master, .lifetime = lifetime };
-
-	dp_transport_keys(media_of(tp)->dp, tp->ref, &keys);
-	srtp_master_wipe(&keys.master);
-}
-
-int leg_transport_keys(struct leg_transport *tp, const struct srtp_master *rx, const struct srtp_master *tx)
-{
-	int err;
-
-	keys_forget(tp);
-	tp->rx_master = *rx;
-	tp->tx_master = *tx;
-	err = rtcp_open(tp);
-	if (err < 0) {
-		keys_forget(tp);
-		return err;
-	}
-	tp->epoch++;
-	if (tp->component == LEG_RTP) { // RTCP of a port of its own never passes the workers' SRTP
-		relay_keys(tp, DP_RX, rx);
-		relay_keys(tp, DP_TX, tx);
-	}
-	return keying_step(&tp->keying, KEYING_EVENT_KEYS);
-}
-
-int leg_transport_adopt_keys(struct leg_transport *tp, const struct srtcp_marks *rx, const struct srtcp_marks *tx)
-{
-	int err;
-
-	tp->keying = KEYING_STATE_SECURED;
-	if (tp->epoch == 0)
-		return 0;
-	err = rtcp_open(tp);
-	if (err == 0)
-		err = srtcp_restore(tp->rx_rtcp, rx);
-	return err < 0 ? err : srtcp_restore(tp->tx_rtcp, tx);
+	leg_transport_move(tp, &event->source, now);
 }

@@ -12,9 +12,5 @@ void leg_transport_signalled(struct leg_transport *tp, const struct inet_endpoin
 void leg_transport_remote(struct leg_transport *tp, const struct inet_endpoint *remote);    // it is proven: send there
 void leg_transport_refresh(struct leg_transport *tp);                                       // publishes the path anew
 void leg_transport_source(struct leg_transport *tp, const struct dp_event *event);          // a packet came from elsewhere
-void leg_transport_learn(struct leg_transport *tp);    // opens the window of a plain leg
-void leg_transport_tick(struct leg_transport *tp, mono_ns now);
-int leg_transport_keys(struct leg_transport *tp, const struct srtp_master *rx, const struct srtp_master *tx);
-// After a restart: the relay has these keys; only SRTCP has to begin again.
-int leg_transport_adopt_keys(struct leg_transport *tp, const struct srtcp_marks *rx, const struct srtcp_marks *tx);
+void leg_transport_move(struct leg_transport *tp, const struct inet_endpoint *source, mono_ns now); // and says so in the log
 void leg_removal_done(struct media *media, struct dp_ref ref); // the relay has confirmed

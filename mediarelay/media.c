@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "mediarelay/dtls_report.h"
 #include "mediarelay/leg_dtls.h"
+#include "mediarelay/leg_keys.h"
 #include "mediarelay/leg_rtcp.h"
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_record.h"
@@ -72,6 +73,16 @@ static void on_event(void *ctx, const struct dp_event *event)
 	case DP_EVENT_UNREACHABLE:
 		if (tp != NULL)
 			on_unreachable(tp, event->cause);
+		break;
+	case DP_EVENT_EPOCH:
+		if (tp != NULL)
+			leg_keys_epoch(tp, event);
+		else
+			media_record_heard(media, event);
+		break;
+	case DP_EVENT_KEY_REFUSED:
+		if (tp != NULL)
+			leg_keys_refused(tp, event);
 		break;
 	case DP_EVENT_RELAY_BACK:
 		log_warning("media", "relay back", LOG_REAL("gap_ms", (double)event->gap / 1e6));

@@ -35,11 +35,17 @@ struct media_seat {
 	char tls_id[33];                   // RFC 8842: 20..255 token characters
 };
 
+enum media_confirm {           // whether the peer has our last answer
+	MEDIA_CONFIRMED = 0,
+	MEDIA_CONFIRM_SOON,    // it is under way, and nothing will say that it has arrived
+	MEDIA_CONFIRM_AWAITED, // a later plan says so
+};
+
 struct media_line {
 	struct media_seat seat;
 	bool agreed;             // offer and answer are complete for this line
 	bool changing;           // agreed, and an offer that may change it is open: a new handshake may run and is parked
-	bool unconfirmed;        // our last answer may not have reached the peer: SDES, our new key waits (leg_keys.h)
+	enum media_confirm confirm; // SDES: a new key of ours waits until the peer is known to have it
 	bool rtcp_mux;           // agreed (or offered, while not agreed: then both ports are live)
 	bool send, receive;      // our side of the line's direction: hold is receive without send, and so on
 	bool silent_allowed;     // media timeout does not count (hold)

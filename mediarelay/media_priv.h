@@ -10,7 +10,9 @@
 #include "mediarelay/keying_state.h"
 #include "mediarelay/leg_drops.h"
 #include "mediarelay/media.h"
+#include "mediarelay/media_quality.h"
 #include "mediarelay/media_seat.h"
+#include "mediarelay/rtcp_drops.h"
 #include "mediarelay/srtcp.h"
 
 #include <event2/event.h>
@@ -22,6 +24,12 @@
 #define LEG_MOVE_PACKETS 2         // packets from a new source before the path follows
 #define LEG_MOVE_REST MONO_S(2)    // between two moves
 #define LEG_LEARN_WINDOW MONO_S(5) // a plain leg may find its peer's real address this long after offer and answer
+#define LEG_LEARN_SETTLE MONO_S(1) // so long an address that nothing vouches for is heard before media goes there
+#define LEG_LEARN_WINDOW_RTCP MONO_S(15) // RTCP is rare; it finds only the port, at the address that RTP has
+#define LEG_KEYS_SOON MONO_MS(100)   // our last word on new keys has reached the peer by then
+#define LEG_KEYS_ADOPTED MONO_S(1)   // or had it, when a control before us said it
+#define LEG_OVERLAP MONO_S(2)        // the old receive key is good this long after the first packet under the new one
+#define LEG_OVERLAP_MAX MONO_S(10)   // or after the new key, if none comes
 #define MEDIA_TICK_MS 1000
 #define MEDIA_REAP MONO_S(30)      // flows found at start and not claimed by then go
 
@@ -36,15 +44,25 @@ struct dtls_candidate {
 	struct dtls_endpoint *endpoint;
 	struct inet_endpoint peer;
 	struct event *timer;
+	enum dtls_role role;
 	mono_ns parked_since; // 0: is not parked
 	uint32_t serial;      // of opening, to find the oldest
+};
+
+// Our sending key, until the peer is known to have it; suite NONE: nothing is held.
+struct leg_next_key {
+	struct srtp_master tx;
+	struct srtp_mki mki;
+	struct srtcp *rtcp;
+	struct inet_endpoint remote; // where media goes with it; family none: where it went
 };
 
 // Where a new source stands that may become the path's remote.
 struct leg_move {
 	struct inet_endpoint source;
 	unsigned packets;
-	mono_ns last; // of the last move
+	mono_ns since; // its first packet
+	mono_ns last;  // of the last move
 };
 
 struct leg_transport { // one local port; LIVE while ref.generation is not 0
@@ -57,15 +75,46 @@ struct leg_transport { // one local port; LIVE while ref.generation is not 0
 	struct dtls_candidate candidates[LEG_DTLS_CANDIDATES];
 	struct dtls_candidate *chosen; // whose keys are in force
 	uint32_t next_serial;
-	uint32_t epoch; // of the newest keys, both directions; 0: none
+	uint32_t epoch;    // of the newest keys; 0: none
+	uint32_t tx_epoch; // of the key that we send with: behind while the next one is held
 	struct srtp_master rx_master, tx_master; // in force: for SRTCP and for the record
+	struct srtp_mki rx_mki, tx_mki;
+	uint64_t rx_lifetime, rx_counted_from; // packets; 0: the suite's limit
+	bool rx_warned, rx_expired;            // said in the log
 	struct srtcp *rx_rtcp, *tx_rtcp;
+	struct srtcp *rx_rtcp_before; // of the key before, during an overlap
+	mono_ns overlap_end;          // of the old receive key; 0: there is none
+	struct leg_next_key next;
+	struct event *confirm_timer;
+	mono_ns adopted; // with a key held: since when the peer's packets say that it lacks it; 0: not from a record
 	struct leg_move move;
-	mono_ns learn_until; // plain legs; 0: window closed
+	mono_ns learn_since, learn_until; // plain legs; until 0: window closed
 	uint32_t mismatches; // certificates that were nobody's
 	uint64_t drops[LEG_DROP_COUNT]; // without those of endpoints that live
 	mono_ns failure_told;           // when the log last said that a handshake failed
 	uint32_t failures_untold;
+};
+
+// Why the keys of a line change.
+#define LEG_CHANGES(X)                                                                       \
+	X(NONE, "none")                                                                      \
+	X(FIRST, "first")             /* no keys yet, or plain until now */                  \
+	X(MECHANISM, "mechanism")                                                            \
+	X(KEY, "key")                 /* SDES, either side's */                              \
+	X(FINGERPRINT, "fingerprint") /* the others are a new association: RFC 8842 4.1 */   \
+	X(TLS_ID, "tls-id")                                                                  \
+	X(ROLE, "role")                                                                      \
+	X(PORT, "port")               /* RFC 5763 6.6: of a peer that has no tls-id */
+
+#define X(name, word) LEG_CHANGE_##name,
+enum leg_change { LEG_CHANGES(X) LEG_CHANGE_COUNT };
+#undef X
+
+struct leg_rekey { // a change of keys that is under way
+	enum leg_change change;  // NONE: there is none
+	bool certificate_gone;   // the certificate behind the old keys is signalled no more
+	mono_ns since;
+	uint32_t mismatches_before; // of certificates, on the RTP port
 };
 
 struct leg_line { // one m-line of one dialog
@@ -77,11 +126,14 @@ struct leg_line { // one m-line of one dialog
 	struct media_line plan;
 	struct leg_transport transports[LEG_COMPONENTS];
 	struct event *keying_timer;
+	struct leg_rekey rekey;
+	uint32_t rekeys;     // that are through
 	bool failed, silent; // told so, once
 	mono_ns expecting_since; // media timeout counts from here or the last packet; 0: does not count
 	char dtls_version[8], dtls_cipher[48], dtls_group[32], peer_fingerprint[DTLS_FINGERPRINT_STRLEN];
 	const char *dtls_role; // "active", "passive"; NULL without DTLS
-	uint64_t rtcp_rx, rtcp_tx, rtcp_drops;
+	uint64_t rtcp_rx, rtcp_tx, rtcp_drops[RTCP_DROP_COUNT];
+	struct media_quality quality; // by the peer's RTCP
 };
 
 struct media_total { // of one leg: its lines, ended ones among them
@@ -119,6 +171,11 @@ struct leg_removal {
 	struct leg_removal *next;
 };
 
+struct media_found {
+	struct dp_found flow;
+	uint32_t heard_epoch; // newest whose first packet the relay has told of since
+};
+
 struct media {
 	struct media_start start;
 	const struct media_config *config;
@@ -145,7 +202,7 @@ struct media {
 	uint32_t by_index_size;
 	struct leg_removal *removals;
 	uint32_t *removals_of; // by session: ports still to be confirmed
-	struct dp_found *found; // transports of an earlier life
+	struct media_found *found; // transports of an earlier life
 	size_t n_found, found_room;
 	mono_ns reap_at; // 0: nothing to reap
 };

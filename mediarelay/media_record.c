@@ -3,7 +3,9 @@
 #include "mediarelay/media_record.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "mediarelay/leg_keys.h"
 #include "mediarelay/leg_line.h"
+#include "mediarelay/leg_rekey.h"
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_session.h"
 
@@ -17,8 +19,12 @@
 struct recorded_transport {
 	struct dp_ref ref;
 	struct inet_endpoint remote, signalled;
-	uint32_t epoch;
-	struct srtp_master rx_master, tx_master;
+	bool rekeying, overlap;
+	uint32_t epoch, tx_epoch;
+	struct srtp_master rx_master, tx_master, next_master;
+	struct srtp_mki rx_mki, tx_mki, next_mki;
+	struct inet_endpoint next_remote;
+	uint64_t rx_lifetime;
 	struct srtcp_marks rx_marks, tx_marks;
 };
 
@@ -28,8 +34,10 @@ struct recorded_line {
 	bool agreed, rtcp_mux, send, receive, silent_allowed;
 	uint16_t profile;
 	enum keying_mechanism mechanism;
+	enum leg_change change;
 	enum dtls_role dtls_role;
 	struct dtls_fingerprints fingerprints;
+	enum srtp_suite suites[KEYING_SUITES_MAX + 1];
 	char tls_id[sizeof(((struct keying_choice *)0)->tls_id)];
 	struct media_seat seat;
 	struct recorded_transport transports[LEG_COMPONENTS];
@@ -51,9 +59,18 @@ static void record_transport(struct recorded_transport *rt, struct leg_transport
 	rt->ref = tp->ref;
 	rt->remote = tp->remote;
 	rt->signalled = tp->signalled;
+	rt->rekeying = tp->keying == KEYING_STATE_REKEYING;
+	rt->overlap = tp->overlap_end != 0;
 	rt->epoch = tp->epoch;
+	rt->tx_epoch = tp->tx_epoch;
 	rt->rx_master = tp->rx_master;
 	rt->tx_master = tp->tx_master;
+	rt->rx_mki = tp->rx_mki;
+	rt->tx_mki = tp->tx_mki;
+	rt->rx_lifetime = tp->rx_lifetime;
+	rt->next_master = tp->next.tx;
+	rt->next_mki = tp->next.mki;
+	rt->next_remote = tp->next.remote;
 	if (tp->rx_rtcp != NULL)
 		srtcp_save(tp->rx_rtcp, &rt->rx_marks);
 	if (tp->tx_rtcp != NULL)
@@ -73,10 +90,12 @@ static void record_line(struct recorded_line *rl, struct leg_line *line)
 		.silent_allowed = line->plan.silent_allowed,
 		.profile = line->plan.profile,
 		.mechanism = line->plan.keying.mechanism,
+		.change = line->rekey.change,
 		.dtls_role = line->plan.keying.dtls_role,
 		.fingerprints = line->plan.keying.fingerprints,
 		.seat = line->plan.seat,
 	};
+	memcpy(rl->suites, line->plan.keying.suites, sizeof(rl->suites));
 	memcpy(rl->tls_id, line->plan.keying.tls_id, sizeof(rl->tls_id));
 	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
 		if (transport_live(&line->transports[i]))
@@ -116,43 +135,56 @@ void media_record_erase(struct media_session *session)
 
 // Finding again
 
-static const struct dp_found *flow_of(const struct media *media, struct dp_ref ref)
+static struct media_found *flow_of(const struct media *media, struct dp_ref ref)
 {
 	for (size_t i = 0; i < media->n_found; i++) {
-		if (media->found[i].transport.index == ref.index &&
-		    media->found[i].transport.generation == ref.generation)
+		const struct dp_ref *found = &media->found[i].flow.transport;
+
+		if (found->index == ref.index && found->generation == ref.generation)
 			return &media->found[i];
 	}
 	return NULL;
 }
 
-static void flow_claim(struct media *media, struct dp_ref ref)
+void media_record_heard(struct media *media, const struct dp_event *event)
 {
-	struct dp_found *flow = (struct dp_found *)flow_of(media, ref);
+	struct media_found *found = flow_of(media, event->transport);
 
-	if (flow != NULL)
-		flow->transport.generation = 0; // no longer to be reaped
+	if (found != NULL)
+		found->heard_epoch = event->epoch;
 }
 
 static int adopt_transport(struct leg_line *line, enum leg_component component, const struct recorded_transport *rt)
 {
 	struct leg_transport *tp = &line->transports[component];
+	struct media_found *found;
+	bool heard;
 	int err;
 
 	if (rt->ref.generation == 0)
 		return 0;
-	if (flow_of(line->session->media, rt->ref) == NULL)
+	found = flow_of(line->session->media, rt->ref);
+	if (found == NULL)
 		return -ESTALE;
 	err = leg_transport_bind(tp, line, component, rt->ref);
 	if (err < 0)
 		return err;
-	flow_claim(line->session->media, rt->ref);
+	heard = found->heard_epoch == rt->epoch;
+	found->flow.transport.generation = 0; // no longer to be reaped
 	tp->remote = rt->remote;
 	tp->signalled = rt->signalled;
 	tp->epoch = rt->epoch;
+	tp->tx_epoch = rt->tx_epoch;
 	tp->rx_master = rt->rx_master;
 	tp->tx_master = rt->tx_master;
-	return leg_transport_adopt_keys(tp, &rt->rx_marks, &rt->tx_marks);
+	tp->rx_mki = rt->rx_mki;
+	tp->tx_mki = rt->tx_mki;
+	tp->rx_lifetime = rt->rx_lifetime;
+	tp->next.tx = rt->next_master;
+	tp->next.mki = rt->next_mki;
+	tp->next.remote = rt->next_remote;
+	tp->keying = rt->rekeying ? KEYING_STATE_REKEYING : KEYING_STATE_SECURED;
+	return leg_keys_adopt(tp, &rt->rx_marks, &rt->tx_marks, rt->overlap, heard);
 }
 
 static int adopt_line(struct media_session *session, const struct recorded_line *rl)
@@ -182,11 +214,17 @@ static int adopt_line(struct media_session *session, const struct recorded_line 
 	for (size_t i = 0; i < LEG_COMPONENTS && err == 0; i++)
 		err = adopt_transport(line, (enum leg_component)i, &rl->transports[i]);
 	line->plan.keying.fingerprints = rl->fingerprints;
+	memcpy(line->plan.keying.suites, rl->suites, sizeof(rl->suites));
 	memcpy(line->plan.keying.tls_id, rl->tls_id, sizeof(rl->tls_id));
 	if (rl->mechanism == KEYING_SDES) { // so that a re-offer with the same keys is seen to be the same
 		line->plan.keying.rx = line->transports[LEG_RTP].rx_master;
-		line->plan.keying.tx = line->transports[LEG_RTP].tx_master;
+		line->plan.keying.tx = line->transports[LEG_RTP].next.tx.suite != SRTP_SUITE_NONE ?
+					       line->transports[LEG_RTP].next.tx :
+					       line->transports[LEG_RTP].tx_master;
 	}
+	line->rekey.change = rl->change;
+	if (err == 0 && rl->change != LEG_CHANGE_NONE)
+		leg_rekey_resume(line);
 	if (err == 0 && rl->agreed && rl->receive && !rl->silent_allowed)
 		line->expecting_since = env_now(session->media->env);
 	return err;
@@ -241,14 +279,14 @@ static void flow_found(void *ctx, const struct dp_found *flow)
 
 	if (media->n_found == media->found_room) {
 		size_t room = media->found_room == 0 ? 64 : 2 * media->found_room;
-		struct dp_found *grown = realloc(media->found, room * sizeof(*grown));
+		struct media_found *grown = realloc(media->found, room * sizeof(*grown));
 
 		if (grown == NULL)
 			return;
 		media->found = grown;
 		media->found_room = room;
 	}
-	media->found[media->n_found++] = *flow;
+	media->found[media->n_found++] = (struct media_found){ .flow = *flow };
 }
 
 void media_record_find(struct media *media)
@@ -284,9 +322,9 @@ void media_record_reap(struct media *media)
 		reaped++;
 	}
 	for (size_t i = 0; i < media->n_found; i++) { // ports without a record
-		if (media->found[i].transport.generation == 0)
+		if (media->found[i].flow.transport.generation == 0)
 			continue;
-		dp_transport_remove(media->dp, media->found[i].transport);
+		dp_transport_remove(media->dp, media->found[i].flow.transport);
 		reaped++;
 	}
 	log_info("media", "unclaimed flows reaped", LOG_UINT("flows", reaped));

@@ -9,4 +9,5 @@ void media_record_erase(struct media_session *session);
 int media_record_adopt(struct media *media, uint32_t id);
 // At start: which sessions are in the records, and their seats out of the stock.
 void media_record_find(struct media *media);
+void media_record_heard(struct media *media, const struct dp_event *event); // DP_EVENT_EPOCH of what is not adopted yet
 void media_record_reap(struct media *media); // ends what nobody adopted

@@ -69,6 +69,7 @@ static void confirmed(struct sip_dialog *d, const sip_t *request)
 		return;
 	}
 	call_step(&call->fsm, CALL_EV_ACK, call_now(call));
+	call_media_confirmed(d);
 	if (d->joined->invite_out != NULL && call_media_offered(call))
 		answer_in_ack(d, request);
 	if (!call->closing)

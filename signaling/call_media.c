@@ -20,7 +20,7 @@ struct call_media {
 	struct streams stable, pending;
 	struct streams asked;        // pending as our offer left it: each answer (of a fork) starts from here
 	unsigned n_streams, n_streams_pending;
-	bool unconfirmed[SIDES];     // our answer there brought new keys of ours, and nothing says that it arrived
+	enum media_confirm confirm[SIDES]; // whether the peer there has our last answer
 	bool offered;                // pending is in use
 	enum call_side offerer;      // then
 	struct sdp_doc *offer;       // theirs, then
@@ -140,7 +140,7 @@ static int apply_plan(struct sip_call *call, enum plan_of of)
 		.dialog = { a->number, b->number },
 		.profile = { a->profile, b->profile },
 		.source = { a->source.addr, b->source.addr },
-		.unconfirmed = { m->unconfirmed[SIDE_CALLER], m->unconfirmed[SIDE_CALLEE] },
+		.confirm = { m->confirm[SIDE_CALLER], m->confirm[SIDE_CALLEE] },
 	};
 
 	plan.session = call->session;
@@ -152,7 +152,7 @@ static int apply_plan(struct sip_call *call, enum plan_of of)
 	explicit_bzero(&plan, sizeof(plan));
 	for (unsigned i = 0; of != PLAN_STABLE && i < m->pending.n; i++) {
 		for (int side = 0; side < SIDES; side++)
-			m->pending.list[i].side[side].planned = true;
+			m->pending.list[i].side[side].planned |= m->pending.list[i].wanted;
 	}
 	return err;
 }
@@ -502,15 +502,16 @@ static bool answer_rekeys(const struct call_media *m)
 	return false;
 }
 
-// Its ports went back with the line; should it come back, it gets others.
-static void forget_seats(struct streams *streams)
+// Its ports go back with the line; should it come back, it gets others.
+static void forget_seats(struct sip_call *call, struct streams *streams)
 {
 	for (unsigned i = 0; i < streams->n; i++) {
 		for (int side = 0; side < SIDES && !streams->list[i].wanted; side++) {
 			struct stream_side *s = &streams->list[i].side[side];
 
-			if (s->planned)
-				s->seat = (struct media_seat){ .id = 0 };
+			if (s->seat.id != 0 && !s->planned)
+				media_seat_return(call->sip->media, &s->seat);
+			s->seat = (struct media_seat){ .id = 0 };
 			s->planned = false;
 		}
 	}
@@ -520,7 +521,7 @@ static void settle(struct sip_call *call)
 {
 	struct call_media *m = call->media;
 
-	forget_seats(&m->pending);
+	forget_seats(call, &m->pending);
 	streams_wipe(&m->stable);
 	m->stable = m->pending;
 	m->pending = (struct streams){ 0 };
@@ -558,7 +559,8 @@ int call_media_answer(struct sip_dialog *from, const char *body, size_t len, boo
 	if (streams_copy(&m->pending, &m->asked, m->asked.n) < 0)
 		return refuse(why, 500, 0, "no memory");
 	err = read_answer(from, m->answer, why);
-	m->unconfirmed[m->offerer] |= err == 0 && answer_rekeys(m);
+	if (err == 0 && answer_rekeys(m)) // in a 200, which gets an ACK, or in an ACK, which gets nothing
+		m->confirm[m->offerer] = to->invite_out == NULL ? MEDIA_CONFIRM_AWAITED : MEDIA_CONFIRM_SOON;
 	if (err == 0 && write_body(to, m->answer, &m->side[side_of(from)].map_pending, true, out) < 0)
 		err = refuse(why, 500, 0, "cannot write the answer");
 	if (err == 0 && apply_plan(call, PLAN_ANSWERED) < 0)
@@ -591,9 +593,9 @@ void call_media_confirmed(struct sip_dialog *d)
 {
 	struct call_media *m = d->call->media;
 
-	if (m == NULL || !m->unconfirmed[side_of(d)])
+	if (m == NULL || m->confirm[side_of(d)] == MEDIA_CONFIRMED)
 		return;
-	m->unconfirmed[side_of(d)] = false;
+	m->confirm[side_of(d)] = MEDIA_CONFIRMED;
 	apply_plan(d->call, m->offered ? PLAN_PREPARED : PLAN_STABLE);
 }
 

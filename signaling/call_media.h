@@ -23,6 +23,8 @@ int call_media_answer(struct sip_dialog *from, const char *body, size_t len, boo
 		      struct call_refusal *why);
 // The offer was refused: the last stable state is back, in the media plan as well.
 void call_media_rollback(struct sip_call *call);
+// d's peer has our last answer.
+void call_media_confirmed(struct sip_dialog *d);
 bool call_media_offered(const struct sip_call *call); // an offer is open
 // For the record: versions of our descriptions.
 void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version);

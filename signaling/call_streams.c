@@ -136,7 +136,7 @@ void plan_fill(struct media_plan *plan, const struct plan_parties *parties, cons
 		for (int side = 0; side < SIDES; side++) {
 			line_fill(&plan->legs[side].lines[lines], take, side, parties);
 			plan->legs[side].lines[lines].changing = take == old && take->agreed && now != NULL && now->wanted;
-			plan->legs[side].lines[lines].unconfirmed = parties->unconfirmed[side];
+			plan->legs[side].lines[lines].confirm = parties->confirm[side];
 		}
 		plan->joins[plan->n_joins++] = (struct media_join){ SIDE_CALLER, lines, SIDE_CALLEE, lines };
 		lines++;

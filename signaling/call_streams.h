@@ -46,7 +46,7 @@ struct plan_parties {
 	uint32_t dialog[SIDES];
 	uint16_t profile[SIDES];
 	struct inet_addr source[SIDES]; // of its SIP
-	bool unconfirmed[SIDES];        // our last answer there may not have arrived yet
+	enum media_confirm confirm[SIDES];
 };
 void plan_fill(struct media_plan *plan, const struct plan_parties *parties, const struct streams *stable,
 	       const struct streams *fresh);
