@@ -161,6 +161,17 @@ static void build_sip_realm(struct sip_realm *to, const struct settings *s, cons
 	}
 }
 
+// The list is checked: "all" stands alone.
+static void build_extensions(struct media_extensions *to, const struct profile_settings *p)
+{
+	to->filter = p->header_extensions.n == 0 ||
+		     strcmp(p->header_extensions.items[0].text, SETTING_EXTENSIONS_ALL) != 0;
+	to->uris = p->header_extensions.items;
+	to->n_uris = to->filter ? p->header_extensions.n : 0;
+	to->encryption = p->header_extension_encryption;
+	to->cryptex = p->cryptex;
+}
+
 static void build_profile(struct media_profile *to, const struct profile_settings *p)
 {
 	const struct keying_settings *k = &p->keying;
@@ -173,10 +184,13 @@ static void build_profile(struct media_profile *to, const struct profile_setting
 	for (size_t i = 0; i < k->suites.n; i++)
 		to->keying.suites[i] = k->suites.items[i];
 	to->keying.role = k->role;
+	to->keying.mki = k->mki;
 	to->keying.signalling_security_required = k->signalling_security == SETTING_SIGNALLING_REQUIRED;
 	to->keying.far_leg_secured = k->far_leg == SETTING_FAR_LEG_SECURED;
+	build_extensions(&to->extensions, p);
 	to->rtcp_mux = p->rtcp_mux;
 	to->feedback = p->feedback;
+	to->learn = p->learn;
 	to->pass_unknown_attributes = p->unknown_attributes == SETTING_UNKNOWN_PASS;
 	to->keying_timeout = MONO_S(p->keying_timeout);
 	to->media_timeout = MONO_S(p->media_timeout);

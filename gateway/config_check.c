@@ -158,12 +158,31 @@ static int check_realm(const struct settings *s, size_t index, struct config_err
 	return err;
 }
 
+static int check_extensions(const struct profile_settings *profile, struct config_error *why)
+{
+	const char *key = profile->cryptex == MEDIA_WISH_OFFER ? "cryptex" : "header_extension_encryption";
+	bool plain = profile->keying.offer.n > 0 && profile->keying.offer.items[0] == KEYING_PLAIN;
+
+	if (plain && (profile->cryptex == MEDIA_WISH_OFFER || profile->header_extension_encryption == MEDIA_WISH_OFFER))
+		return config_complain(why, config_at(profile->node, key, -1),
+				       "%s: nothing is encrypted where plain RTP is offered", key);
+	for (size_t i = 0; i < profile->header_extensions.n && profile->header_extensions.n > 1; i++) {
+		if (strcmp(profile->header_extensions.items[i].text, SETTING_EXTENSIONS_ALL) == 0)
+			return config_complain(why, config_at(profile->node, "header_extensions", (int)i),
+					       "header_extensions: all stands alone");
+	}
+	return 0;
+}
+
 static int check_profile(const struct settings *s, const struct profile_settings *profile, struct config_error *why)
 {
+	int err;
+
 	if (config_profile(s, profile->name) != profile)
 		return config_complain(why, config_at(profile->node, "name", -1), "profile \"%s\" is there twice",
 				       profile->name);
-	return config_check_keying(&profile->keying, why);
+	err = check_extensions(profile, why);
+	return err < 0 ? err : config_check_keying(&profile->keying, why);
 }
 
 static int check_route(const struct settings *s, const struct route_settings *route, struct config_error *why)

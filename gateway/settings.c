@@ -75,7 +75,7 @@ static const struct schema_field dataplane_fields[] = {
 	  WORDS({ "auto", DP_HUGEPAGES_AUTO }, { "on", DP_HUGEPAGES_ON }, { "off", DP_HUGEPAGES_OFF }) },
 	{ "memory_mb", AT(struct dataplane_settings, memory_mb), .type = &schema_number, .max = 1u << 20,
 	  .fallback = "0" },
-	{ "replay_window", AT(struct dataplane_settings, replay_window), .type = &schema_number, .min = 128, .max = 1024,
+	{ "replay_window", AT(struct dataplane_settings, replay_window), .type = &schema_number, .min = 64, .max = 1024,
 	  .fallback = "128" },
 	{ "interfaces", LIST_AT(struct dataplane_settings, interfaces), .group = &interface_schema, .max = DP_PORTS_MAX,
 	  .fallback = "[]" },
@@ -114,6 +114,8 @@ static const struct schema_field keying_fields[] = {
 	  MECHANISM_WORDS },
 	{ "role", AT(struct keying_settings, role), .type = &schema_choice, .fallback = "auto",
 	  WORDS({ "auto", KEYING_ROLE_AUTO }, { "active", KEYING_ROLE_ACTIVE }, { "passive", KEYING_ROLE_PASSIVE }) },
+	{ "mki", AT(struct keying_settings, mki), .type = &schema_choice, .fallback = "accept",
+	  WORDS({ "accept", KEYING_MKI_ACCEPT }, { "offer", KEYING_MKI_OFFER }, { "never", KEYING_MKI_NEVER }) },
 	{ "signalling_security", AT(struct keying_settings, signalling_security), .type = &schema_choice,
 	  .fallback = "any", WORDS({ "any", SETTING_SIGNALLING_ANY }, { "required", SETTING_SIGNALLING_REQUIRED }) },
 	{ "far_leg", AT(struct keying_settings, far_leg), .type = &schema_choice, .fallback = "any",
@@ -122,18 +124,32 @@ static const struct schema_field keying_fields[] = {
 	  .fallback = "[AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80]",
 	  WORDS({ "AEAD_AES_256_GCM", SRTP_AEAD_AES_256_GCM }, { "AEAD_AES_128_GCM", SRTP_AEAD_AES_128_GCM },
 		{ "AES_256_CM_HMAC_SHA1_80", SRTP_AES_256_CM_HMAC_SHA1_80 },
+		{ "AES_256_CM_HMAC_SHA1_32", SRTP_AES_256_CM_HMAC_SHA1_32 },
+		{ "AES_192_CM_HMAC_SHA1_80", SRTP_AES_192_CM_HMAC_SHA1_80 },
+		{ "AES_192_CM_HMAC_SHA1_32", SRTP_AES_192_CM_HMAC_SHA1_32 },
 		{ "AES_CM_128_HMAC_SHA1_80", SRTP_AES_CM_128_HMAC_SHA1_80 },
-		{ "AES_CM_128_HMAC_SHA1_32", SRTP_AES_CM_128_HMAC_SHA1_32 }) },
+		{ "AES_CM_128_HMAC_SHA1_32", SRTP_AES_CM_128_HMAC_SHA1_32 },
+		{ "NULL_HMAC_SHA1_80", SRTP_NULL_HMAC_SHA1_80 }, { "NULL_HMAC_SHA1_32", SRTP_NULL_HMAC_SHA1_32 }) },
 };
 static const struct schema keying_schema = SCHEMA(struct keying_settings, keying_fields);
+
+#define WISH_WORDS \
+	WORDS({ "accept", MEDIA_WISH_ACCEPT }, { "offer", MEDIA_WISH_OFFER }, { "never", MEDIA_WISH_NEVER })
 
 static const struct schema_field profile_fields[] = {
 	{ "name", AT(struct profile_settings, name), .type = &schema_name },
 	{ "keying", AT(struct profile_settings, keying), .group = &keying_schema },
+	{ "header_extensions", LIST_AT(struct profile_settings, header_extensions), .type = &setting_uri, .max = 16,
+	  .fallback = "[" SETTING_EXTENSIONS_ALL "]" },
+	{ "header_extension_encryption", AT(struct profile_settings, header_extension_encryption),
+	  .type = &schema_choice, .fallback = "accept", WISH_WORDS },
+	{ "cryptex", AT(struct profile_settings, cryptex), .type = &schema_choice, .fallback = "accept", WISH_WORDS },
 	{ "rtcp_mux", AT(struct profile_settings, rtcp_mux), .type = &schema_choice, .fallback = "accept",
 	  WORDS({ "accept", MEDIA_MUX_ACCEPT }, { "offer", MEDIA_MUX_OFFER }, { "never", MEDIA_MUX_NEVER }) },
 	{ "feedback", AT(struct profile_settings, feedback), .type = &schema_choice, .fallback = "never",
 	  WORDS({ "never", MEDIA_FEEDBACK_NEVER }, { "pass", MEDIA_FEEDBACK_PASS }, { "always", MEDIA_FEEDBACK_ALWAYS }) },
+	{ "learn", AT(struct profile_settings, learn), .type = &schema_choice, .fallback = "nat",
+	  WORDS({ "nat", MEDIA_LEARN_NAT }, { "never", MEDIA_LEARN_NEVER }, { "any", MEDIA_LEARN_ANY }) },
 	{ "unknown_attributes", AT(struct profile_settings, unknown_attributes), .type = &schema_choice,
 	  .fallback = "pass", WORDS({ "pass", SETTING_UNKNOWN_PASS }, { "drop", SETTING_UNKNOWN_DROP }) },
 	{ "keying_timeout", AT(struct profile_settings, keying_timeout), .type = &schema_number, .min = 1, .max = 120,

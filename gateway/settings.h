@@ -5,6 +5,7 @@
 #pragma once
 #include "base/inet.h"
 #include "gateway/schema.h"
+#include "mediarelay/media_config.h"
 #include <net/if.h>
 
 #define SETTINGS_NAME 32
@@ -83,14 +84,16 @@ struct realm_settings {
 struct keying_settings {
 	const struct yaml_node *node;
 	SETTINGS_LIST(unsigned) accept, offer, retry, suites;
-	unsigned form, role, signalling_security, far_leg;
+	unsigned form, role, mki, signalling_security, far_leg;
 };
 
 struct profile_settings {
 	const struct yaml_node *node;
 	char name[SETTINGS_NAME];
 	struct keying_settings keying;
-	unsigned rtcp_mux, feedback, unknown_attributes;
+	SETTINGS_LIST(struct media_uri) header_extensions;
+	unsigned header_extension_encryption, cryptex;
+	unsigned rtcp_mux, feedback, learn, unknown_attributes;
 	uint32_t keying_timeout, media_timeout;
 };
 
@@ -122,6 +125,7 @@ struct settings {
 enum { SETTING_FORM_STRICT, SETTING_FORM_OSRTP };
 enum { SETTING_SIGNALLING_ANY, SETTING_SIGNALLING_REQUIRED };
 enum { SETTING_FAR_LEG_ANY, SETTING_FAR_LEG_SECURED };
+#define SETTING_EXTENSIONS_ALL "all" // in place of a header extension's URI
 enum { SETTING_UNKNOWN_PASS, SETTING_UNKNOWN_DROP };
 
 extern const struct schema settings_schema;
@@ -132,3 +136,4 @@ extern const struct schema_type setting_prefix;   // struct inet_prefix
 extern const struct schema_type setting_listener; // struct listener_setting
 extern const struct schema_type setting_ports;    // struct ports_setting
 extern const struct schema_type setting_path;     // char[SETTINGS_PATH], absolute or ""
+extern const struct schema_type setting_uri;      // struct media_uri; or SETTING_EXTENSIONS_ALL

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// settings_types.c - scalars of the network: addresses, prefixes, listeners, port ranges; and paths.
+// settings_types.c - scalars of the network: addresses, prefixes, listeners, port ranges, URIs; and paths.
 #include "gateway/settings.h"
 #include "signaling/sip_config.h"
 #include <errno.h>
@@ -148,3 +148,37 @@ static void path_print(FILE *to, const void *src, const struct schema_field *f)
 }
 
 const struct schema_type setting_path = { path_read, path_print };
+
+// RFC 3986: a scheme, a colon, and characters that need no quotes in SDP either.
+static bool is_uri(const char *text)
+{
+	size_t scheme = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.");
+
+	if (scheme == 0 || text[scheme] != ':' || text[scheme + 1] == '\0')
+		return false;
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c <= ' ' || *c > '~' || strchr("\"<>\\^`{|}", *c) != NULL)
+			return false;
+	}
+	return true;
+}
+
+static int uri_read(void *dst, const struct yaml_node *scalar, const struct schema_field *f, char *expected, size_t room)
+{
+	struct media_uri uri = { "" };
+
+	snprintf(expected, room, "a URI of at most %zu characters, or " SETTING_EXTENSIONS_ALL, sizeof(uri.text) - 1);
+	if (strlen(scalar->text) >= sizeof(uri.text) ||
+	    (!is_uri(scalar->text) && strcmp(scalar->text, SETTING_EXTENSIONS_ALL) != 0))
+		return -EINVAL;
+	snprintf(uri.text, sizeof(uri.text), "%s", scalar->text);
+	memcpy(dst, &uri, sizeof(uri));
+	return 0;
+}
+
+static void uri_print(FILE *to, const void *src, const struct schema_field *f)
+{
+	fprintf(to, "\"%s\"", ((const struct media_uri *)src)->text);
+}
+
+const struct schema_type setting_uri = { uri_read, uri_print };

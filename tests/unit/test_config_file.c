@@ -134,6 +134,14 @@ static void values_of_media_and_sip(void **state)
 	assert_int_equal(sip->profiles[0].keying.suites[0], SRTP_AEAD_AES_128_GCM);
 	assert_int_equal(sip->profiles[0].keying.suites[1], SRTP_SUITE_NONE);
 	assert_int_equal(sip->profiles[0].keying.role, KEYING_ROLE_PASSIVE);
+	assert_int_equal(sip->profiles[0].keying.mki, KEYING_MKI_OFFER);
+	assert_true(sip->profiles[0].extensions.filter);
+	assert_int_equal(sip->profiles[0].extensions.n_uris, 2);
+	assert_string_equal(sip->profiles[0].extensions.uris[1].text, "urn:ietf:params:rtp-hdrext:ssrc-audio-level");
+	assert_int_equal(sip->profiles[0].extensions.encryption, MEDIA_WISH_NEVER);
+	assert_int_equal(sip->profiles[0].extensions.cryptex, MEDIA_WISH_OFFER);
+	assert_false(sip->profiles[1].extensions.filter);
+	assert_int_equal(sip->profiles[1].extensions.cryptex, MEDIA_WISH_ACCEPT);
 	assert_int_equal(sip->profiles[0].rtcp_mux, MEDIA_MUX_OFFER);
 	assert_int_equal(sip->profiles[1].media_timeout, 0);
 	assert_int_equal(sip->profiles[1].keying_timeout, MONO_S(10));
@@ -265,6 +273,22 @@ static const struct {
 	{ "offer: [dtls-srtp]", "offer: ^[dtls-srtp, none]", "offer: none stands alone with form strict" },
 	{ "[AEAD_AES_128_GCM]", "[^AES_CM_256]", "suites: expected one of AEAD_AES_256_GCM" },
 	{ "[AEAD_AES_128_GCM]", "^[AES_256_CM_HMAC_SHA1_80]", "none of these can be negotiated by dtls-srtp" },
+	{ "mki: offer", "mki: ^always", "mki: expected one of accept, offer, never" },
+	// header extensions
+	{ "header_extensions: [\"urn:ietf:params:rtp-hdrext:sdes:mid\", \"urn:ietf:params:rtp-hdrext:ssrc-audio-level\"]",
+	  "header_extensions: ^all", "header_extensions: expected a list, found a single value" },
+	{ "header_extensions: [\"urn:ietf:params:rtp-hdrext:sdes:mid\", \"urn:ietf:params:rtp-hdrext:ssrc-audio-level\"]",
+	  "header_extensions: [^mid]", "header_extensions: expected a URI of at most 127 characters, or all" },
+	{ "header_extensions: [\"urn:ietf:params:rtp-hdrext:sdes:mid\", \"urn:ietf:params:rtp-hdrext:ssrc-audio-level\"]",
+	  "header_extensions: [^\"urn:a b\"]", "header_extensions: expected a URI" },
+	{ "header_extensions: [\"urn:ietf:params:rtp-hdrext:sdes:mid\", \"urn:ietf:params:rtp-hdrext:ssrc-audio-level\"]",
+	  "header_extensions: [\"urn:a\", ^\"urn:a\"]", "header_extensions: \"urn:a\" is there twice" },
+	{ "header_extensions: [\"urn:ietf:params:rtp-hdrext:sdes:mid\", \"urn:ietf:params:rtp-hdrext:ssrc-audio-level\"]",
+	  "header_extensions: [\"urn:a\", ^all]", "header_extensions: all stands alone" },
+	{ "cryptex: offer", "cryptex: ^yes", "cryptex: expected one of accept, offer, never" },
+	{ "media_timeout: 0\n", "cryptex: ^offer\n", "cryptex: nothing is encrypted where plain RTP is offered" },
+	{ "media_timeout: 0\n", "header_extension_encryption: ^offer\n",
+	  "header_extension_encryption: nothing is encrypted where plain RTP is offered" },
 };
 
 // Replaces the first `from` in the text by `to` without its mark; the mark's place is returned.
