@@ -300,10 +300,13 @@ static unsigned kind_of(const struct packet *p)
 	return UINT8_MAX; // RTP
 }
 
-// Plain RTCP from a stranger is no better than plain RTP from one. What is secured is for control to check.
+// Plain RTCP from a stranger is no better than plain RTP from one. What is secured is for control to check, and so is
+// plain RTCP that comes to a port of its own while that may still learn its peer's (NAT gives RTCP a port of its own).
 static bool punt_is_stray(const struct packet *p, unsigned kind)
 {
-	return kind == DP_PUNT_RTCP && p->tp->security == DP_PLAIN && !p->proven;
+	bool learns = p->tp->mode == DP_MODE_RTCP && p->tp->path.learn;
+
+	return kind == DP_PUNT_RTCP && p->tp->security == DP_PLAIN && !p->proven && !learns;
 }
 
 uint16_t stage_classify(struct relay_worker *w, uint16_t n)
