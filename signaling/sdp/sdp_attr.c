@@ -23,9 +23,9 @@ static const struct {
 	{ "connection", SDP_CLASS_OURS },             // RFC 4145
 	{ "content", SDP_CLASS_END_TO_END },          // RFC 4796
 	{ "creq", SDP_CLASS_OURS },                   // RFC 5939
+	{ "cryptex", SDP_CLASS_OURS },                // RFC 9335: encryption on this hop
 	{ "crypto", SDP_CLASS_KEY },                  // RFC 4568
 	{ "cryptoscale", SDP_CLASS_KEY },             // deviant SDES of old clients
-	{ "cryptex", SDP_CLASS_OURS },                // RFC 9335: encryption on this hop
 	{ "csup", SDP_CLASS_OURS },                   // RFC 5939
 	{ "curr", SDP_CLASS_END_TO_END },             // RFC 3312
 	{ "des", SDP_CLASS_END_TO_END },              // RFC 3312

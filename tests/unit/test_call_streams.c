@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -131,9 +132,101 @@ static void copies_are_deep_and_grow(void **state)
 	streams_wipe(&to);
 }
 
+static struct sdp_extensions extensions_of(const char *attributes)
+{
+	char body[1024];
+	struct sdp_extensions extensions;
+	struct sdp_error error;
+	struct sdp_doc *doc = NULL;
+	int len = snprintf(body, sizeof(body), "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n"
+					       "m=audio 6000 RTP/AVP 0\n%s",
+			   attributes);
+
+	assert_int_equal(sdp_doc_parse(&doc, body, (size_t)len, &error), 0);
+	sdp_extensions_read(doc, 0, &extensions);
+	for (size_t i = 0; i < extensions.n; i++) // the URIs outlive the document
+		extensions.list[i].uri = extensions.list[i].uri.len == 5 ? SDP_TEXT("urn:a") : SDP_TEXT("urn:bb");
+	sdp_doc_free(doc);
+	return extensions;
+}
+
+static bool bit(const uint8_t bitmap[32], unsigned id)
+{
+	return bitmap[id / 8] & 1u << id % 8;
+}
+
+static unsigned bits(const uint8_t bitmap[32])
+{
+	unsigned n = 0;
+
+	for (unsigned id = 0; id < 256; id++)
+		n += bit(bitmap, id);
+	return n;
+}
+
+// The caller (encrypted, DTLS-SRTP) offers two extensions to a plain callee; what each side's transport is told.
+static void transports_are_told_of_extensions(void **state)
+{
+	static const struct media_uri both[] = { { "urn:a" }, { "urn:bb" } };
+	struct sdp_extensions offered = extensions_of("a=extmap:3 urn:ietf:params:rtp-hdrext:encrypt urn:a\n"
+						      "a=extmap:200/recvonly urn:bb\na=cryptex\n");
+	struct sdp_extensions answered = extensions_of("a=extmap:3/recvonly urn:a\na=extmap:200/sendonly urn:bb\n");
+	struct sdp_extensions none = { .n = 0 };
+	struct media_profile secure = { .name = "a" }, plain = { .name = "b" };
+	const struct media_profile *profiles[SIDES] = { &secure, &plain };
+	struct stream s = make(1, true, SDP_SENDRECV, SDP_SENDRECV);
+	const struct dp_extensions *caller = &s.side[SIDE_CALLER].extensions, *callee = &s.side[SIDE_CALLEE].extensions;
+	struct sdp_extension_hops hops;
+
+	(void)state;
+	s.side[SIDE_CALLEE].local.mechanisms[0] = KEYING_PLAIN;
+	hops = stream_hops(&s, SIDE_CALLER, profiles);
+	assert_true(hops.offerer.secured);
+	assert_false(hops.answerer.secured);
+	stream_extend(&s, SIDE_CALLER, &hops, &offered, &answered);
+	assert_int_equal(caller->mode, DP_EXTENSION_PASS);
+	assert_true(bit(caller->encrypted, 3));
+	assert_int_equal(bits(caller->encrypted), 1);
+	assert_true(caller->cryptex);
+	assert_int_equal(bits(callee->encrypted), 0);
+	assert_false(callee->cryptex);
+
+	plain.extensions = (struct media_extensions){ .filter = true, .uris = both, .n_uris = 2 };
+	stream_extend(&s, SIDE_CALLER, &hops, &offered, &answered);
+	assert_int_equal(caller->mode, DP_EXTENSION_FILTER); // either profile filters both ways
+	assert_int_equal(callee->mode, DP_EXTENSION_FILTER);
+	assert_int_equal(bits(caller->allowed), 1);
+	assert_true(bit(caller->allowed, 3)); // the callee receives it
+	assert_int_equal(bits(callee->allowed), 1);
+	assert_true(bit(callee->allowed, 200)); // the callee sends it
+	stream_extend(&s, SIDE_CALLER, &hops, &offered, &none);
+	assert_int_equal(caller->mode, DP_EXTENSION_STRIP);
+	assert_int_equal(callee->mode, DP_EXTENSION_STRIP);
+	assert_true(caller->cryptex); // of CSRCs
+
+	// The other way round, in a re-offer.
+	plain.extensions = (struct media_extensions){ .filter = false };
+	secure.extensions = (struct media_extensions){ .filter = true };
+	s.side[SIDE_CALLER].local.mechanisms[0] = KEYING_DTLS_SRTP;
+	hops = stream_hops(&s, SIDE_CALLEE, profiles);
+	assert_false(hops.offerer.secured);
+	assert_true(hops.answerer.secured);
+	stream_extend(&s, SIDE_CALLEE, &hops, &answered, &answered);
+	assert_int_equal(caller->mode, DP_EXTENSION_STRIP);
+
+	struct streams fresh = { 1, &s };
+
+	plan_fill(&plan, &parties, NULL, &fresh);
+	assert_int_equal(line(0, 0)->extensions.mode, DP_EXTENSION_STRIP);
+	s.agreed = false;
+	plan_fill(&plan, &parties, NULL, &fresh);
+	assert_int_equal(line(0, 0)->extensions.mode, DP_EXTENSION_PASS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(transports_are_told_of_extensions),
 		cmocka_unit_test(prepared_has_ports_only),
 		cmocka_unit_test(committed_has_keys_and_gates),
 		cmocka_unit_test(reoffer_leaves_what_is_agreed),

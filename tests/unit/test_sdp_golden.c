@@ -151,6 +151,8 @@ static void read_words(struct sdp_case *c, const char *key, char *rest)
 			side->policy.suites[n] = srtp_suite_by_name(word, strlen(word));
 		else if (strcmp(what, "role") == 0)
 			side->policy.role = strcmp(word, "active") == 0 ? KEYING_ROLE_ACTIVE : KEYING_ROLE_PASSIVE;
+		else if (strcmp(what, "mki") == 0)
+			side->policy.mki = strcmp(word, "offer") == 0 ? KEYING_MKI_OFFER : KEYING_MKI_NEVER;
 		else if (strcmp(what, "mux") == 0)
 			*(strcmp(word, "offer") == 0 ? &side->mux_offer : &side->mux_never) = true;
 		else if (strcmp(what, "address") == 0)
