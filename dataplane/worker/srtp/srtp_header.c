@@ -29,6 +29,11 @@ static bool is_encrypted(const struct srtp_op *op, const struct rtp_element *ele
 	return op->encrypted[element->id / 8] >> element->id % 8 & 1;
 }
 
+static bool is_cryptex_form(uint16_t form)
+{
+	return form == CRYPTEX_ONE_OCTET_FORM || form == CRYPTEX_TWO_OCTET_FORM;
+}
+
 // The caller's hdr_len holds what the first octet promises.
 static bool has_room(const struct srtp_op *op)
 {
@@ -54,19 +59,17 @@ static enum srtp_header elements_check(const struct srtp_op *op)
 
 enum srtp_header srtp_header_rx(const struct srtp_op *op)
 {
-	uint16_t form;
-
 	if (!rtp_has_extension(op->packet) || !encrypts(op))
 		return SRTP_HEADER_CLEAR;
 	if (!has_room(op))
 		return SRTP_HEADER_BROKEN;
-	form = rtp_extension_form(op->packet);
-	if (op->cryptex && (form == CRYPTEX_ONE_OCTET_FORM || form == CRYPTEX_TWO_OCTET_FORM))
+	if (op->cryptex && is_cryptex_form(rtp_extension_form(op->packet)))
 		return SRTP_HEADER_CRYPTEX;
 	return op->encrypted != NULL ? elements_check(op) : SRTP_HEADER_CLEAR;
 }
 
-// RFC 9335 5.1: not for extensions that are none of RFC 8285.
+// RFC 9335 5.1: not for extensions that are none of RFC 8285; sent in clear, one with a form of cryptex would be taken
+// for encrypted.
 enum srtp_header srtp_header_tx(const struct srtp_op *op)
 {
 	if (!encrypts(op))
@@ -75,6 +78,8 @@ enum srtp_header srtp_header_tx(const struct srtp_op *op)
 		return SRTP_HEADER_BROKEN;
 	if (op->cryptex && !rtp_has_extension(op->packet))
 		return (op->packet[0] & 0x0f) != 0 ? SRTP_HEADER_CRYPTEX_ADD : SRTP_HEADER_CLEAR;
+	if (op->cryptex && is_cryptex_form(rtp_extension_form(op->packet)))
+		return SRTP_HEADER_BROKEN;
 	if (op->cryptex && rtp_form_has_elements(rtp_extension_form(op->packet)))
 		return SRTP_HEADER_CRYPTEX;
 	return op->encrypted != NULL ? elements_check(op) : SRTP_HEADER_CLEAR;

@@ -9,7 +9,7 @@ enum srtp_result {
 	SRTP_NO_KEY,      // the key record holds no key, or one that this engine has not adopted
 	SRTP_WRONG_SSRC,  // packet and stream record do not belong together
 	SRTP_MKI,         // carries another key's MKI, or none
-	SRTP_EXTENSION,   // elements to be encrypted or decrypted, and one of them reaches beyond the header extension
+	SRTP_EXTENSION,   // header extension that cannot be encrypted or decrypted: an element reaches beyond its end
 	SRTP_AUTH,        // tag did not verify
 	SRTP_REPLAY,      // index received before
 	SRTP_OLD,         // index behind the replay window
