@@ -5,6 +5,10 @@
 static const struct dtls_profile profiles[] = {
 	{ DTLS_PROFILE_AES128_CM_SHA1_80, 16, 14, "AES_CM_128_HMAC_SHA1_80", "SRTP_AES128_CM_SHA1_80" },
 	{ DTLS_PROFILE_AES128_CM_SHA1_32, 16, 14, "AES_CM_128_HMAC_SHA1_32", "SRTP_AES128_CM_SHA1_32" },
+	// RFC 5764 section 4.1.2 says a cipher key of no octets. Those who do it export as much as for AES-CM, for the
+	// authentication keys are derived from it (RFC 3711 section 4.3); from nothing, they would be no secret.
+	{ DTLS_PROFILE_NULL_SHA1_80, 16, 14, "NULL_HMAC_SHA1_80", "SRTP_NULL_SHA1_80" },
+	{ DTLS_PROFILE_NULL_SHA1_32, 16, 14, "NULL_HMAC_SHA1_32", "SRTP_NULL_SHA1_32" },
 	{ DTLS_PROFILE_AEAD_AES_128_GCM, 16, 12, "AEAD_AES_128_GCM", "SRTP_AEAD_AES_128_GCM" },
 	{ DTLS_PROFILE_AEAD_AES_256_GCM, 32, 12, "AEAD_AES_256_GCM", "SRTP_AEAD_AES_256_GCM" },
 };
@@ -24,4 +28,11 @@ uint16_t dtls_profile_choose(const uint16_t *ours, const uint16_t *theirs, size_
 			if (theirs[i] == *ours)
 				return *ours;
 	return 0;
+}
+
+bool dtls_profile_listed(const uint16_t *list, uint16_t id)
+{
+	while (*list != 0 && *list != id)
+		list++;
+	return *list != 0;
 }

@@ -226,7 +226,7 @@ static void handshake_done(struct dtls_endpoint *ep)
 	ep->info.group = wolfSSL_get_curve_name(ep->ssl);
 	if (ep->leaf == NULL) { // the callback was never asked: nothing was compared
 		dtls_endpoint_fail(ep, DTLS_FAILURE_NO_CERTIFICATE);
-	} else if (profile == NULL || dtls_profile_find((uint16_t)profile->id) == NULL) { // not fatal to the library
+	} else if (profile == NULL || !dtls_profile_listed(ep->profiles, (uint16_t)profile->id)) { // no fault to the library
 		dtls_endpoint_fail(ep, ep->role == DTLS_ACTIVE ? DTLS_FAILURE_NO_SRTP : DTLS_FAILURE_NO_PROFILE);
 	} else {
 		ep->info.profile = (uint16_t)profile->id;

@@ -196,6 +196,11 @@ static void test_profile_matrix(void **state)
 		{ { 2 }, { 0 }, 2 },
 		{ { 8 }, { 7, 1 }, 0 },
 		{ { 1 }, { 8 }, 0 },
+		{ { 5 }, { 0 }, 0 }, // NULL ciphers alone, and nobody asked for them
+		{ { 6, 5 }, { 8, 1, 2 }, 0 },
+		{ { 5, 1 }, { 1, 5 }, 1 },
+		{ { 5, 6 }, { 1, 5 }, 5 },
+		{ { 6 }, { 6 }, 6 },
 	};
 
 	for (size_t i = 0; i < 3 * sizeof(rows) / sizeof(rows[0]); i++) {
@@ -445,7 +450,7 @@ static void test_configuration_is_checked(void **state)
 	config.mtu = 100;
 	assert_int_equal(dtls_endpoint_open(&ep, &config), -EINVAL);
 	config.mtu = 0;
-	config.profiles[0] = 0x0005; // NULL cipher
+	config.profiles[0] = 0x0003; // taken back (RFC 6188 registered none)
 	assert_int_equal(dtls_endpoint_open(&ep, &config), -EINVAL);
 	config.profiles[0] = 0;
 	config.identity = NULL;
