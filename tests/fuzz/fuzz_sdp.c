@@ -69,6 +69,32 @@ static void only_our_keys(const struct sdp_doc *made)
 	}
 }
 
+// A plain m-line of ours says nothing of encrypted header extensions; what is said of extensions can be read.
+static void extensions_sound(const struct sdp_doc *made)
+{
+	struct sdp_extensions extensions;
+	struct sdp_media media;
+
+	for (size_t i = 0; sdp_media_read(made, i, &media) == 0; i++) {
+		sdp_extensions_read(made, i, &extensions);
+		must(extensions.unread == 0);
+		if (media.proto.transport != KEYING_RTP_AVP)
+			continue;
+		must(!extensions.cryptex);
+		for (size_t e = 0; e < extensions.n; e++)
+			must(!extensions.list[e].encrypted);
+	}
+}
+
+static void extension_policies(struct sdp_case *c, size_t pick)
+{
+	c->near.extensions.encryption = c->far.extensions.encryption = (enum media_wish)(pick % 3);
+	c->near.extensions.cryptex = c->far.extensions.cryptex = (enum media_wish)(pick / 3 % 3);
+	c->far.extensions.filter = pick / 9 % 3 > 0;
+	c->far.extensions.n_uris = pick / 9 % 3 == 1;
+	strcpy(c->far.uris[0].text, "urn:ietf:params:rtp-hdrext:ssrc-audio-level");
+}
+
 static void policies(struct sdp_case *c, uint8_t pick)
 {
 	static const enum keying_mechanism accepts[4][3] = {
@@ -89,6 +115,11 @@ static void policies(struct sdp_case *c, uint8_t pick)
 	c->near.policy.offer[0] = c->far.policy.accept[0] = KEYING_PLAIN;
 	c->far.mux_offer = pick & 16;
 	c->near.mux_never = pick & 32;
+	if (pick & 32) {
+		c->far.policy.mki = KEYING_MKI_OFFER;
+		c->near.policy.suites[0] = c->far.policy.suites[1] = SRTP_NULL_HMAC_SHA1_80;
+		c->near.policy.suites[1] = c->far.policy.suites[0] = SRTP_AES_192_CM_HMAC_SHA1_80;
+	}
 	c->pass_unknown = pick & 64;
 }
 
@@ -101,6 +132,7 @@ static void make_answer(struct sdp_case *c, const struct sdp_doc *offer, const s
 	if (sdp_case_answer(c, offer, ours, answer, &back, &error) == 0) {
 		sdp_doc_free(reparsed(back));
 		only_our_keys(back);
+		extensions_sound(back);
 		must(sdp_doc_media_count(back) == sdp_doc_media_count(offer));
 	}
 	sdp_doc_free(back);
@@ -126,9 +158,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	view(doc);
 	sdp_case_init(&c);
 	policies(&c, data[0]);
+	extension_policies(&c, size);
 	if (sdp_case_offer(&c, doc, NULL, &ours) == 0) {
 		again = reparsed(ours);
 		only_our_keys(again);
+		extensions_sound(again);
 		must(sdp_doc_media_count(again) == sdp_doc_media_count(doc));
 		make_answer(&c, doc, again, doc); // the body once more, as if it had been the answer
 		sdp_doc_free(again);
