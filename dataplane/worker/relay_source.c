@@ -17,7 +17,7 @@
 
 #define MAPS_AT_ONCE 8 // new SSRCs of ours a transport, and then
 #define MAPS_EVERY MONO_MS(500)
-#define MAPPED_IDLE MONO_S(10) // its slot goes to another source then; should it speak again, under one more SSRC
+#define MAPPED_IDLE MONO_S(5) // its slot goes to another source then; should it speak again, under one more SSRC
 
 // A plain source began anew if so many packets in a row repeat what was sent, over so much time, and nothing new came
 // in between. Less is a network that delivers twice or late: a burst of video comes twice within a few milliseconds.
@@ -101,30 +101,42 @@ static uint32_t map_next(struct dp_transport *tp)
 
 // ---- slots
 
-// Whether what a mapped slot belongs to was silent for long. Its packets leave no time behind: indices that moved since
-// the last look do.
-static bool mapped_idle(struct relay_worker *w, const struct dp_tx_slot *slot)
+// When the source of a slot was heard last, by the transport that it comes in by; 0: that knows it no more.
+static mono_ns slot_heard(const struct relay_worker *w, const struct dp_tx_slot *slot)
 {
-	struct dp_stream *st = &w->relay->map.streams[slot->stream];
+	const struct dp_map *m = &w->relay->map;
+	mono_ns newest = 0;
 
-	if (st->highest_index != st->srtp.highest || st->last_time == 0) {
-		st->highest_index = st->srtp.highest;
-		st->last_time = w->now;
+	if (slot->from >= m->n_transports)
+		return 0;
+	for (unsigned i = 0; i < DP_RX_EPOCHS * DP_RX_SSRCS; i++) {
+		const struct dp_transport *from = &m->transports[slot->from];
+		const struct dp_ssrc_slot *rx = &from->rx_ssrcs[i / DP_RX_SSRCS][i % DP_RX_SSRCS];
+
+		if (rx->ssrc == slot->ssrc && rx->stream < m->n_streams && m->streams[rx->stream].last_time > newest)
+			newest = m->streams[rx->stream].last_time;
 	}
-	return w->now >= st->last_time + MAPPED_IDLE;
+	return newest;
 }
 
 static struct dp_tx_slot *slot_free(struct relay_worker *w, struct dp_transport *tp)
 {
 	struct dp_tx_slot *idle = NULL;
+	mono_ns oldest = MONO_NEVER;
 
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
 		struct dp_tx_slot *slot = &tp->tx_ssrcs[i];
+		mono_ns heard;
 
 		if (slot->stream == DP_NONE)
 			return slot;
-		if (slot_live(w, slot) && !slot_carried(slot) && mapped_idle(w, slot))
+		if (!slot_live(w, slot) || slot_carried(slot))
+			continue;
+		heard = slot_heard(w, slot);
+		if (heard < oldest && w->now >= heard + MAPPED_IDLE) {
+			oldest = heard;
 			idle = slot;
+		}
 	}
 	return idle;
 }

@@ -2,6 +2,7 @@
 // relay_alone.c - a worker between two ports that only remember.
 #include "tests/support/relay_alone.h"
 #include "dataplane/worker/memory.h"
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,8 @@ static void on_punt(void *ctx, const struct dp_punt *punt)
 static void on_event(void *ctx, const struct dp_event *event)
 {
 	alone.n_events++;
+	alone.last_event = *event;
+	alone.events[event->kind % 16]++;
 }
 
 static void config_make(struct dp_config *c, uint16_t vlan)
@@ -167,6 +170,56 @@ void relay_alone_frame(struct relay_alone *ra, unsigned port, const void *bytes,
 	relay_burst(ra->worker, &m, 1);
 	relay_flush(ra->worker);
 	dp_client_dispatch(ra->client);
+}
+
+size_t relay_alone_frame_make(uint8_t *f, const struct alone_to *to, const void *payload, size_t len)
+{
+	size_t at = 12;
+	uint32_t sum = 0;
+	uint8_t *ip;
+
+	memset(f, 0, 64);
+	if (to->vlan != 0) {
+		memcpy(f + at, (uint8_t[]){ 0x81, 0, 0, (uint8_t)to->vlan }, 4);
+		at += 4;
+	}
+	f[at] = 8;
+	ip = f + at + 2;
+	ip[0] = 0x45;
+	ip[2] = (uint8_t)((len + 28) >> 8);
+	ip[3] = (uint8_t)(len + 28);
+	ip[8] = 64;
+	ip[9] = IPPROTO_UDP;
+	memcpy(ip + 12, (uint8_t[]){ 198, 51, 100, to->source_last, 192, 0, (uint8_t)to->network, 1 }, 8);
+	for (unsigned i = 0; i < 20; i += 2)
+		sum += (unsigned)(ip[i] << 8 | ip[i + 1]);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+	memcpy(ip + 20,
+	       (uint8_t[]){ (uint8_t)(to->source_port >> 8), (uint8_t)to->source_port, (uint8_t)(to->port >> 8),
+			    (uint8_t)to->port, (uint8_t)((len + 8) >> 8), (uint8_t)(len + 8) },
+	       6);
+	if (len > 0)
+		memcpy(ip + 28, payload, len);
+	return (size_t)(ip + 28 - f) + len;
+}
+
+void relay_alone_datagram(struct relay_alone *ra, const struct alone_to *to, const void *payload, size_t len)
+{
+	uint8_t frame[2048];
+
+	relay_alone_frame(ra, to->network, frame, relay_alone_frame_make(frame, to, payload, len));
+}
+
+void relay_alone_reopen(struct relay_alone *ra)
+{
+	mono_ns now = ra->worker->now;
+
+	relay_worker_close(ra->worker);
+	must(relay_worker_open(&ra->worker, &ra->relay, 0) == 0, "worker");
+	ra->relay.workers[0] = ra->worker;
+	ra->worker->now = now;
 }
 
 uint64_t relay_alone_ended(const struct relay_alone *ra)

@@ -7,6 +7,12 @@
 
 #define ALONE_FRAMES 512
 
+struct alone_to { // of a frame to be made: from 198.51.100.source_last to the media address of a network
+	unsigned network;
+	uint16_t source_port, port, vlan;
+	uint8_t source_last;
+};
+
 struct alone_frame {
 	unsigned port;
 	uint16_t len;
@@ -22,6 +28,8 @@ struct relay_alone {
 	struct alone_frame sent[ALONE_FRAMES]; // the newest ones
 	unsigned n_sent, n_punts, n_events;
 	struct dp_punt last_punt; // payload is not kept
+	struct dp_event last_event;
+	unsigned events[16]; // of each kind
 };
 
 struct relay_alone *relay_alone_open(uint16_t vlan_of_second); // network 1 is this VLAN of port 1; 0: untagged
@@ -31,4 +39,7 @@ void relay_alone_commands(struct relay_alone *ra); // carries out what the clien
 struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const char *local, uint16_t port,
 			      const char *remote, enum dp_security security, enum dp_mode mode);
 void relay_alone_frame(struct relay_alone *ra, unsigned port, const void *bytes, size_t len);
+size_t relay_alone_frame_make(uint8_t *frame, const struct alone_to *to, const void *payload, size_t len);
+void relay_alone_datagram(struct relay_alone *ra, const struct alone_to *to, const void *payload, size_t len);
+void relay_alone_reopen(struct relay_alone *ra); // another worker takes up what this one's records say
 uint64_t relay_alone_ended(const struct relay_alone *ra); // packets that were sent, dropped, punted or ignored so far

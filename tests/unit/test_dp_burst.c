@@ -2,7 +2,7 @@
 // test_dp_burst.c - the relay's burst function, frame by frame: RFC 7983 over all first octets, lengths of RTP headers
 // in the small, VLAN tags, source checks, statistics, the bounds of unauthenticated work.
 #include "tests/support/relay_alone.h"
-#include <netinet/in.h>
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,54 +13,12 @@ static struct relay_alone *ra;
 static struct dp_ref access_leg,
 	core_leg; // 198.51.100.1:4000 - 192.0.0.1:16384 | 192.0.1.1:16386 (VLAN 100) - 198.51.100.2:4000
 
-struct to { // of a frame to be made
-	unsigned network; // whose media address
-	uint16_t source_port, port, vlan;
-	uint8_t source_last;
-};
+static const struct alone_to from_access = { .network = 0, .source_port = 4000, .port = 16384, .source_last = 1 };
+static const struct alone_to from_core = { .network = 1, .source_port = 4000, .port = 16386, .source_last = 2, .vlan = 100 };
 
-static const struct to from_access = { .network = 0, .source_port = 4000, .port = 16384, .source_last = 1 };
-static const struct to from_core = { .network = 1, .source_port = 4000, .port = 16386, .source_last = 2, .vlan = 100 };
-
-static size_t frame_make(uint8_t *f, const struct to *to, const void *payload, size_t len)
+static void give(const struct alone_to *to, const void *payload, size_t len)
 {
-	size_t at = 12;
-	uint32_t sum = 0;
-	uint8_t *ip;
-
-	memset(f, 0, 64);
-	if (to->vlan != 0) {
-		memcpy(f + at, (uint8_t[]){ 0x81, 0, 0, (uint8_t)to->vlan }, 4);
-		at += 4;
-	}
-	f[at] = 8;
-	ip = f + at + 2;
-	ip[0] = 0x45;
-	ip[2] = (uint8_t)((len + 28) >> 8);
-	ip[3] = (uint8_t)(len + 28);
-	ip[8] = 64;
-	ip[9] = IPPROTO_UDP;
-	memcpy(ip + 12, (uint8_t[]){ 198, 51, 100, to->source_last, 192, 0, (uint8_t)to->network, 1 }, 8);
-	for (unsigned i = 0; i < 20; i += 2)
-		sum += (unsigned)(ip[i] << 8 | ip[i + 1]);
-	sum = ~((sum & 0xffff) + (sum >> 16));
-	ip[10] = (uint8_t)(sum >> 8);
-	ip[11] = (uint8_t)sum;
-	memcpy(ip + 20,
-	       (uint8_t[]){ (uint8_t)(to->source_port >> 8), (uint8_t)to->source_port, (uint8_t)(to->port >> 8),
-			    (uint8_t)to->port, (uint8_t)((len + 8) >> 8), (uint8_t)(len + 8) },
-	       6);
-	if (len > 0)
-		memcpy(ip + 28, payload, len);
-	return (size_t)(ip + 28 - f) + len;
-}
-
-static void give(const struct to *to, const void *payload, size_t len)
-{
-	uint8_t frame[2048];
-	size_t n = frame_make(frame, to, payload, len);
-
-	relay_alone_frame(ra, to->network, frame, n);
+	relay_alone_datagram(ra, to, payload, len);
 }
 
 static size_t rtp(uint8_t *dst, uint16_t seq, uint32_t ssrc, size_t payload)
@@ -105,7 +63,7 @@ static void every_first_octet_has_its_way(void **state)
 	uint8_t payload[1500] = { 0 };
 
 	for (unsigned rtcp = 0; rtcp < 2; rtcp++) {
-		struct to to = from_access;
+		struct alone_to to = from_access;
 
 		to.port = (uint16_t)(16384 + rtcp);
 		for (unsigned first = 0; first < 256; first++) {
@@ -191,7 +149,7 @@ static void vlan_tags_come_and_go(void **state)
 {
 	uint8_t payload[200];
 	const struct alone_frame *f;
-	struct to to = from_core;
+	struct alone_to to = from_core;
 	uint64_t ignored;
 	size_t len = rtp(payload, 500, 7, 160);
 
@@ -220,7 +178,7 @@ static void vlan_tags_come_and_go(void **state)
 static void only_the_peer_may_speak_plain(void **state)
 {
 	uint64_t wrong = drops(RELAY_DROP_WRONG_SOURCE);
-	struct to to = from_access;
+	struct alone_to to = from_access;
 	uint8_t payload[200];
 	size_t len = rtp(payload, 600, 7, 160);
 	unsigned sent = ra->n_sent, told;
@@ -242,7 +200,7 @@ static void wrong_lengths_and_sums_are_named(void **state)
 	uint64_t malformed = drops(RELAY_DROP_MALFORMED), sums = drops(RELAY_DROP_CHECKSUM),
 		 frags = drops(RELAY_DROP_FRAGMENT);
 	uint8_t payload[200], frame[512], bad[512];
-	size_t n = frame_make(frame, &from_access, payload, rtp(payload, 700, 7, 160));
+	size_t n = relay_alone_frame_make(frame, &from_access, payload, rtp(payload, 700, 7, 160));
 
 	memcpy(bad, frame, n);
 	bad[14 + 20 + 5]++; // UDP says one more than IP
@@ -268,7 +226,7 @@ static void wrong_lengths_and_sums_are_named(void **state)
 static void loss_and_jitter_are_counted(void **state)
 {
 	struct dp_ref leg = relay_alone_leg(ra, 0, "192.0.0.1", 16390, "198.51.100.1", DP_PLAIN, DP_MODE_RTP);
-	struct to to = from_access;
+	struct alone_to to = from_access;
 	struct dp_stats stats;
 	uint8_t payload[200];
 
@@ -300,7 +258,7 @@ static void forged_packets_bind_nothing(void **state)
 	struct dp_ref leg = relay_alone_leg(ra, 0, "192.0.0.1", 16392, "198.51.100.1", DP_SRTP, DP_MODE_RTP);
 	uint32_t streams = ra->worker->n_free_streams;
 	uint64_t bad = drops(RELAY_DROP_AUTH);
-	struct to to = from_access;
+	struct alone_to to = from_access;
 	uint8_t payload[200];
 
 	to.port = 16392;
@@ -381,14 +339,14 @@ static void packet_memory_used_up(void **state)
 // Control does not read: the ring of the unproven fills up; when it is read, what comes next is heard.
 static void a_ring_to_control_that_is_full(void **state)
 {
-	struct to stranger = from_access;
+	struct alone_to stranger = from_access;
 	uint8_t hello[1200] = { 0x16, 0xfe, 0xfd }, frame[2048];
 	uint64_t before = drops(RELAY_DROP_PUNT_FULL);
 	unsigned given = 0, heard = ra->n_punts;
 	size_t len;
 
 	stranger.source_port = 4444;
-	len = frame_make(frame, &stranger, hello, sizeof(hello));
+	len = relay_alone_frame_make(frame, &stranger, hello, sizeof(hello));
 	for (; drops(RELAY_DROP_PUNT_FULL) == before && given < 10000; given++) {
 		struct rte_mbuf *m = rte_pktmbuf_alloc(ra->relay.pool);
 
