@@ -161,6 +161,15 @@ bool inet_prefix_holds(const struct inet_prefix *p, const struct inet_addr *addr
 	return bits_equal(p->addr.bytes, addr->bytes, p->len);
 }
 
+uint32_t inet_addr_hash(const struct inet_addr *addr)
+{
+	uint32_t hash = 2166136261u ^ addr->family; // FNV-1a
+
+	for (size_t i = 0; i < sizeof(addr->bytes); i++)
+		hash = (hash ^ addr->bytes[i]) * 16777619u;
+	return hash != 0 ? hash : 1;
+}
+
 bool inet_addr_is_any(const struct inet_addr *addr)
 {
 	static const uint8_t zero[sizeof(addr->bytes)];

@@ -36,6 +36,7 @@ const char *inet_endpoint_print(char dst[INET_ENDPOINT_STRLEN], const struct ine
 bool inet_addr_equal(const struct inet_addr *a, const struct inet_addr *b);
 bool inet_endpoint_equal(const struct inet_endpoint *a, const struct inet_endpoint *b);
 bool inet_prefix_holds(const struct inet_prefix *p, const struct inet_addr *addr);
+uint32_t inet_addr_hash(const struct inet_addr *addr); // never 0
 bool inet_addr_is_any(const struct inet_addr *addr); // 0.0.0.0, ::, or no family
 void inet_endpoint_from_sockaddr(struct inet_endpoint *ep, const struct sockaddr *sa);
 socklen_t inet_endpoint_to_sockaddr(struct sockaddr_storage *ss, const struct inet_endpoint *ep);

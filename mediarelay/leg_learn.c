@@ -33,6 +33,13 @@ static bool source_fits(const struct leg_transport *tp, const struct inet_endpoi
 	return false;
 }
 
+uint32_t leg_learn_from(const struct leg_transport *tp)
+{
+	bool one = tp->component == LEG_RTP && leg_line_profile(tp->line)->learn == MEDIA_LEARN_NAT;
+
+	return one ? inet_addr_hash(&tp->line->plan.sip_source) : 0;
+}
+
 static bool at_signalled(const struct leg_transport *tp)
 {
 	return inet_endpoint_equal(&tp->remote, &tp->signalled);

@@ -5,5 +5,6 @@
 #include "mediarelay/media_priv.h"
 
 void leg_learn_begin(struct leg_transport *tp); // offer and answer are done, or named another address than before
+uint32_t leg_learn_from(const struct leg_transport *tp); // inet_addr_hash() of the one address; 0: any
 void leg_learn_tick(struct leg_transport *tp, mono_ns now);
 void leg_learn_heard(struct leg_transport *tp, const struct inet_endpoint *source, mono_ns now); // not from the path's remote

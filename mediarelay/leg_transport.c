@@ -142,6 +142,7 @@ void leg_transport_refresh(struct leg_transport *tp)
 		.remote = tp->remote,
 		.dscp = media_of(tp)->config->realms[plan->seat.realm].dscp,
 		.learn = tp->learn_until != 0,
+		.learn_from = leg_learn_from(tp),
 	};
 
 	if (transport_live(tp))

@@ -39,8 +39,8 @@ struct dp_path {
 	struct inet_endpoint remote;
 	uint16_t mtu; // IP packet size; 0 = the interface's
 	uint8_t dscp; // 0..63
-	bool held;    // (goes)
 	bool learn;   // report other sources (DP_EVENT_SOURCE); what the media thread does about it is its affair
+	uint32_t learn_from; // of those, only an address with this inet_addr_hash(); 0: any. A flood hides nobody then
 };
 
 enum dp_direction { DP_RX, DP_TX };

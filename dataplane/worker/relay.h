@@ -171,6 +171,7 @@ void relay_removals(struct relay_worker *w);
 
 // relay_punt.c
 void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind);
+bool relay_source_wanted(const struct packet *p); // of a plain leg's packet that is not from the peer
 void relay_source_event(struct relay_worker *w, const struct packet *p, bool authenticated);
 bool relay_event(struct relay_worker *w, const struct dp_event *event);
 void relay_wakes(struct relay_worker *w); // control and keeper, once a round

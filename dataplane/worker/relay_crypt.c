@@ -285,7 +285,7 @@ static enum relay_drop accept_plain(struct relay_worker *w, struct packet *p)
 	uint32_t ssrc = rtp_ssrc(p->bytes);
 
 	if (!p->proven) {
-		if (tp->path.learn)
+		if (relay_source_wanted(p))
 			relay_source_event(w, p, false);
 		return RELAY_DROP_WRONG_SOURCE;
 	}

@@ -53,6 +53,17 @@ bool relay_event(struct relay_worker *w, const struct dp_event *event)
 	return true;
 }
 
+bool relay_source_wanted(const struct packet *p)
+{
+	const struct dp_path *path = &p->tp->path;
+	struct inet_endpoint source;
+
+	if (!path->learn || path->learn_from == 0)
+		return path->learn;
+	source = source_of(p);
+	return inet_addr_hash(&source.addr) == path->learn_from;
+}
+
 void relay_source_event(struct relay_worker *w, const struct packet *p, bool authenticated)
 {
 	struct dp_event event = {

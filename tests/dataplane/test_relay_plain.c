@@ -111,6 +111,17 @@ static void drops_strangers_and_says_so(void **state)
 	assert_int_equal(event.ssrc, 0x3333);
 	assert_false(event.authenticated);
 	assert_int_equal(bed_receive(b, pkt, sizeof(pkt), 50, NULL), -EAGAIN);
+
+	// From one address alone: nothing is said of others, and the one is heard among them.
+	for (int ours = 0; ours < 2; ours++) {
+		uint32_t from = inet_addr_hash(&event.source.addr) ^ !ours;
+
+		dp_transport_path(bed.dp, leg_a, &(struct dp_path){ .remote = peer_a, .learn = true, .learn_from = from });
+		bed_pump(&bed, 50);
+		len = bed_rtp(pkt, 0x3333, (uint16_t)(3 + ours), 160);
+		bed_send(stranger, &gw_a, pkt, len);
+		assert_int_equal(bed_event(&bed, DP_EVENT_SOURCE, ours ? 500 : 100, NULL), ours);
+	}
 	dp_transport_path(bed.dp, leg_a, &(struct dp_path){ .remote = peer_a });
 	close(stranger);
 }
