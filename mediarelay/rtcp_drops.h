@@ -9,7 +9,7 @@
 	X(TOO_BIG, "rtcp_too_big", "longer than any path takes")                         \
 	X(WRONG_SOURCE, "rtcp_wrong_source", "plain packet not from the leg's peer")     \
 	X(NOT_KEYED, "rtcp_not_keyed", "secured leg without keys yet")                   \
-	X(CLEAR, "rtcp_clear", "authenticated but not encrypted (E = 0)")                \
+	X(CLEAR, "rtcp_clear", "not encrypted: E is 0, or it is no SRTCP at all")         \
 	X(AUTH, "rtcp_auth", "SRTCP tag did not verify, or too short for one")           \
 	X(REPLAY, "rtcp_replay", "SRTCP index seen before, or behind the window")        \
 	X(SSRC_LIMIT, "rtcp_ssrc_limit", "no room for another SSRC on this leg")         \
