@@ -35,14 +35,23 @@ static int close_engine(void **state)
 	return 0;
 }
 
-static void random_key(struct fixture_random *random, struct srtp_key *key, unsigned suite)
+static void random_key_with_mki(struct fixture_random *random, struct srtp_key *key, unsigned suite, unsigned mki_len)
 {
+	struct srtp_mki mki = { .len = (uint8_t)mki_len };
 	struct srtp_master master;
 
 	fixture_master(random, &master, (enum srtp_suite)suite);
-	assert_int_equal(srtp_key_derive(engine, key, &master, NULL, 0), 0);
+	fixture_fill(random, mki.bytes, mki.len);
+	assert_int_equal(srtp_key_derive(engine, key, &master, &mki, 0), 0);
 	srtp_master_wipe(&master);
 }
+
+static void random_key(struct fixture_random *random, struct srtp_key *key, unsigned suite)
+{
+	random_key_with_mki(random, key, suite, 0);
+}
+
+static const uint8_t element_5[32] = { 1 << 5 };
 
 struct side { // one end, or a copy of it
 	struct srtp_key keys[KEYS];
@@ -65,7 +74,7 @@ static struct net *net_open(uint64_t seed, uint32_t roc)
 	memset(net, 0, sizeof(*net));
 	net->random.state = seed;
 	for (unsigned k = 0; k < KEYS; k++) {
-		random_key(&net->random, &net->tx.keys[k], k + 1);
+		random_key_with_mki(&net->random, &net->tx.keys[k], k + 1, k % 3 == 0 ? 1 + (unsigned)seed % 5 : 0);
 		for (unsigned s = 0; s < STREAMS; s++) {
 			srtp_stream_init(&net->tx.streams[k][s], 100 * k + s, roc, 1024);
 			// Near the wrap, so that it comes in the first bursts.
@@ -92,6 +101,12 @@ static void net_plain(struct net *net, struct srtp_op *op, uint8_t *packet)
 	*op = (struct srtp_op){ .packet = packet, .room = ROOM, .key = &net->tx.keys[k],
 				.stream = &net->tx.streams[k][s] };
 	op->hdr_len = fixture_header(packet, cc, words, (uint16_t)net->sent[k][s], 100 * k + s);
+	if (words > 1) { // an element, and padding
+		memset(packet + op->hdr_len - 4 * words, 0, 4 * (size_t)words);
+		memcpy(packet + op->hdr_len - 4 * words, "\x53" "Sally", 5);
+		op->encrypted = fixture_below(&net->random, 2) == 0 ? element_5 : NULL;
+	}
+	op->cryptex = fixture_below(&net->random, 3) == 0;
 	op->len = (uint16_t)(op->hdr_len + fixture_below(&net->random, 200));
 	op->index = net->sent[k][s];
 	op->fixed_index = true; // the tests' truth; the receiver guesses
@@ -154,6 +169,7 @@ static void net_compare(const struct net *net, unsigned n, unsigned count[SRTP_R
 	for (unsigned i = 0; i < n; i++) {
 		assert_int_equal(net->ops[i].result, net->singles[i].result);
 		assert_int_equal(net->ops[i].len, net->singles[i].len);
+		assert_int_equal(net->ops[i].hdr_len, net->singles[i].hdr_len);
 		assert_memory_equal(net->packets[i], net->copies[i], ROOM);
 		if (net->ops[i].result == SRTP_OK)
 			assert_int_equal(net->ops[i].index, net->singles[i].index);
@@ -201,7 +217,7 @@ static void burst_is_one_by_one(void **state)
 	}
 	// Each way out was taken, and most packets were fine.
 	assert_true(count[SRTP_AUTH] > ROUNDS && count[SRTP_REPLAY] > ROUNDS && count[SRTP_SHORT] > ROUNDS);
-	assert_true(count[SRTP_OLD] > 10 && count[SRTP_WRONG_SSRC] > 10);
+	assert_true(count[SRTP_OLD] > 10 && count[SRTP_WRONG_SSRC] > 10 && count[SRTP_MKI] > 10);
 	assert_true(count[SRTP_OK] > 2 * (count[SRTP_AUTH] + count[SRTP_REPLAY] + count[SRTP_OLD]));
 }
 
@@ -578,9 +594,21 @@ static void long_packets(void **state)
 	free(plain);
 }
 
+// What is done to a header: an element encrypted (0), all of it (1), an extension added (2).
+static void line_dress(struct line *line, unsigned i)
+{
+	struct srtp_op *op = &line->ops[i];
+
+	op->hdr_len = fixture_header(op->packet, i == 0 ? 0 : 3, i == 2 ? -1 : 2, rtp_seq(op->packet), 9);
+	if (i != 2)
+		memcpy(op->packet + op->hdr_len - 8, "\x53" "Sally\0", 8);
+	op->encrypted = element_5;
+	op->cryptex = i != 0;
+}
+
 // A sender is stepped through a burst instruction by instruction. Whenever a packet of the burst differs from what it
 // was, the index that its bytes may have been made under is already taken: were it killed here, nobody would use it.
-static void killed_while_sending(unsigned suite)
+static void killed_while_sending(unsigned suite, bool dressed)
 {
 	struct line *line = mmap(NULL, sizeof(*line), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	unsigned steps = 0, changed = 0;
@@ -592,6 +620,8 @@ static void killed_while_sending(unsigned suite)
 	line_open(line, suite, 0);
 	for (unsigned i = 0; i < 3; i++) {
 		line_plain(line, i, (uint16_t)(65534 + i));
+		if (dressed)
+			line_dress(line, i);
 		memcpy(plain[i], line->packets[i], sizeof(plain[i]));
 	}
 	child = fork();
@@ -622,8 +652,11 @@ static void killed_while_sending(unsigned suite)
 
 static void killed_at_every_instruction(void **state)
 {
-	killed_while_sending(SRTP_AES_CM_128_HMAC_SHA1_80);
-	killed_while_sending(SRTP_AEAD_AES_256_GCM);
+	killed_while_sending(SRTP_AES_CM_128_HMAC_SHA1_80, false);
+	killed_while_sending(SRTP_AES_192_CM_HMAC_SHA1_32, true);
+	killed_while_sending(SRTP_NULL_HMAC_SHA1_80, true);
+	killed_while_sending(SRTP_AEAD_AES_256_GCM, false);
+	killed_while_sending(SRTP_AEAD_AES_128_GCM, true);
 }
 
 int main(void)
