@@ -172,6 +172,17 @@ static int take_seat(struct sip_dialog *d, struct stream_side *s, enum inet_fami
 	return refuse(why, 488, 301, "no media address of this family");
 }
 
+// A line that we cannot take is answered with port 0. If it is one that flows, the whole offer is refused instead: it goes
+// on as it was, and nobody loses it, or its protection, by asking for something else.
+static int line_refused(struct call_media *m, const struct sdp_media *line, bool in_force, const char *text,
+			struct call_refusal *why)
+{
+	bool taken_away = line->refusal == SDP_REFUSE_PORT_ZERO || line->refusal == SDP_REFUSE_BUNDLE_ONLY;
+
+	snprintf(m->why, sizeof(m->why), "%s", text);
+	return in_force && !taken_away ? refuse(why, 488, 305, m->why) : 0;
+}
+
 // Reads one m-line of the offerer and decides how it would be answered. A line that cannot be is not wanted.
 static int offer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
 		      struct call_refusal *why)
@@ -190,10 +201,8 @@ static int offer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t
 	stream->agreed = false;
 	if (sdp_media_read(doc, index, &line) < 0)
 		return refuse(why, 400, 0, "m-line");
-	if (line.refusal != SDP_REFUSE_NONE) {
-		snprintf(m->why, sizeof(m->why), "%s", sdp_refusal_text[line.refusal]);
-		return 0;
-	}
+	if (line.refusal != SDP_REFUSE_NONE)
+		return line_refused(m, &line, current != NULL, sdp_refusal_text[line.refusal], why);
 	if (!was_wanted && streams_wanted(&m->pending) >= MEDIA_LINES_MAX)
 		return 0;
 	enum inet_family family = line.rtp.addr.family != INET_NONE ? line.rtp.addr.family : from->source.addr.family;
@@ -225,12 +234,13 @@ static int offer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t
 		stream->wanted = true;
 		keying_choice_wipe(&choice);
 	} else if (err == -ENOTSUP) {
-		snprintf(m->why, sizeof(m->why), "%s", reason.text);
-		err = 0;
+		err = line_refused(m, &line, current != NULL, reason.text, why);
+	} else {
+		err = refuse(why, 500, 0, "keying");
 	}
 	if (current != NULL)
 		keying_choice_wipe(&before);
-	return err < 0 ? refuse(why, 500, 0, "keying") : 0;
+	return err;
 }
 
 // A leg that must be secured rules out that the other one is plain.

@@ -137,7 +137,10 @@ static void log_line(const struct media_plan *plan, const struct media_leg *leg,
 		 LOG_INT("line", number), LOG_BOOL("agreed", line->agreed),
 		 LOG_STR("local", inet_endpoint_print(rtp, &line->seat.rtp)), LOG_STR("remote", remote),
 		 LOG_BOOL("send", line->send), LOG_BOOL("receive", line->receive), LOG_BOOL("mux", line->rtcp_mux),
-		 LOG_STR("mechanism", keying_mechanism_name(line->keying.mechanism)));
+		 LOG_STR("mechanism", keying_mechanism_name(line->keying.mechanism)),
+		 LOG_STR("suite", srtp_suite_name(line->keying.tx.suite)), LOG_UINT("mki", line->keying.rx_mki.len),
+		 LOG_BOOL("strip", line->extensions.mode == DP_EXTENSION_STRIP),
+		 LOG_UINT("encrypted", line->extensions.encrypted[0]), LOG_BOOL("cryptex", line->extensions.cryptex));
 }
 
 static void use_seat(struct media *media, uint32_t session, const struct media_line *line)

@@ -19,7 +19,7 @@
 #define PEERS 16
 #define ROUTES 16
 
-enum { PLAIN, SECURE, SDES, ANY, FAR_SECURED, SIGNALLING, PROFILES };
+enum { PLAIN, SECURE, SDES, ANY, NULL_TOO, DTLS, STRIP, FAR_SECURED, SIGNALLING, PROFILES };
 
 static struct sip_realm realms[REALMS];
 static struct media_realm media_realms[REALMS];
@@ -32,6 +32,14 @@ static struct media_profile profiles[PROFILES] = {
 	[SDES] = { .name = "sdes", .keying = { .accept = { KEYING_SDES }, .offer = { KEYING_SDES } } },
 	[ANY] = { .name = "any",
 		  .keying = { .accept = { KEYING_DTLS_SRTP, KEYING_SDES, KEYING_PLAIN }, .offer = { KEYING_PLAIN } } },
+	[NULL_TOO] = { .name = "null_too",
+		       .keying = { .accept = { KEYING_SDES },
+				   .offer = { KEYING_SDES },
+				   .suites = { SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_NULL_HMAC_SHA1_80 } } },
+	[DTLS] = { .name = "dtls", .keying = { .accept = { KEYING_DTLS_SRTP }, .offer = { KEYING_DTLS_SRTP } } },
+	[STRIP] = { .name = "strip",
+		    .keying = { .accept = { KEYING_PLAIN }, .offer = { KEYING_PLAIN } },
+		    .extensions = { .filter = true } },
 	[FAR_SECURED] = { .name = "far_secured",
 			  .keying = { .accept = { KEYING_PLAIN }, .offer = { KEYING_PLAIN }, .far_leg_secured = true } },
 	[SIGNALLING] = { .name = "signalling",
