@@ -138,7 +138,7 @@ static void frame_write(struct rte_mbuf *m, uint8_t *bytes, uint16_t len, const 
 	m->data_off = (uint16_t)(at - (uint8_t *)m->buf_addr);
 	m->data_len = (uint16_t)(bytes + len - at);
 	m->pkt_len = m->data_len;
-	m->ol_flags = 0;
+	m->ol_flags &= RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT; // whose memory it is; the rest was about what came in
 }
 
 static bool fits(const struct dp_transport *tp, const struct nexthop *hop, size_t len, uint8_t family)
