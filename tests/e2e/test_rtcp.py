@@ -175,6 +175,30 @@ def test_drops_have_names(topology, start):
 	assert drops == {"rtcp_malformed": "1", "rtcp_wrong_source": "1"}, core
 
 
+def test_a_plain_phones_rtcp_from_another_port(topology, start):
+	"""As a NAT does: its reports come from a port that no SDP named. The first settles it, later ones from elsewhere do not."""
+	gateway = start(access="sdes")
+	with Leg(topology, "access", keying="sdes", mux=True) as access, Leg(topology, "core", rtcp=True) as core:
+		call_id = talk(access, core)
+		ports = [topology.core.udp(host) for host in (topology.phone("core", 15), core.address, core.address)]
+		for number, port in enumerate(ports): # a stranger's host, the phone's, the phone's once more
+			port.sendto(rtcp.receiver_report(number), core.media.rtcp_remote)
+			if number == 1:
+				access.media.wait_received(1, 5, access.media.rtcp)
+		ports[1].sendto(rtcp.receiver_report(9), core.media.rtcp_remote)
+		access.media.wait_received(2, 5, access.media.rtcp)
+		assert [packet for _, packet in access.media.rtcp] == [rtcp.receiver_report(1), rtcp.receiver_report(9)]
+		access.media.send_rtcp(compound(access.media.ssrc))
+		ports[1].settimeout(5)
+		assert ports[1].recv(2048) == compound(access.media.ssrc)
+		for port in ports:
+			port.close()
+		access.hang_up()
+		core.taken_down()
+	summary = gateway.wait_event("media summary", call_id=call_id, leg="core")
+	assert summary["drops_by"] == "rtcp_wrong_source=1,rtcp_port_wrong_source=1", summary
+
+
 def reported_call(topology, gateway, held, shown, **losses):
 	"""A call in which the access phone answers sender reports as told: `held` seconds late, of which it admits all but
 	`shown`. Returns the access line's summary."""

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 static struct relay_alone *ra;
+static struct dp_ref rtcp_leg; // beside access_leg's, port 16385
 static struct dp_ref access_leg,
 	core_leg; // 198.51.100.1:4000 - 192.0.0.1:16384 | 192.0.1.1:16386 (VLAN 100) - 198.51.100.2:4000
 
@@ -43,7 +44,7 @@ static int setup(void **state)
 	ra = relay_alone_open(100);
 	access_leg = relay_alone_leg(ra, 0, "192.0.0.1", 16384, "198.51.100.1", DP_PLAIN, DP_MODE_RTP);
 	core_leg = relay_alone_leg(ra, 1, "192.0.1.1", 16386, "198.51.100.2", DP_PLAIN, DP_MODE_RTP);
-	relay_alone_leg(ra, 0, "192.0.0.1", 16385, "198.51.100.1", DP_PLAIN, DP_MODE_RTCP);
+	rtcp_leg = relay_alone_leg(ra, 0, "192.0.0.1", 16385, "198.51.100.1", DP_PLAIN, DP_MODE_RTCP);
 	dp_transport_edges(ra->client, access_leg, &(struct dp_edge){ .to = core_leg, .open = true }, 1);
 	dp_transport_edges(ra->client, core_leg, &(struct dp_edge){ .to = access_leg, .open = true }, 1);
 	relay_alone_commands(ra);
@@ -113,6 +114,32 @@ static void payload_types_tell_rtcp(void **state)
 		give(&from_access, payload, len);
 		assert_int_equal(ra->n_punts - punts, is_rtcp);
 		assert_int_equal(ra->n_sent - sent, !is_rtcp);
+	}
+}
+
+// A stranger's plain RTCP goes to control only on a port of RTCP's own, and only while that may learn its peer's.
+static void plain_rtcp_of_strangers(void **state)
+{
+	struct alone_to stranger = { .source_port = 4999, .source_last = 9 };
+	uint8_t report[8] = { 0x80, 201, 0, 1 };
+	struct dp_path path = { .learn = false };
+
+	inet_endpoint_parse(&path.remote, "198.51.100.1:4000");
+	for (unsigned learn = 0; learn < 2; learn++) {
+		path.learn = learn;
+		dp_transport_path(ra->client, rtcp_leg, &path);
+		relay_alone_commands(ra);
+		for (unsigned rtcp = 0; rtcp < 2; rtcp++) {
+			uint64_t wrong = drops(RELAY_DROP_WRONG_SOURCE);
+			unsigned punts = ra->n_punts;
+
+			stranger.port = (uint16_t)(16384 + rtcp);
+			give(&stranger, report, sizeof(report));
+			assert_int_equal(ra->n_punts - punts, learn && rtcp);
+			assert_int_equal(drops(RELAY_DROP_WRONG_SOURCE) - wrong, !(learn && rtcp));
+			if (learn && rtcp)
+				assert_false(ra->last_punt.proven);
+		}
 	}
 }
 
@@ -377,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_first_octet_has_its_way),
 		cmocka_unit_test(payload_types_tell_rtcp),
+		cmocka_unit_test(plain_rtcp_of_strangers),
 		cmocka_unit_test(rtp_headers_must_fit),
 		cmocka_unit_test(vlan_tags_come_and_go),
 		cmocka_unit_test(only_the_peer_may_speak_plain),
