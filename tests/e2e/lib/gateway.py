@@ -19,6 +19,7 @@ PROFILES = {
 	"active": {"keying": {"accept": "[dtls-srtp]", "offer": "[dtls-srtp]", "role": "active"}},
 	"passive": {"keying": {"accept": "[dtls-srtp]", "offer": "[dtls-srtp]", "role": "passive"}},
 	"sdes": {"keying": {"accept": "[sdes, dtls-srtp]", "offer": "[sdes]"}},
+	"offers_mki": {"keying": {"accept": "[sdes]", "offer": "[sdes]", "mki": "offer"}},
 	"plain": {"keying": {"accept": "[none]", "offer": "[none]"}},
 }
 
@@ -35,7 +36,7 @@ def sanitized():
 
 def configuration(access="secure", core="plain", state_dir="@STATE@", core_target=None, access_target=None,
 		  transport="udp", family=4, media_timeout=60, keying_timeout=10, calls=4000, ports="16384-32767",
-		  suites=None, rtcp_mux="accept", poll="adaptive", hugepages="auto", level="info", gateway=None):
+		  suites=None, rtcp_mux="accept", learn="nat", poll="adaptive", hugepages="auto", level="info", gateway=None):
 	"""One access and one core realm; who comes from one goes to the peer of the other."""
 	from .netns import Topology
 	core_target = core_target or Topology.phone("core", 10, family)
@@ -56,7 +57,7 @@ def configuration(access="secure", core="plain", state_dir="@STATE@", core_targe
 		if suites:
 			keying["suites"] = f"[{', '.join(suites)}]"
 		inner = ", ".join(f"{key}: {value}" for key, value in keying.items())
-		lines += [f"  - name: {name}", f"    keying: {{{inner}}}", f"    rtcp_mux: {rtcp_mux}",
+		lines += [f"  - name: {name}", f"    keying: {{{inner}}}", f"    rtcp_mux: {rtcp_mux}", f"    learn: {learn}",
 			  f"    media_timeout: {media_timeout}", f"    keying_timeout: {keying_timeout}"]
 	nets = {"access": ("10.10.0.0/24", "fd00:10::/64"), "core": ("10.20.0.0/24", "fd00:20::/64")}
 	lines.append("peers:")
