@@ -120,10 +120,10 @@ void media_quality_read(const struct media_quality *q, struct quality_figures *f
 
 // The E-model
 
-#define R_DEFAULT 93.2       // G.107: every parameter at its default
-#define BPL_G711 25.1        // G.113 appendix I: packet-loss robustness of G.711 with concealment, Ie is 0
-#define PACKET_MS 20.0       // one packet's speech has to be spoken before it leaves
-#define BUFFER_JITTERS 2.0   // a receiver's buffer holds about so many times the jitter
+#define R_DEFAULT 93.2     // G.107: every parameter at its default
+#define BPL_G711 25.1      // G.113 appendix I: packet-loss robustness of G.711 with concealment, Ie is 0
+#define PACKET_MS 20.0     // one packet's speech has to be spoken before it leaves
+#define BUFFER_JITTERS 2.0 // a receiver's buffer holds about so many times the jitter
 
 // The delay's share as Cole and Rosenbluth fitted it to G.107 (Voice over IP performance monitoring, 2001).
 static double delay_impairment(double ms)

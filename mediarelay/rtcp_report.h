@@ -16,7 +16,7 @@ struct rtcp_sender { // of an SR
 	uint32_t ntp_middle; // middle 32 bits of its NTP timestamp: what an LSR repeats
 };
 
-struct rtcp_block { // of an SR or RR (RFC 3550 section 6.4.1)
+struct rtcp_block {       // of an SR or RR (RFC 3550 section 6.4.1)
 	uint32_t ssrc;    // whose stream it is about
 	int32_t lost;     // cumulative, sign extended from 24 bits
 	uint8_t fraction; // of 256, since the report before

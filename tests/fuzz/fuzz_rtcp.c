@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// fuzz_rtcp.c - any datagram of RTCP, at the end of a page that may not be touched: what is taken is taken again after its
-// SSRCs changed, keeps its size, and has them back after the change was undone; what it reports goes into a line's figures.
+// fuzz_rtcp.c - any datagram of RTCP, at the end of a page that may not be touched: what is taken is taken again after
+// its SSRCs changed, keeps its size, and has them back after the change was undone; what it reports goes into a line's
+// figures.
 #include "mediarelay/media_quality.h"
 #include "mediarelay/rtcp_report.h"
 

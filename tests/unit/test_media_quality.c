@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_media_quality.c - round trips, losses and jitter out of report blocks; scores of the E-model against its own table.
+// test_media_quality.c - round trips, losses and jitter out of report blocks; scores of the E-model against its own
+// table.
 #include "mediarelay/media_quality.h"
 
 #include <setjmp.h>
@@ -58,7 +59,8 @@ static void test_round_trip_mean_and_bounds(void **state)
 	assert_in_range(f.rtt_max_us, 29999, 30001);
 }
 
-// What gives no sample: nothing sent yet, another source's, never sent, forgotten, held longer than it was there, too old.
+// What gives no sample: nothing sent yet, another source's, never sent, forgotten, held longer than it was there, too
+// old.
 static void test_answers_that_are_none(void **state)
 {
 	struct media_quality q = { 0 };
@@ -90,9 +92,12 @@ static void test_answers_that_are_none(void **state)
 	assert_int_equal(figures(&q).rtt_us, 0);
 }
 
-static void report(struct media_quality *q, uint32_t ssrc, int32_t lost, uint32_t highest, uint8_t fraction, uint32_t jitter)
+static void report(struct media_quality *q, uint32_t ssrc, int32_t lost, uint32_t highest, uint8_t fraction,
+		   uint32_t jitter)
 {
-	struct rtcp_block block = { .ssrc = ssrc, .lost = lost, .highest = highest, .fraction = fraction, .jitter = jitter };
+	struct rtcp_block block = {
+		.ssrc = ssrc, .lost = lost, .highest = highest, .fraction = fraction, .jitter = jitter
+	};
 
 	media_quality_report(q, &block, 8000, START + q->reports);
 }
@@ -108,12 +113,12 @@ static void test_losses(void **state)
 	f = figures(&q);
 	assert_int_equal(f.lost, 10);
 	assert_true(f.loss > 0.249 && f.loss < 0.251); // one report: its own fraction
-	assert_int_equal(f.jitter_us, 10000); // 80 / 8000 s
+	assert_int_equal(f.jitter_us, 10000);          // 80 / 8000 s
 	report(&q, 7, 15, 1100, 0, 160);
 	f = figures(&q);
 	assert_int_equal(f.lost, 15);
 	assert_true(f.loss > 0.049 && f.loss < 0.051); // 5 of 100
-	report(&q, 7, -3, 1200, 0, 0); // duplicates
+	report(&q, 7, -3, 1200, 0, 0);                 // duplicates
 	assert_int_equal(figures(&q).lost, 0);
 	report(&q, 7, 15, 900, 0, 0); // goes backwards: no share from that
 	assert_true(figures(&q).loss >= 0 && figures(&q).loss <= 1);
@@ -156,11 +161,11 @@ static void test_scores(void **state)
 	unsigned before = 1000;
 
 	(void)state;
-	assert_in_range(media_quality_mos(0, 0, 0), 439, 441);       // a packet's 20 ms: R 92.7
-	assert_in_range(media_quality_mos(0, 0, 226000), 433, 435);  // 133 ms: R 90.0
-	assert_in_range(media_quality_mos(0, 0, 744000), 309, 311);  // 392 ms: 9.4 and 23.6, R 60.2
-	assert_in_range(media_quality_mos(0.0386, 0, 0), 402, 404);  // Ie-eff 12.7: R 80.0
-	assert_in_range(media_quality_mos(0.206, 0, 0), 256, 260);   // Ie-eff 42.8: R 50.0
+	assert_in_range(media_quality_mos(0, 0, 0), 439, 441);      // a packet's 20 ms: R 92.7
+	assert_in_range(media_quality_mos(0, 0, 226000), 433, 435); // 133 ms: R 90.0
+	assert_in_range(media_quality_mos(0, 0, 744000), 309, 311); // 392 ms: 9.4 and 23.6, R 60.2
+	assert_in_range(media_quality_mos(0.0386, 0, 0), 402, 404); // Ie-eff 12.7: R 80.0
+	assert_in_range(media_quality_mos(0.206, 0, 0), 256, 260);  // Ie-eff 42.8: R 50.0
 	assert_true(media_quality_mos(0, 50000, 0) < media_quality_mos(0, 0, 0));
 	for (unsigned percent = 0; percent <= 100; percent++) {
 		unsigned mos = media_quality_mos(percent / 100.0, 0, 200000);
