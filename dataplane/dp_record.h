@@ -153,6 +153,7 @@ struct dp_region_header {
 	_Atomic uint64_t relay_boot;   // grows with every start of the relay
 	_Atomic uint64_t relay_alive;  // mono_ns, newest heartbeat of any worker
 	_Atomic uint32_t control_boot; // grows with every start of control; part of each generation
+	_Atomic uint64_t absent;       // keeper: wo. Bit n: the host does not have config.addresses[n] now
 };
 
 // Everything above, found. Private to a process; offsets are computed from the configuration, not read from the region.
@@ -215,6 +216,7 @@ struct dp_punt_head { // message of a punt ring; the datagram follows
 	struct dp_ref transport;
 	uint32_t kind; // enum dp_punt_kind
 	uint32_t proven;
+	uint32_t mtu; // of the way back, 0: not known
 	struct inet_endpoint source;
 };
 

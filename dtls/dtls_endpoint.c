@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define HELLO_LIMIT 5000 // the library reads its MTU and 4,096 bytes at once; the longest ClientHello seen is 1.5 kB
+#define MTU_MIN 256      // below that, one message takes too many fragments
 #define ANSWERS_MAX 32   // times that our last flight is sent again because the peer repeats its own
 
 static const uint16_t default_profiles[] = { DTLS_PROFILE_AEAD_AES_256_GCM, DTLS_PROFILE_AEAD_AES_128_GCM,
@@ -18,7 +19,7 @@ static int config_check(const struct dtls_endpoint_config *config)
 {
 	if (config == NULL || config->identity == NULL || config->role > DTLS_PASSIVE)
 		return -EINVAL;
-	if (config->mtu != 0 && (config->mtu < 256 || config->mtu > 9000))
+	if (config->mtu != 0 && (config->mtu < MTU_MIN || config->mtu > 9000))
 		return -EINVAL;
 	if (config->cookie != NULL && (config->peer == NULL || config->peer_len == 0 || config->peer_len > 28))
 		return -EINVAL;
@@ -101,6 +102,16 @@ int dtls_endpoint_start(struct dtls_endpoint *ep, const struct dtls_out *out)
 	dtls_tls_handshake(ep);
 	ep->out = NULL;
 	return ep->status == DTLS_FAILED ? -ENOMEM : 0;
+}
+
+void dtls_endpoint_mtu(struct dtls_endpoint *ep, size_t mtu)
+{
+	if (mtu < MTU_MIN)
+		mtu = MTU_MIN;
+	if (mtu >= ep->mtu)
+		return;
+	if (dtls_tls_mtu(ep, (uint16_t)mtu) == 0)
+		ep->mtu = (uint16_t)mtu;
 }
 
 mono_ns dtls_endpoint_deadline(const struct dtls_endpoint *ep)

@@ -122,6 +122,9 @@ int dtls_endpoint_start(struct dtls_endpoint *ep, const struct dtls_out *out);
 // Feeds one datagram. What was sent through `out` must go out even if the call fails. 0, or a negative errno when this very
 // datagram made the endpoint fail: -EPROTO (PEER), -EPERM (POLICY), -ENOMEM (OURS). Dropped datagrams are 0.
 int dtls_endpoint_input(struct dtls_endpoint *ep, const void *datagram, size_t len, const struct dtls_out *out);
+// The way to the peer takes datagrams of at most so many octets: flights not yet sent are cut to that. Never above what the
+// configuration says. What was sent and is repeated keeps its size: tell it before the peer's datagram that asks for a flight.
+void dtls_endpoint_mtu(struct dtls_endpoint *ep, size_t mtu);
 // Absolute time of the next retransmission or of giving up; MONO_NEVER when nothing waits.
 mono_ns dtls_endpoint_deadline(const struct dtls_endpoint *ep);
 int dtls_endpoint_tick(struct dtls_endpoint *ep, mono_ns now, const struct dtls_out *out); // -ETIMEDOUT: given up, now FAILED

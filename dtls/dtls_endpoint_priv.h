@@ -49,6 +49,7 @@ struct dtls_endpoint {
 
 // dtls_tls.c: everything that knows the library.
 int dtls_tls_open(struct dtls_endpoint *ep, const struct dtls_endpoint_config *config);
+int dtls_tls_mtu(struct dtls_endpoint *ep, uint16_t mtu);
 void dtls_tls_close(struct dtls_endpoint *ep);
 // Goes on with the handshake as far as the datagram in ep->in leads; sets status and failure.
 void dtls_tls_handshake(struct dtls_endpoint *ep);

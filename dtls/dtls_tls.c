@@ -175,6 +175,11 @@ int dtls_tls_open(struct dtls_endpoint *ep, const struct dtls_endpoint_config *c
 	return 0;
 }
 
+int dtls_tls_mtu(struct dtls_endpoint *ep, uint16_t mtu)
+{
+	return wolfSSL_dtls_set_mtu(ep->ssl, mtu) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
+}
+
 void dtls_tls_close(struct dtls_endpoint *ep)
 {
 	wolfSSL_free(ep->ssl); // wipes its keys; NULL is fine

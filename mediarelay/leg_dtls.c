@@ -353,6 +353,15 @@ static void candidate_input(struct dtls_candidate *c, const void *datagram, size
 	candidate_settle(c);
 }
 
+// RFC 6347 section 4.1.1.1: what Linux knows of the way is the limit of the flight that this datagram asks for.
+static void candidate_fit(struct dtls_candidate *c, const struct dp_punt *punt)
+{
+	size_t headers = punt->source.addr.family == INET_V4 ? 28 : 48;
+
+	if (punt->mtu > headers)
+		dtls_endpoint_mtu(c->endpoint, punt->mtu - headers);
+}
+
 // Entry points
 
 struct listener_reply {
@@ -390,6 +399,7 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 		      dtls_is_hello(punt->payload, punt->len); // a new association of the same addresses
 
 	if (c != NULL && !begins) {
+		candidate_fit(c, punt);
 		candidate_input(c, punt->payload, punt->len);
 		return;
 	}
@@ -403,8 +413,10 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 		return;
 	}
 	c = candidate_open(tp, &punt->source, DTLS_PASSIVE, proof.cookie_generation);
-	if (c != NULL)
+	if (c != NULL) {
+		candidate_fit(c, punt);
 		candidate_input(c, proof.datagram, proof.len);
+	}
 }
 
 static void candidates_claim(struct leg_transport *tp)

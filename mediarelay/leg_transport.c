@@ -154,6 +154,7 @@ void leg_transport_remote(struct leg_transport *tp, const struct inet_endpoint *
 	if (inet_endpoint_equal(&tp->remote, remote))
 		return;
 	tp->remote = *remote;
+	tp->lost_since = 0; // nothing is known of the new one yet
 	leg_transport_refresh(tp);
 }
 

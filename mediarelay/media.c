@@ -7,6 +7,7 @@
 #include "mediarelay/dtls_report.h"
 #include "mediarelay/leg_dtls.h"
 #include "mediarelay/leg_keys.h"
+#include "mediarelay/leg_path.h"
 #include "mediarelay/leg_rtcp.h"
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_record.h"
@@ -39,24 +40,6 @@ static void on_punt(void *ctx, const struct dp_punt *punt)
 		leg_rtcp_input(tp, punt);
 }
 
-static void on_unreachable(struct leg_transport *tp, int cause)
-{
-	struct leg_line *line = tp->line;
-	struct media_event event = {
-		.kind = MEDIA_EVENT_FAILED,
-		.session = line->session->id,
-		.dialog = line->dialog,
-	};
-	char remote[INET_ENDPOINT_STRLEN];
-
-	if (line->failed)
-		return;
-	line->failed = true;
-	snprintf(event.cause, sizeof(event.cause), "no way to %s: %s", inet_endpoint_print(remote, &tp->remote),
-		 log_errno(cause));
-	media_session_tell(line->session, &event);
-}
-
 static void on_event(void *ctx, const struct dp_event *event)
 {
 	struct media *media = ctx;
@@ -72,7 +55,11 @@ static void on_event(void *ctx, const struct dp_event *event)
 		break;
 	case DP_EVENT_UNREACHABLE:
 		if (tp != NULL)
-			on_unreachable(tp, event->cause);
+			leg_path_lost(tp, event->cause);
+		break;
+	case DP_EVENT_REACHABLE:
+		if (tp != NULL)
+			leg_path_back(tp);
 		break;
 	case DP_EVENT_EPOCH:
 		if (tp != NULL)
@@ -358,7 +345,7 @@ const char *media_fingerprint(const struct media *media)
 
 int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat)
 {
-	return seat_stock_take(media->seats, realm, family, seat);
+	return seat_stock_take(media->seats, dp_client_absent(media->dp), realm, family, seat);
 }
 
 void media_seat_return(struct media *media, const struct media_seat *seat)

@@ -105,7 +105,7 @@ void media_close(struct media *media);                                  // ends 
 
 // Everything below is for the sip thread, and none of it waits.
 const char *media_fingerprint(const struct media *media); // "sha-256 AB:CD..." of our certificate
-int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat); // -ENOSPC: no ports
+int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat); // -ENOSPC: no ports, -EADDRNOTAVAIL: no address now
 void media_seat_return(struct media *media, const struct media_seat *seat); // not used in any plan
 int media_session_open(struct media *media, uint32_t *session); // -ENOSPC: at the limit
 // Takes a copy of the plan.

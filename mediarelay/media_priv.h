@@ -88,6 +88,8 @@ struct leg_transport { // one local port; LIVE while ref.generation is not 0
 	struct event *confirm_timer;
 	mono_ns adopted; // with a key held: since when the peer's packets say that it lacks it; 0: not from a record
 	struct leg_move move;
+	mono_ns lost_since; // there is no way to the remote; 0: there is one, as far as we know
+	int lost_cause;
 	mono_ns learn_since, learn_until; // plain legs; until 0: window closed
 	uint32_t mismatches; // certificates that were nobody's
 	uint64_t drops[LEG_DROP_COUNT]; // without those of endpoints that live

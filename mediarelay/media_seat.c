@@ -176,9 +176,22 @@ static void address_give(struct address_stock *as, uint16_t port, mono_ns free_a
 	as->count++;
 }
 
-int seat_stock_take(struct seat_stock *stock, uint16_t realm, enum inet_family family, struct media_seat *seat)
+static bool address_serves(const struct address_stock *as, uint16_t realm, enum inet_family family)
+{
+	return as->realm == realm && as->bind.family == family;
+}
+
+// The addresses stand in the order of the configuration, in which the relay numbers them, too.
+static bool address_absent(uint64_t absent, size_t index)
+{
+	return index < 64 && (absent >> index & 1) != 0;
+}
+
+int seat_stock_take(struct seat_stock *stock, uint64_t absent, uint16_t realm, enum inet_family family,
+		    struct media_seat *seat)
 {
 	mono_ns now = env_now(stock->env);
+	bool away = false, here = false;
 	int err = -ENOSPC;
 
 	pthread_mutex_lock(&stock->lock);
@@ -186,12 +199,21 @@ int seat_stock_take(struct seat_stock *stock, uint16_t realm, enum inet_family f
 		struct address_stock *as = &stock->addresses[i];
 		uint16_t port;
 
-		if (as->realm != realm || as->bind.family != family || !address_take(as, now, &port))
+		if (!address_serves(as, realm, family))
+			continue;
+		if (address_absent(absent, i)) {
+			away = true;
+			continue;
+		}
+		here = true;
+		if (!address_take(as, now, &port))
 			continue;
 		seat_fill(stock, as, port, seat);
 		err = 0;
 	}
 	pthread_mutex_unlock(&stock->lock);
+	if (away && !here)
+		return -EADDRNOTAVAIL;
 	if (err < 0)
 		return err;
 	err = seat_tls_id(stock->env, seat);

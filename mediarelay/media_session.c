@@ -2,6 +2,7 @@
 // media_session.c - a call's media.
 #include "mediarelay/media_session.h"
 #include "mediarelay/leg_line.h"
+#include "mediarelay/leg_path.h"
 #include "mediarelay/media_record.h"
 #include "mediarelay/media_summary.h"
 
@@ -184,8 +185,10 @@ void media_session_end(struct media_session *session)
 
 void media_session_tick(struct media_session *session, mono_ns now)
 {
-	for (struct leg_line *line = session->lines; line != NULL; line = line->next)
+	for (struct leg_line *line = session->lines; line != NULL; line = line->next) {
 		leg_line_tick(line, now);
+		leg_path_tick(&line->transports[LEG_RTP], now);
+	}
 }
 
 void media_session_gone(struct media *media, uint32_t id)

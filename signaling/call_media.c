@@ -169,6 +169,8 @@ static int take_seat(struct sip_dialog *d, struct stream_side *s, enum inet_fami
 	s->seat.id = 0;
 	if (err == -ENOSPC)
 		return refuse(why, 503, 0, "no media port is free");
+	if (err == -EADDRNOTAVAIL)
+		return refuse(why, 503, 0, "this host does not have the media address now");
 	return refuse(why, 488, 301, "no media address of this family");
 }
 

@@ -76,6 +76,7 @@ struct dp_punt { // a datagram that is not the workers' business; payload valid 
 	struct dp_ref transport;
 	enum dp_punt_kind kind;
 	bool proven; // its source is the path's remote
+	uint16_t mtu; // DTLS: of the way back, in octets of IP, as far as this host knows; 0: not known
 	struct inet_endpoint source;
 	const uint8_t *payload;
 	size_t len;
@@ -85,7 +86,9 @@ enum dp_event_kind {
 	DP_EVENT_SOURCE = 1, // a packet from a source that is not the path's remote: authenticated and newest (SRTP) or
 			     // learn (plain); once in 50 ms for a transport
 	DP_EVENT_REMOVED,     // the grace period is over; the index may be used again
-	DP_EVENT_UNREACHABLE, // no route or neighbour for the path's remote; cause is a negative errno
+	DP_EVENT_UNREACHABLE, // no route or neighbour for the path's remote, -EADDRNOTAVAIL: our own address is not on this host;
+			      // cause is a negative errno. Once for each path and cause
+	DP_EVENT_REACHABLE,   // there is a way again, for a transport that was told of as unreachable
 	DP_EVENT_RELAY_BACK,  // the relay was started anew and has taken up the records; gap since it was last alive
 	DP_EVENT_EPOCH,       // the first packet under the newest receive epoch was authenticated: once an epoch
 	DP_EVENT_KEY_REFUSED, // that epoch's key was in use here before, and another since: not taken
@@ -157,6 +160,9 @@ struct dp_ssrc_map {
 };
 size_t dp_transport_ssrc_maps(const struct dp_client *dp, struct dp_ref out_transport, struct dp_ssrc_map *maps,
 			      size_t max);
+
+// Bit n: the host does not have dp_config.addresses[n] now. From any thread.
+uint64_t dp_client_absent(const struct dp_client *dp);
 
 // Calls back for every published transport found in the records (after a restart of control).
 struct dp_found {

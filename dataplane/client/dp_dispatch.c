@@ -40,6 +40,7 @@ static void punt_deliver(struct dp_client *dp, const void *message, size_t len)
 		.transport = head.transport,
 		.kind = head.kind,
 		.proven = head.proven != 0,
+		.mtu = (uint16_t)head.mtu,
 		.source = head.source,
 		.payload = (const uint8_t *)message + sizeof(head),
 		.len = len - sizeof(head),

@@ -122,6 +122,11 @@ static void found_from(struct dp_found *f, uint32_t index, const struct dp_trans
 	memcpy(f->edges, v->edges, sizeof(f->edges));
 }
 
+uint64_t dp_client_absent(const struct dp_client *dp)
+{
+	return atomic_load_explicit(&dp->map.header->absent, memory_order_relaxed);
+}
+
 void dp_client_walk(struct dp_client *dp, void (*found)(void *ctx, const struct dp_found *f), void *ctx)
 {
 	for (uint32_t i = 0; i < dp->map.n_transports; i++) {

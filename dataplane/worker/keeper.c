@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // keeper.c - the thread that turns each transport's path into a next hop and keeps it true.
 #include "base/clock.h"
+#include "base/log.h"
 #include "dataplane/worker/dp_port.h"
 #include "dataplane/worker/nexthop_priv.h"
 #include "dataplane/worker/relay_table.h"
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -130,6 +132,21 @@ static void link_transport(struct nexthops *nh, uint32_t index, uint32_t neighbo
 
 // ---- publishing
 
+static bool tell(struct nexthops *nh, uint32_t index, enum dp_event_kind kind, int cause)
+{
+	struct dp_event event = {
+		.kind = kind,
+		.transport = { .index = index, .generation = nh->links[index].generation },
+		.cause = cause,
+	};
+
+	if (byte_ring_push2(&nh->events, &event, sizeof(event), NULL, 0) < 0)
+		return false;
+	if (byte_ring_take_sleeping(&nh->events))
+		eventfd_write(nh->control_event, 1);
+	return true;
+}
+
 static void publish(struct nexthops *nh, uint32_t index, const uint8_t mac[6])
 {
 	struct link *l = &nh->links[index];
@@ -138,7 +155,8 @@ static void publish(struct nexthops *nh, uint32_t index, const uint8_t mac[6])
 	if (mac != NULL)
 		memcpy(hop.mac, mac, sizeof(hop.mac));
 	nexthop_set(nh, index, l->path_serial, &hop);
-	l->told = 0;
+	if (l->told != 0 && tell(nh, index, DP_EVENT_REACHABLE, 0))
+		l->told = 0;
 }
 
 static void unpublish(struct nexthops *nh, uint32_t index)
@@ -149,23 +167,45 @@ static void unpublish(struct nexthops *nh, uint32_t index)
 static void unreachable(struct nexthops *nh, uint32_t index, int cause)
 {
 	struct link *l = &nh->links[index];
-	struct dp_event event = { .kind = DP_EVENT_UNREACHABLE, .cause = cause };
 
 	unpublish(nh, index);
-	if (l->told == cause || index >= nh->map->n_transports)
+	if ((l->told == cause && l->told_path == l->path_serial) || index >= nh->map->n_transports)
 		return;
-	event.transport = (struct dp_ref){ .index = index, .generation = l->generation };
-	if (byte_ring_push2(&nh->events, &event, sizeof(event), NULL, 0) < 0)
-		return; // told again with the next change
+	if (!tell(nh, index, DP_EVENT_UNREACHABLE, cause))
+		return; // again with the next change
 	l->told = cause;
-	if (byte_ring_take_sleeping(&nh->events))
-		eventfd_write(nh->control_event, 1);
+	l->told_path = l->path_serial;
 }
 
 static void neighbour_keep(struct nexthops *nh, struct neighbour *n)
 {
 	n->kept = true;
 	rtnetlink_neighbour_keep(nh->rtnl, &n->addr, n->ifindex, true);
+}
+
+static void mac_print(char dst[18], const uint8_t mac[6])
+{
+	snprintf(dst, 18, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
+static void neighbour_moved(struct nexthops *nh, struct neighbour *n, const uint8_t mac[6])
+{
+	char address[INET_ADDR_STRLEN], from[18], to[18];
+	bool had = n->has_mac && memcmp(n->mac, mac, sizeof(n->mac)) != 0;
+	unsigned paths = 0;
+
+	mac_print(from, n->mac);
+	n->resolved = n->has_mac = true;
+	memcpy(n->mac, mac, sizeof(n->mac));
+	for (uint32_t i = n->first; i != DP_NONE; i = nh->links[i].next) {
+		publish(nh, i, n->mac);
+		paths++;
+	}
+	if (!had)
+		return;
+	mac_print(to, mac);
+	log_info("relay", "neighbour moved", LOG_STR("address", inet_addr_print(address, &n->addr)), LOG_STR("from", from),
+		 LOG_STR("to", to), LOG_UINT("paths", paths));
 }
 
 static void neighbour_news(void *ctx, const struct rt_neighbour *news)
@@ -180,10 +220,7 @@ static void neighbour_news(void *ctx, const struct rt_neighbour *news)
 	if (news->valid) {
 		if (n->resolved && memcmp(n->mac, news->mac, sizeof(n->mac)) == 0)
 			return;
-		n->resolved = true;
-		memcpy(n->mac, news->mac, sizeof(n->mac));
-		for (uint32_t i = n->first; i != DP_NONE; i = nh->links[i].next)
-			publish(nh, i, n->mac);
+		neighbour_moved(nh, n, news->mac);
 	} else if (news->failed) {
 		n->resolved = false;
 		for (uint32_t i = n->first; i != DP_NONE; i = nh->links[i].next)
@@ -228,13 +265,18 @@ static int route_of(struct nexthops *nh, const struct target *t, int ifindex, st
 	const struct inet_addr *to = &t->to.addr;
 	int err = rtnetlink_route(nh->rtnl, to, &t->from, ifindex, route);
 
-	if (err == -EINVAL || err == -EADDRNOTAVAIL) // a floating address is not on the host (yet)
-		err = rtnetlink_route(nh->rtnl, to, &any, ifindex, route);
 	if (err < 0 && loopback_port(nh) != NULL) { // by no way out of this interface: this host itself, perhaps
 		if (rtnetlink_route(nh->rtnl, to, &any, 0, route) == 0 && route->local)
 			return 0;
 	}
 	return err;
+}
+
+static uint16_t mtu_of(const struct nexthops *nh, const struct dp_port *port)
+{
+	uint16_t now = nh->port_mtu[port->index];
+
+	return now != 0 && now < port->mtu ? now : port->mtu; // packet memory was made for what it was
 }
 
 static void resolve_neighbour(struct nexthops *nh, uint32_t index, const struct inet_addr *addr, int ifindex)
@@ -269,7 +311,9 @@ static int resolve(struct nexthops *nh, uint32_t index, const struct target *t)
 	struct rt_route route;
 	int ifindex, err;
 
-	if (relay_table_holds(nh->table, &t->to)) {
+	if (!host_has(nh, t->network, &t->from))
+		return -EADDRNOTAVAIL;
+	if (relay_table_holds(nh->table, t->network, &t->to)) {
 		l->hop = (struct nexthop){ .kind = NEXTHOP_HAIRPIN, .port = net->port, .mtu = port->mtu };
 		publish(nh, index, NULL);
 		return 0;
@@ -280,7 +324,7 @@ static int resolve(struct nexthops *nh, uint32_t index, const struct target *t)
 	err = route_of(nh, t, ifindex, &route);
 	if (err < 0)
 		return err;
-	l->hop = (struct nexthop){ .kind = NEXTHOP_ETHER, .port = net->port, .mtu = port->mtu, .vlan = net->vlan };
+	l->hop = (struct nexthop){ .kind = NEXTHOP_ETHER, .port = net->port, .mtu = mtu_of(nh, port), .vlan = net->vlan };
 	if (route.local) { // ends on this host: by lo, which has no neighbours
 		port = loopback_port(nh);
 		if (port == NULL)
@@ -293,7 +337,7 @@ static int resolve(struct nexthops *nh, uint32_t index, const struct target *t)
 		port = port_of(nh, route.ifindex);
 		if (port == NULL)
 			return -ENETUNREACH;
-		l->hop = (struct nexthop){ .kind = NEXTHOP_ETHER, .port = port->index, .mtu = port->mtu };
+		l->hop = (struct nexthop){ .kind = NEXTHOP_ETHER, .port = port->index, .mtu = mtu_of(nh, port) };
 	}
 	if (route.mtu != 0 && route.mtu < l->hop.mtu)
 		l->hop.mtu = route.mtu;
@@ -321,7 +365,7 @@ static void look_at(struct nexthops *nh, uint32_t index, bool again)
 	}
 	if (l->path_serial == t.serial && !again)
 		return;
-	if (l->path_serial != t.serial)
+	if (l->generation != t.generation)
 		l->told = 0;
 	l->path_serial = t.serial;
 	l->generation = t.generation;
@@ -367,13 +411,56 @@ static void dirty_serve(struct nexthops *nh)
 	}
 }
 
+static void host_look(struct nexthops *nh)
+{
+	host_addresses_look(nh);
+	for (unsigned i = 0; i < nh->map->config.n_ports; i++) {
+		if (nh->ports[i] != NULL && nh->ports[i]->ifindex != 0)
+			nh->port_mtu[i] = rtnetlink_mtu(nh->rtnl, nh->ports[i]->ifindex);
+	}
+}
+
+// Which way a path takes: what an operator would see change.
+struct way {
+	struct nexthop hop;
+	struct inet_addr neighbour;
+};
+
+static struct way way_of(const struct nexthops *nh, uint32_t index)
+{
+	const struct link *l = &nh->links[index];
+	struct way way = { .hop = l->hop };
+
+	if (l->neighbour != DP_NONE)
+		way.neighbour = nh->neighbours[l->neighbour].addr;
+	return way;
+}
+
+static bool way_same(const struct way *a, const struct way *b)
+{
+	return a->hop.kind == b->hop.kind && a->hop.port == b->hop.port && a->hop.mtu == b->hop.mtu &&
+	       inet_addr_equal(&a->neighbour, &b->neighbour);
+}
+
 static void all_serve(struct nexthops *nh)
 {
+	unsigned paths = 0, moved = 0;
+
 	nh->resolve_all_at = MONO_NEVER;
+	host_look(nh);
 	for (uint32_t i = 0; i < nh->n_slots; i++) {
-		if (nh->links[i].path_serial != 0)
-			look_at(nh, i, true);
+		struct way before, after;
+
+		if (nh->links[i].path_serial == 0)
+			continue;
+		before = way_of(nh, i);
+		look_at(nh, i, true);
+		after = way_of(nh, i);
+		paths++;
+		moved += !way_same(&before, &after);
 	}
+	if (moved > 0)
+		log_info("relay", "routes changed", LOG_UINT("paths", paths), LOG_UINT("moved", moved));
 }
 
 static int timeout_ms(const struct nexthops *nh)
@@ -393,6 +480,7 @@ void *keeper_run(void *arg)
 	};
 	uint64_t ticks;
 
+	host_look(nh);
 	while (!atomic_load(&nh->stop)) {
 		struct pollfd fds[] = {
 			{ .fd = nh->wake, .events = POLLIN },

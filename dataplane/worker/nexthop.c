@@ -78,7 +78,8 @@ int nexthops_start(struct nexthops *nh)
 
 	if (err < 0)
 		return err;
-	nexthop_wake(nh); // what the records hold from before
+	host_addresses_look(nh); // before control gives an address to a call
+	nexthop_wake(nh);        // what the records hold from before
 	err = -pthread_create(&nh->thread, NULL, keeper_run, nh);
 	nh->running = err == 0;
 	return err;
@@ -122,6 +123,22 @@ static bool query_is(const struct nexthop_query *q, uint16_t network, const stru
 {
 	return q->serial != 0 && q->network == network && inet_addr_equal(&q->from, from) &&
 	       inet_endpoint_equal(&q->to, to);
+}
+
+uint16_t nexthop_mtu(const struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to)
+{
+	const struct dp_transport *tp = &nh->map->transports[transport];
+	const struct nexthop_query *queries = &nh->queries[worker * NEXTHOP_QUERIES];
+	uint32_t first = nh->map->n_transports + worker * NEXTHOP_QUERIES;
+	struct nexthop hop;
+
+	if (inet_endpoint_equal(to, &tp->path.remote))
+		return nexthop_get(nh, transport, tp->path_serial, &hop) ? hop.mtu : 0;
+	for (unsigned i = 0; i < NEXTHOP_QUERIES; i++) {
+		if (query_is(&queries[i], tp->network, &tp->local.addr, to))
+			return nexthop_get(nh, first + i, queries[i].serial, &hop) ? hop.mtu : 0;
+	}
+	return 0;
 }
 
 bool nexthop_get_for(struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to,

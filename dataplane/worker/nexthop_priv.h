@@ -27,13 +27,14 @@ struct link { // of a transport or query
 	uint32_t next, prev;  // transports of the same neighbour; DP_NONE ends
 	uint32_t neighbour;   // DP_NONE: none
 	struct nexthop hop;   // all but the MAC
-	int told;             // cause of the last DP_EVENT_UNREACHABLE for this path; 0: none
+	int told;             // cause of the last DP_EVENT_UNREACHABLE, nothing better came since; 0: none
+	uint32_t told_path;   // the path that it was about
 };
 
 struct neighbour {
 	struct inet_addr addr;
 	int ifindex;
-	bool resolved;
+	bool resolved, has_mac; // the latter: had one once
 	bool kept; // we asked the kernel to keep it fresh
 	uint8_t mac[6];
 	uint32_t first;      // transport; DP_NONE: entry is free
@@ -61,7 +62,13 @@ struct nexthops {
 	uint32_t *buckets;
 	uint32_t n_buckets, free_neighbour;
 	mono_ns resolve_all_at; // MONO_NEVER: not due
+	uint16_t port_mtu[DP_PORTS_MAX]; // as the kernel has it now
+	uint64_t absent;        // bit n: config.addresses[n] is not on this host
 };
 
 // keeper.c
 void *keeper_run(void *arg);
+
+// host_addresses.c
+void host_addresses_look(struct nexthops *nh); // which of ours the host has; tells of what changed
+bool host_has(const struct nexthops *nh, uint16_t network, const struct inet_addr *addr);

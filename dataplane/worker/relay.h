@@ -15,7 +15,7 @@
 #define RELAY_HAIRPIN 256
 #define RELAY_SCRATCH (RELAY_BURST * DP_RX_EPOCHS)
 #define RELAY_HOPS 4                // times a packet may enter by a media address of ours
-#define RELAY_LOCAL UINT16_MAX      // mbuf port of a packet that came from inside
+#define RELAY_INSIDE 0x8000u        // with the network: mbuf port of a packet that came from inside
 
 // A datagram on its way. Lives in its worker's arrays for one burst.
 struct packet {

@@ -175,7 +175,7 @@ static void hairpin(struct relay_worker *w, struct dp_transport *tp, struct rte_
 	} else if (w->n_hairpin == RELAY_HAIRPIN) {
 		relay_drop(w, tp, RELAY_DROP_TX_FULL, m);
 	} else {
-		m->port = RELAY_LOCAL;
+		m->port = (uint16_t)(RELAY_INSIDE | tp->network);
 		m->vlan_tci++; // hops so far: no port of ours uses the field
 		w->hairpin[w->n_hairpin++] = m;
 	}

@@ -34,6 +34,8 @@ void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind
 	};
 	enum dp_punt_class class = DP_CLASS_UNPROVEN;
 
+	if (kind == DP_PUNT_DTLS) // its flights are the only datagrams of control's that could be cut to measure
+		head.mtu = nexthop_mtu(w->relay->hops, w->id, p->index, &head.source);
 	if (p->proven)
 		class = kind == DP_PUNT_RTCP ? DP_CLASS_RTCP : DP_CLASS_PROVEN;
 	if (byte_ring_push2(&w->punts[class], &head, sizeof(head), p->bytes, p->len) < 0) {

@@ -31,6 +31,8 @@ int relay_table_open(struct relay_table **tablep, const struct dp_config *config
 		}
 		t->n++;
 	}
+	for (unsigned i = 0; i < config->n_networks; i++)
+		t->vlans[i] = config->networks[i].vlan;
 	for (unsigned i = 0; i < config->n_ports; i++)
 		t->everywhere[i] = strcmp(config->ports[i].name, "lo") == 0;
 	*tablep = t;
@@ -46,22 +48,46 @@ void relay_table_close(struct relay_table *t)
 	free(t);
 }
 
+struct seen_from {
+	uint16_t port, vlan;
+};
+
+enum nearness { NEAR_NOT, NEAR_ELSEWHERE, NEAR_HERE };
+
+static enum nearness nearness_of(const struct relay_table *t, const struct relay_address *r, const struct seen_from *from)
+{
+	unsigned network = from->port & ~RELAY_INSIDE;
+
+	if ((from->port & RELAY_INSIDE) == 0) {
+		if (t->everywhere[from->port])
+			return r->vlan == 0 ? NEAR_HERE : NEAR_NOT;
+		return r->port == from->port && r->vlan == from->vlan ? NEAR_HERE : NEAR_NOT;
+	}
+	if (r->network == network)
+		return NEAR_HERE;
+	return r->vlan == 0 && t->vlans[network] == 0 ? NEAR_ELSEWHERE : NEAR_NOT;
+}
+
 _Atomic uint32_t *relay_table_find(const struct relay_table *t, uint16_t port, uint16_t vlan, uint8_t family,
 				   const uint8_t *addr, uint16_t udp_port)
 {
-	bool any = port == RELAY_LOCAL || t->everywhere[port];
+	const struct seen_from from = { port, vlan };
+	_Atomic uint32_t *other = NULL;
 
 	for (unsigned i = 0; i < t->n; i++) {
 		const struct relay_address *r = &t->addresses[i];
+		enum nearness near;
 
-		if (r->addr.family != family || (!any && (r->port != port || r->vlan != vlan)))
+		if (r->addr.family != family || udp_port < r->first || udp_port > r->last ||
+		    memcmp(r->addr.bytes, addr, family == INET_V4 ? 4 : 16) != 0)
 			continue;
-		if (memcmp(r->addr.bytes, addr, family == INET_V4 ? 4 : 16) != 0)
-			continue;
-		if (udp_port >= r->first && udp_port <= r->last)
+		near = nearness_of(t, r, &from);
+		if (near == NEAR_HERE)
 			return &r->transports[udp_port - r->first];
+		if (near == NEAR_ELSEWHERE && other == NULL)
+			other = &r->transports[udp_port - r->first];
 	}
-	return NULL;
+	return other;
 }
 
 _Atomic uint32_t *relay_table_slot(const struct relay_table *t, uint16_t network, const struct inet_endpoint *local)
@@ -76,7 +102,7 @@ _Atomic uint32_t *relay_table_slot(const struct relay_table *t, uint16_t network
 	return NULL;
 }
 
-bool relay_table_holds(const struct relay_table *t, const struct inet_endpoint *ep)
+bool relay_table_holds(const struct relay_table *t, uint16_t network, const struct inet_endpoint *ep)
 {
-	return relay_table_find(t, RELAY_LOCAL, 0, ep->addr.family, ep->addr.bytes, ep->port) != NULL;
+	return relay_table_find(t, (uint16_t)(RELAY_INSIDE | network), 0, ep->addr.family, ep->addr.bytes, ep->port) != NULL;
 }

@@ -3,6 +3,7 @@
 #include "dataplane/worker/rtnetlink.h"
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
@@ -293,7 +294,74 @@ int rtnetlink_neighbour_get(struct rtnetlink *rt, const struct inet_addr *addr, 
 	return ask(rt, nlh, neighbour_answer, n);
 }
 
+// ---- addresses
+
+struct address_search {
+	void (*found)(void *ctx, const struct inet_addr *addr);
+	void *ctx;
+};
+
+static int address_answer(const struct nlmsghdr *nlh, void *data)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	const struct address_search *s = data;
+	struct attrs attrs = { 0 };
+	const struct nlattr *at;
+	struct inet_addr addr;
+	uint32_t flags = ifa->ifa_flags;
+
+	if (nlh->nlmsg_type != RTM_NEWADDR)
+		return MNL_CB_OK;
+	mnl_attr_parse(nlh, sizeof(*ifa), attr_note, &attrs);
+	if (attrs.at[IFA_FLAGS] != NULL)
+		flags = mnl_attr_get_u32(attrs.at[IFA_FLAGS]);
+	at = attrs.at[IFA_LOCAL] != NULL ? attrs.at[IFA_LOCAL] : attrs.at[IFA_ADDRESS]; // the latter is a peer's, if both are there
+	if (at == NULL || ((flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 && (flags & IFA_F_OPTIMISTIC) == 0))
+		return MNL_CB_OK;
+	addr_from(&addr, at);
+	s->found(s->ctx, &addr);
+	return MNL_CB_OK;
+}
+
+int rtnetlink_addresses(struct rtnetlink *rt, void (*found)(void *ctx, const struct inet_addr *addr), void *ctx)
+{
+	struct address_search s = { found, ctx };
+	alignas(8) char buf[128];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
+
+	ifa->ifa_family = AF_UNSPEC;
+	nlh->nlmsg_type = RTM_GETADDR;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	return ask(rt, nlh, address_answer, &s);
+}
+
 // ---- links
+
+static int mtu_answer(const struct nlmsghdr *nlh, void *data)
+{
+	struct attrs attrs = { 0 };
+	uint16_t *mtu = data;
+
+	mnl_attr_parse(nlh, sizeof(struct ifinfomsg), attr_note, &attrs);
+	if (nlh->nlmsg_type == RTM_NEWLINK && attrs.at[IFLA_MTU] != NULL && mnl_attr_get_u32(attrs.at[IFLA_MTU]) <= UINT16_MAX)
+		*mtu = (uint16_t)mnl_attr_get_u32(attrs.at[IFLA_MTU]);
+	return MNL_CB_STOP;
+}
+
+uint16_t rtnetlink_mtu(struct rtnetlink *rt, int ifindex)
+{
+	alignas(8) char buf[128];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	uint16_t mtu = 0;
+
+	ifi->ifi_family = AF_UNSPEC;
+	ifi->ifi_index = ifindex;
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	return ask(rt, nlh, mtu_answer, &mtu) < 0 ? 0 : mtu;
+}
 
 struct vlan_search {
 	int parent, found;

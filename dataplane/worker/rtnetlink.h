@@ -39,4 +39,7 @@ int rtnetlink_route(struct rtnetlink *rt, const struct inet_addr *to, const stru
 // Asks for a neighbour and has the kernel keep it fresh; `keep` false lets it age again. The answer comes as news.
 int rtnetlink_neighbour_keep(struct rtnetlink *rt, const struct inet_addr *addr, int ifindex, bool keep);
 int rtnetlink_neighbour_get(struct rtnetlink *rt, const struct inet_addr *addr, int ifindex, struct rt_neighbour *n);
+// Every address that this host can use: not one that is still being checked for duplicates.
+int rtnetlink_addresses(struct rtnetlink *rt, void (*found)(void *ctx, const struct inet_addr *addr), void *ctx);
+uint16_t rtnetlink_mtu(struct rtnetlink *rt, int ifindex); // 0: not known
 int rtnetlink_vlan_of(struct rtnetlink *rt, int parent, uint16_t vlan); // ifindex of the VLAN interface, -ENODEV

@@ -443,6 +443,11 @@ int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_
 	return err;
 }
 
+uint64_t dp_client_absent(const struct dp_client *dp)
+{
+	return 0;
+}
+
 void dp_client_walk(struct dp_client *dp, void (*found)(void *ctx, const struct dp_found *f), void *ctx)
 {
 	(void)dp;
