@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define CALL_RECORD_SIP_SIZE 6144
-#define CALL_RECORD_MEDIA_SIZE 12288
+#define CALL_RECORD_MEDIA_SIZE 14848
 
 enum call_record_part { CALL_RECORD_SIP, CALL_RECORD_MEDIA, CALL_RECORD_PARTS };
 

@@ -75,6 +75,7 @@ static void tx_take(struct leg_transport *tp)
 	}
 	tp->tx_master = tp->next.tx;
 	tp->tx_mki = tp->next.mki;
+	srtcp_set_mki(tp->tx_rtcp, &tp->tx_mki);
 	tp->tx_epoch = tp->epoch;
 	if (tp->next.remote.addr.family != INET_NONE) {
 		tp->move = (struct leg_move){ .last = env_now(media_of(tp)->env) }; // late packets do not lead back
@@ -143,6 +144,7 @@ static void rx_take(struct leg_transport *tp, const struct leg_keyset *keys, str
 
 	tp->rx_lifetime = keys->rx_lifetime;
 	tp->rx_mki = keys->rx_mki;
+	srtcp_set_mki(same ? tp->rx_rtcp : *fresh, &tp->rx_mki);
 	if (same)
 		return;
 	tp->rx_counted_from = received(tp);
@@ -150,6 +152,7 @@ static void rx_take(struct leg_transport *tp, const struct leg_keyset *keys, str
 	rtcp_drop(&tp->rx_rtcp_before);
 	swap_rtcp(&tp->rx_rtcp_before, &tp->rx_rtcp);
 	swap_rtcp(&tp->rx_rtcp, fresh);
+	tp->rx_master_before = tp->rx_master;
 	tp->rx_master = keys->rx;
 	if (tp->rx_rtcp_before != NULL)
 		tp->overlap_end = env_now(media_of(tp)->env) + LEG_OVERLAP_MAX;
@@ -159,6 +162,7 @@ static void overlap_over(struct leg_transport *tp)
 {
 	tp->overlap_end = 0;
 	rtcp_drop(&tp->rx_rtcp_before);
+	srtp_master_wipe(&tp->rx_master_before);
 	media_record_save(tp->line->session);
 	if (tp->component == LEG_RTP)
 		dp_transport_retire(media_of(tp)->dp, tp->ref, DP_RX, tp->epoch);
@@ -196,7 +200,8 @@ static void lifetime_check(struct leg_transport *tp)
 
 void leg_keys_tick(struct leg_transport *tp, mono_ns now)
 {
-	if (tp->overlap_end != 0 && now >= tp->overlap_end)
+	// While ours is held, the peer may not even know that it may use its own.
+	if (tp->overlap_end != 0 && now >= tp->overlap_end && tp->next.tx.suite == SRTP_SUITE_NONE)
 		overlap_over(tp);
 	lifetime_check(tp);
 }
@@ -288,6 +293,7 @@ void leg_keys_forget(struct leg_transport *tp)
 	rtcp_drop(&tp->rx_rtcp_before);
 	rtcp_drop(&tp->tx_rtcp);
 	srtp_master_wipe(&tp->rx_master);
+	srtp_master_wipe(&tp->rx_master_before);
 	srtp_master_wipe(&tp->tx_master);
 }
 
@@ -323,37 +329,54 @@ void leg_keys_swap_rtcp(struct leg_transport *a, struct leg_transport *b)
 	swap_rtcp(&a->next.rtcp, &b->next.rtcp);
 }
 
-// After a restart
+// The record
 
-static int adopt_rtcp(struct leg_transport *tp, const struct srtcp_marks *rx, const struct srtcp_marks *tx)
+void leg_keys_save(struct leg_transport *tp, struct leg_keys_marks *marks)
 {
-	int err = srtcp_open(&tp->rx_rtcp, &tp->rx_master, SRTCP_RECEIVE);
+	if (tp->rx_rtcp != NULL)
+		srtcp_save(tp->rx_rtcp, &marks->rx);
+	if (tp->rx_rtcp_before != NULL)
+		srtcp_save(tp->rx_rtcp_before, &marks->rx_before);
+	if (tp->tx_rtcp != NULL)
+		srtcp_save(tp->tx_rtcp, &marks->tx);
+}
+
+static int adopt_context(struct srtcp **sp, const struct srtp_master *master, enum srtcp_direction direction,
+			 const struct srtcp_marks *marks)
+{
+	int err = srtcp_open(sp, master, direction);
+
+	return err < 0 ? err : srtcp_restore(*sp, marks);
+}
+
+static int adopt_rtcp(struct leg_transport *tp, const struct leg_keys_marks *marks)
+{
+	int err = adopt_context(&tp->rx_rtcp, &tp->rx_master, SRTCP_RECEIVE, &marks->rx);
 
 	if (err == 0)
-		err = srtcp_restore(tp->rx_rtcp, rx);
-	if (err == 0)
-		err = srtcp_open(&tp->tx_rtcp, &tp->tx_master, SRTCP_SEND);
-	if (err == 0)
-		err = srtcp_restore(tp->tx_rtcp, tx);
+		err = adopt_context(&tp->tx_rtcp, &tp->tx_master, SRTCP_SEND, &marks->tx);
+	srtcp_set_mki(tp->rx_rtcp, &tp->rx_mki);
+	srtcp_set_mki(tp->tx_rtcp, &tp->tx_mki);
+	if (err == 0 && tp->rx_master_before.suite != SRTP_SUITE_NONE)
+		err = adopt_context(&tp->rx_rtcp_before, &tp->rx_master_before, SRTCP_RECEIVE, &marks->rx_before);
 	if (err == 0 && tp->next.tx.suite != SRTP_SUITE_NONE)
 		err = srtcp_open(&tp->next.rtcp, &tp->next.tx, SRTCP_SEND); // nothing has left under it
 	return err;
 }
 
-int leg_keys_adopt(struct leg_transport *tp, const struct srtcp_marks *rx, const struct srtcp_marks *tx, bool overlap,
-		   bool seen)
+int leg_keys_adopt(struct leg_transport *tp, const struct leg_keys_marks *marks, bool seen)
 {
 	mono_ns now = env_now(media_of(tp)->env);
 	int err;
 
 	if (tp->epoch == 0)
 		return 0;
-	err = adopt_rtcp(tp, rx, tx);
+	err = adopt_rtcp(tp, marks);
 	if (err < 0)
 		return err;
 	relay_key(tp, DP_RX);
 	relay_key(tp, DP_TX);
-	if (overlap)
+	if (tp->rx_rtcp_before != NULL)
 		tp->overlap_end = now + (seen ? LEG_OVERLAP : LEG_OVERLAP_MAX);
 	if (tp->next.tx.suite == SRTP_SUITE_NONE)
 		return 0;

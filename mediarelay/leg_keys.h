@@ -34,7 +34,10 @@ int leg_keys_unprotect_rtcp(struct leg_transport *tp, uint8_t *packet, size_t *l
 // RTCP changes its port under the same keys (SDES has one key for both): indices and windows go with it.
 void leg_keys_swap_rtcp(struct leg_transport *a, struct leg_transport *b);
 
+struct leg_keys_marks {
+	struct srtcp_marks rx, rx_before, tx;
+};
+void leg_keys_save(struct leg_transport *tp, struct leg_keys_marks *marks); // for the record
 // After a restart: masters and epochs are in place. The relay is told of them again, since it may not have heard; what it
 // knows is passed over. seen: the peer has been heard under the newest key.
-int leg_keys_adopt(struct leg_transport *tp, const struct srtcp_marks *rx, const struct srtcp_marks *tx, bool overlap,
-		   bool seen);
+int leg_keys_adopt(struct leg_transport *tp, const struct leg_keys_marks *marks, bool seen);

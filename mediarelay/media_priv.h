@@ -82,7 +82,8 @@ struct leg_transport { // one local port; LIVE while ref.generation is not 0
 	uint64_t rx_lifetime, rx_counted_from; // packets; 0: the suite's limit
 	bool rx_warned, rx_expired;            // said in the log
 	struct srtcp *rx_rtcp, *tx_rtcp;
-	struct srtcp *rx_rtcp_before; // of the key before, during an overlap
+	struct srtp_master rx_master_before; // the key before, during an overlap
+	struct srtcp *rx_rtcp_before;
 	mono_ns overlap_end;          // of the old receive key; 0: there is none
 	struct leg_next_key next;
 	struct event *confirm_timer;

@@ -19,13 +19,13 @@
 struct recorded_transport {
 	struct dp_ref ref;
 	struct inet_endpoint remote, signalled;
-	bool rekeying, overlap;
+	bool rekeying;
 	uint32_t epoch, tx_epoch;
-	struct srtp_master rx_master, tx_master, next_master;
+	struct srtp_master rx_master, rx_master_before, tx_master, next_master;
 	struct srtp_mki rx_mki, tx_mki, next_mki;
 	struct inet_endpoint next_remote;
 	uint64_t rx_lifetime;
-	struct srtcp_marks rx_marks, tx_marks;
+	struct leg_keys_marks marks;
 };
 
 struct recorded_line {
@@ -60,10 +60,10 @@ static void record_transport(struct recorded_transport *rt, struct leg_transport
 	rt->remote = tp->remote;
 	rt->signalled = tp->signalled;
 	rt->rekeying = tp->keying == KEYING_STATE_REKEYING;
-	rt->overlap = tp->overlap_end != 0;
 	rt->epoch = tp->epoch;
 	rt->tx_epoch = tp->tx_epoch;
 	rt->rx_master = tp->rx_master;
+	rt->rx_master_before = tp->rx_master_before;
 	rt->tx_master = tp->tx_master;
 	rt->rx_mki = tp->rx_mki;
 	rt->tx_mki = tp->tx_mki;
@@ -71,10 +71,7 @@ static void record_transport(struct recorded_transport *rt, struct leg_transport
 	rt->next_master = tp->next.tx;
 	rt->next_mki = tp->next.mki;
 	rt->next_remote = tp->next.remote;
-	if (tp->rx_rtcp != NULL)
-		srtcp_save(tp->rx_rtcp, &rt->rx_marks);
-	if (tp->tx_rtcp != NULL)
-		srtcp_save(tp->tx_rtcp, &rt->tx_marks);
+	leg_keys_save(tp, &rt->marks);
 }
 
 static void record_line(struct recorded_line *rl, struct leg_line *line)
@@ -176,6 +173,7 @@ static int adopt_transport(struct leg_line *line, enum leg_component component, 
 	tp->epoch = rt->epoch;
 	tp->tx_epoch = rt->tx_epoch;
 	tp->rx_master = rt->rx_master;
+	tp->rx_master_before = rt->rx_master_before;
 	tp->tx_master = rt->tx_master;
 	tp->rx_mki = rt->rx_mki;
 	tp->tx_mki = rt->tx_mki;
@@ -184,7 +182,7 @@ static int adopt_transport(struct leg_line *line, enum leg_component component, 
 	tp->next.mki = rt->next_mki;
 	tp->next.remote = rt->next_remote;
 	tp->keying = rt->rekeying ? KEYING_STATE_REKEYING : KEYING_STATE_SECURED;
-	return leg_keys_adopt(tp, &rt->rx_marks, &rt->tx_marks, rt->overlap, heard);
+	return leg_keys_adopt(tp, &rt->marks, heard);
 }
 
 static int adopt_line(struct media_session *session, const struct recorded_line *rl)

@@ -66,6 +66,7 @@ static size_t fields_keying(const struct leg_line *line, struct log_field *f)
 
 	f[n++] = (struct log_field)LOG_STR("mechanism", keying_mechanism_name(choice->mechanism));
 	f[n++] = (struct log_field)LOG_STR("suite", srtp_suite_name(line->transports[LEG_RTP].rx_master.suite));
+	f[n++] = (struct log_field)LOG_UINT("rekeys", line->rekeys);
 	if (choice->mechanism == KEYING_DTLS_SRTP) {
 		f[n++] = (struct log_field)LOG_STR("dtls_version", line->dtls_version);
 		f[n++] = (struct log_field)LOG_UINT("certificate_mismatches", line->transports[LEG_RTP].mismatches +

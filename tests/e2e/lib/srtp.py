@@ -16,14 +16,17 @@ Suite = collections.namedtuple("Suite", "name key salt tag aead")
 SUITES = {suite.name: suite for suite in (
 	Suite("AES_CM_128_HMAC_SHA1_80", 16, 14, 10, False),
 	Suite("AES_CM_128_HMAC_SHA1_32", 16, 14, 4, False),
+	Suite("AES_192_CM_HMAC_SHA1_80", 24, 14, 10, False),
+	Suite("AES_192_CM_HMAC_SHA1_32", 24, 14, 4, False),
 	Suite("AES_256_CM_HMAC_SHA1_80", 32, 14, 10, False),
+	Suite("AES_256_CM_HMAC_SHA1_32", 32, 14, 4, False),
 	Suite("AEAD_AES_128_GCM", 16, 12, 16, True),
 	Suite("AEAD_AES_256_GCM", 32, 12, 16, True),
 )}
 
 _crypto = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
-for _name in ("EVP_aes_128_ecb", "EVP_aes_256_ecb", "EVP_aes_128_ctr", "EVP_aes_256_ctr", "EVP_aes_128_gcm",
-	      "EVP_aes_256_gcm", "EVP_CIPHER_CTX_new"):
+for _name in ("EVP_aes_128_ecb", "EVP_aes_256_ecb", "EVP_aes_128_ctr", "EVP_aes_192_ctr", "EVP_aes_256_ctr",
+	      "EVP_aes_128_gcm", "EVP_aes_256_gcm", "EVP_CIPHER_CTX_new"):
 	getattr(_crypto, _name).restype = ctypes.c_void_p
 _crypto.EVP_CipherInit_ex.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p,
 				      ctypes.c_char_p, ctypes.c_int]
@@ -79,6 +82,7 @@ class Context:
 	def __init__(self, suite, master):
 		self.suite = suite = SUITES[suite]
 		assert len(master) == suite.key + suite.salt, (suite.name, len(master))
+		self.master = master
 		key, salt = master[:suite.key], master[suite.key:]
 		rest = (0x01, 0x04) # authentication keys
 		self._rtp = [_derive(key, salt, 0x00, suite.key), _derive(key, salt, rest[0], 20),

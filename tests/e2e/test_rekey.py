@@ -1,0 +1,462 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Keys that change in a call: whoever offers, whatever changes, the sound goes on, no index comes twice, nothing is plain.
+# The phone is ours with libssl's DTLS; the wire is read by a second SRTP and by libsrtp2, both with all the keys.
+import base64
+import os
+import time
+
+import pytest
+
+from lib import audio, dtls, srtp
+from lib.audio import TONE_A, TONE_C
+from lib.baresip import Baresip
+from lib.capture import Capture, Readable, Rtp, stream_gaps
+from lib.leg import Leg, call
+from lib.media import sender_report
+from lib.phone import Sdp
+from lib.rekey import Changing, Verdict, missing
+
+FULL = bool(os.environ.get("SALLYPORT_FULL"))
+SUITES = list(dtls.PROFILES) if FULL else ["AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80"]
+
+
+@pytest.fixture
+def talking(topology, start):
+	"""talking(access={...}, gateway={...}): a call whose access side can change its keys, with captures on both sides."""
+	made = []
+
+	def begin(access, gateway=None, core=None, dial=True):
+		running = start(**{"calls": 20, **(gateway or {})})
+		legs = Changing(topology, "access", **access), Leg(topology, "core", **(core or {}))
+		wires = Capture(topology.access), Capture(topology.core)
+		made.extend((*legs, *wires))
+		call(*legs if dial else reversed(legs))
+		legs[0].up()
+		for leg in legs:
+			leg.media.wait_received(15)
+		return running, *legs, *wires
+
+	yield begin
+	for item in reversed(made):
+		item.__exit__(None, None, None)
+
+
+def more(*legs, packets=15):
+	"""Each hears so many packets more."""
+	for leg in legs:
+		leg.media.wait_received(len(leg.media.received) + packets)
+
+
+def reports_cross(access, core):
+	for sender, receiver in ((access, core), (core, access)):
+		before = len(receiver.media.rtcp)
+		sender.media.send_rtcp(sender_report(sender.media.ssrc))
+		receiver.media.wait_received(before + 1, 5, receiver.media.rtcp)
+
+
+def judge(topology, access, wires, lost=0):
+	"""What both wires show of the whole call. lost: packets that may be missing, in each direction, for each change."""
+	for wire in wires:
+		wire.stop()
+	changes = len(access.keys) - 1
+	sealed = list(wires[0].media(source=topology.gateway("access")))
+	verdict = Verdict(sealed, access.keys)
+	assert verdict.packets > 30 and not verdict.unreadable and not verdict.repeated and not verdict.disputed, verdict
+	assert verdict.order == sorted(verdict.order), f"an old key came back: {verdict}"
+	assert Readable(sealed, (TONE_A, TONE_C)).plain == 0
+	to_access = sum(gap for _, gap, _ in stream_gaps(sealed).values())
+	to_core = sum(gap for _, gap, _ in stream_gaps(wires[1].media(source=topology.gateway("core"))).values())
+	assert to_access <= lost * changes and to_core <= lost * changes, (to_access, to_core)
+	return verdict
+
+
+# DTLS: each thing that makes a new association, in either role of ours
+
+def change_fingerprint(access, active):
+	access.certificate = dtls.Certificate()
+	access.fingerprint = access.certificate.fingerprint
+	return active
+
+
+def change_tls_id(access, active):
+	access.tls_id = base64.b64encode(os.urandom(20)).decode().rstrip("=").replace("+", "a").replace("/", "b")
+	return active
+
+
+def change_role(access, active):
+	access.role = "passive" if active else "active"
+	return not active
+
+
+CHANGES = [("fingerprint", change_fingerprint), ("tls-id", change_tls_id), ("role", change_role)]
+
+
+def dtls_answer(access, core, active):
+	"""An answer that brings a new association: active peers begin with it, passive ones wait for us."""
+	def answer(offered):
+		assert offered.attributes("setup")[0] == "actpass"
+		access.role = "active" if active else "passive"
+		access.associate(active)
+		return access._describe([f"setup:{access.role}", f"fingerprint:{access.fingerprint}"])
+	access.reoffered(core, answer)
+
+
+@pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
+@pytest.mark.parametrize("suite", SUITES)
+def test_new_association(topology, talking, suite, active):
+	"""The phone's role at the start; then by its re-offer, and by its answer to ours: each kind of change."""
+	gateway, access, core, *wires = talking(
+		{"keying": "dtls", "suite": suite, "role": "active" if active else "passive", "mux": True},
+		core={"rtcp": True})
+	change_tls_id(access, active) # from none to one
+	for expected, change in [("tls-id", lambda *_: active), *CHANGES]:
+		since = gateway.mark()
+		active = change(access, active)
+		access.role = "active" if active else "passive"
+		response = access.reoffer(core, access.offer())
+		assert access.described.attributes("setup") == ["passive" if active else "active"], response.body
+		access.associate(active)
+		assert access.rekeyed.wait(5), f"{expected}: no keys"
+		assert gateway.wait_event("line rekeyed", 5, since, leg="access")["cause"] == expected
+		more(access, core)
+		reports_cross(access, core)
+	for expected, change in CHANGES:
+		since = gateway.mark()
+		active = change(access, active)
+		dtls_answer(access, core, active)
+		assert access.rekeyed.wait(5), f"{expected} in an answer: no keys"
+		assert gateway.wait_event("line rekeyed", 5, since, leg="access")["cause"] == expected
+		more(access, core)
+		reports_cross(access, core)
+	access.hang_up()
+	core.taken_down()
+	assert access.media.unreadable == 0, "the phone lacked a key"
+	assert missing(packet for _, packet in access.media.received) == 0
+	verdict = judge(topology, access, wires)
+	assert verdict.order == list(range(8)), verdict
+	summary = gateway.wait_event("media summary", leg="access")
+	assert summary["lost"] == 0 and summary["rekeys"] == 7, summary
+
+
+@pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
+def test_new_port(topology, talking, active):
+	"""Without a tls-id another port is another association (RFC 5763 6.6). Media stays at the old one until it is keyed."""
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active" if active else "passive", "mux": True})
+	access.other_port()
+	access.reoffer(core, access.offer())
+	old = access.old_media[0]
+	old.wait_received(len(old.received) + 10)
+	assert not access.media.received, "nothing comes to a port that has no keys"
+	access.associate_on_it(active)
+	assert gateway.wait_event("line rekeyed", 5, leg="access")["cause"] == "port"
+	more(access, core)
+	access.hang_up()
+	core.taken_down()
+	assert old.unreadable == access.media.unreadable == 0
+	heard = [packet for _, packet in old.received] + [packet for _, packet in access.media.received]
+	assert missing(heard) <= 1
+	judge(topology, access, wires, lost=1)
+
+
+def test_an_association_moves(topology, talking):
+	"""With the same tls-id another port is no other association (RFC 8842 4.2): its keys, indices and windows go along."""
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active", "mux": True})
+	change_tls_id(access, True)
+	access.reoffer(core, access.offer())
+	access.associate(True)
+	gateway.wait_event("line rekeyed", 5, leg="access")
+	since = gateway.mark()
+	old = access.media
+	access.other_port()
+	access.media.receiving, access.media.sending = old.receiving, old.sending
+	access.reoffer(core, access.offer())
+	old.silence()
+	access.media.sequence, access.media.sent = old.sequence, old.sent
+	access.talk()
+	more(access, core)
+	access.hang_up()
+	core.taken_down()
+	assert not [e for e in gateway.events("line rekeyed") if e["cause"] == "port"] and since
+	verdict = judge(topology, access, wires, lost=1)
+	assert verdict.order == [0, 1], verdict
+
+
+# What goes wrong with a new association
+
+def test_wrong_certificate_ends_the_call(topology, talking):
+	"""Another certificate than the re-offer's: the old media goes on until the keying timeout, then the call ends."""
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"}, gateway={"keying_timeout": 2})
+	began = time.monotonic()
+	access.fingerprint = dtls.Certificate().fingerprint
+	access.reoffer(core, access.offer())
+	access.associate(True) # shows the old one
+	more(access, core, packets=30)
+	access.taken_down(8)
+	core.taken_down(8)
+	assert time.monotonic() - began > 1.9
+	failed = gateway.wait_event("keying failed", leg="access")
+	assert "certificate" in failed["cause"], failed
+	assert not gateway.events("line rekeyed")
+	judge(topology, access, wires)
+
+
+def test_silence_ends_the_call_or_not(topology, talking):
+	"""A re-offer with a new fingerprint and no handshake: the certificate behind the old keys is signalled no more. With
+	another role alone it still is: a phone that did not mean it keeps its call."""
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"}, gateway={"keying_timeout": 1})
+	access.role = "passive"
+	access.reoffer(core, access.offer())
+	kept = gateway.wait_event("line keeps its keys", 5, leg="access")
+	assert kept["cause"] == "role"
+	more(access, core)
+	change_fingerprint(access, True)
+	access.reoffer(core, access.offer())
+	more(access, core)
+	access.taken_down(8)
+	core.taken_down(8)
+	assert gateway.wait_event("keying failed", leg="access")["cause"] == "no new keys in time"
+	judge(topology, access, wires)
+
+
+def test_refused_offer_changes_nothing(topology, talking):
+	"""The far side says 488: the keys are as they were, and whoever shook hands in advance got nothing."""
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"})
+	old = access.media.endpoint, access.media._flush
+	change_fingerprint(access, True)
+	access.dialog.request("INVITE", access.offer())
+	invite = core.phone.wait_request("INVITE")
+	access.associate(True, use=False) # before the answer
+	deadline = time.monotonic() + 5
+	while not access.media.endpoint.done:
+		assert time.monotonic() < deadline, "a handshake before the answer was not taken"
+		more(access, packets=1)
+	more(access, core)
+	core.phone.answer(invite, 488, "Not Acceptable Here")
+	core.phone.wait_request("ACK")
+	response = access.phone.wait_response(access.dialog.cseq)
+	assert response.status == 488
+	access.dialog.ack(response.cseq[0])
+	access.rekeyed.set()
+	access.media.endpoint, access.media._flush = old
+	more(access, core)
+	access.hang_up()
+	core.taken_down()
+	assert not gateway.events("line rekeyed")
+	verdict = judge(topology, access, wires)
+	assert verdict.by_key == [verdict.packets]
+
+
+# SDES
+
+def sdes_reoffer(access, core, ack_first, keep_sending=0):
+	"""The phone offers a new key. ack_first: it ACKs, then sends under it; else its first packet tells us."""
+	access.fresh()
+	access.reoffer(core, access.offer(), ack=ack_first)
+	access.take_sdes(access.described)
+	if not ack_first:
+		more(access, packets=5)
+		access.dialog.ack(access.dialog.cseq)
+
+
+def sdes_answer(access, core):
+	def answer(offered):
+		tag, suite, key = offered.crypto()[0]
+		access.fresh()
+		access.take(srtp.Context.from_inline(suite, key), srtp.Context(suite, access.masters[suite]))
+		return access._describe([f"crypto:{tag} {suite} inline:{base64.b64encode(access.masters[suite]).decode()}"])
+	access.reoffered(core, answer)
+
+
+@pytest.mark.parametrize("keep", [True, False], ids=["careful", "plain"])
+@pytest.mark.parametrize("suite", SUITES if FULL else SUITES[1:])
+def test_new_sdes_key(topology, talking, suite, keep):
+	"""A phone that forgets its old key at once misses one packet at most; a careful one misses none. Both streams wrap
+	their sequence numbers while the keys change."""
+	gateway, access, core, *wires = talking(
+		{"keying": "sdes", "suite": suite, "mux": True, "keep": keep, "first_sequence": 65500},
+		gateway={"access": "sdes"}, core={"rtcp": True})
+	core_key_kept = len(access.keys)
+	for number, (ack_first, expected) in enumerate([(True, "key"), (False, "key")], 1):
+		since = gateway.mark()
+		sdes_reoffer(access, core, ack_first)
+		rekeyed = gateway.wait_event("line rekeyed", 5, since, leg="access")
+		assert (rekeyed["cause"], rekeyed["suite"]) == (expected, suite)
+		more(access, core)
+		reports_cross(access, core)
+		assert access.ring.opened[-1] > 10, f"change {number}: our sending key did not follow"
+	since = gateway.mark()
+	sdes_answer(access, core) # our key goes on, with its index; the phone's is new
+	gateway.wait_event("line rekeyed", 5, since, leg="access")
+	more(access, core)
+	reports_cross(access, core)
+	access.hang_up()
+	core.taken_down()
+	assert core_key_kept == 1 and access.media.unreadable <= (0 if keep else 2)
+	assert missing(packet for _, packet in access.media.received) <= (0 if keep else 2)
+	access.keys.pop() # what it answered with named no new key of ours
+	verdict = judge(topology, access, wires)
+	assert verdict.order == [0, 1, 2], verdict
+	sequences = [Rtp(packet).sequence for _, packet in core.media.received]
+	assert max(sequences) == 65535 and min(sequences) == 0 and missing(p for _, p in core.media.received) == 0
+
+
+def test_late_offer_brings_keys(topology, talking):
+	"""The phone's 200 is the offer, and the answer goes in our ACK: nothing says that it has arrived but its packets."""
+	gateway, access, core, *wires = talking({"keying": "sdes", "mux": True}, gateway={"access": "sdes"})
+	core.dialog.request("INVITE")
+	invite = access.phone.wait_request("INVITE")
+	access.fresh()
+	access.phone.answer(invite, 200, "OK", access.offer())
+	offered = core.phone.wait_response(core.dialog.cseq)
+	core.phone.send_request("ACK", core.dialog.target, core.dialog.call_id, core.dialog.local, core.dialog.remote,
+				core.dialog.cseq, core.begin_answer(offered.body))
+	ack = access.phone.wait_request("ACK")
+	access.take_sdes(Sdp(ack.body))
+	gateway.wait_event("line rekeyed", 5, leg="access")
+	more(access, core)
+	access.hang_up()
+	core.taken_down()
+	assert access.media.unreadable == 0
+	verdict = judge(topology, access, wires)
+	assert verdict.order == [0, 1], verdict
+
+
+# Crashes in the middle
+
+def test_control_killed_in_a_handshake(topology, talking):
+	"""Both sides hold the new description and the old keys. The next control shakes hands anew; no index comes twice."""
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active", "mux": True}, core={"rtcp": True})
+	reports_cross(access, core)
+	change_fingerprint(access, True)
+	access.reoffer(core, access.offer())
+	since = gateway.mark()
+	gateway.kill_child("control") # no ClientHello has come yet, or no answer to it
+	gateway.wait_event("child back", 5, since, child="control")
+	more(access, core)
+	reports_cross(access, core)
+	access.associate(True)
+	assert access.rekeyed.wait(5), "no keys from the next control"
+	assert gateway.wait_event("line rekeyed", 5, since, leg="access")["cause"] == "fingerprint"
+	more(access, core)
+	reports_cross(access, core)
+	access.hang_up()
+	core.taken_down()
+	for context in access.ring.contexts:
+		assert context.rtcp_indices == sorted(set(context.rtcp_indices)), context.rtcp_indices
+	judge(topology, access, wires)
+
+
+def test_control_killed_and_no_handshake_after(topology, talking):
+	"""The phone was in the middle of its handshake and cannot begin again: it goes on with the old keys, and so does the
+	call; a re-offer is refused until then, and BYE ends it."""
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"}, gateway={"keying_timeout": 1})
+	change_fingerprint(access, True)
+	access.reoffer(core, access.offer())
+	since = gateway.mark()
+	gateway.kill_child("control")
+	assert gateway.wait_event("line keeps its keys", 8, since, leg="access")["cause"] == "fingerprint"
+	more(access, core)
+	core.hang_up()
+	access.taken_down()
+	verdict = judge(topology, access, wires)
+	assert verdict.by_key == [verdict.packets]
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["answer-arrived", "answer-lost"])
+def test_control_killed_before_the_ack(topology, talking, arrived):
+	"""SDES: the answer with our new key is out, its ACK has not come. A phone that has it sends under its own new key; one
+	that has not goes on with the old one, and we with ours."""
+	gateway, access, core, *wires = talking({"keying": "sdes", "mux": True}, gateway={"access": "sdes"}, core={"rtcp": True})
+	reports_cross(access, core)
+	access.fresh()
+	access.reoffer(core, access.offer(), ack=False)
+	since = gateway.mark()
+	gateway.kill_child("control")
+	if arrived:
+		access.take_sdes(access.described)
+	gateway.wait_event("child back", 5, since, child="control")
+	if arrived:
+		gateway.wait_event("line rekeyed", 8, since, leg="access")
+	else:
+		more(access, core, packets=100)
+	more(access, core)
+	reports_cross(access, core)
+	access.hang_up()
+	core.taken_down()
+	assert access.media.unreadable == 0
+	for context in access.ring.contexts:
+		assert context.rtcp_indices == sorted(set(context.rtcp_indices)), context.rtcp_indices
+	verdict = judge(topology, access, wires)
+	assert verdict.order == ([0, 1] if arrived else [0]), verdict
+
+
+def test_control_killed_with_an_offer_out(topology, talking):
+	"""Our offer is at the far side, its answer comes to a control that never asked. The old keys go on, and the call ends
+	as a call does."""
+	gateway, access, core, *wires = talking({"keying": "sdes", "mux": True}, gateway={"access": "sdes"})
+	access.fresh()
+	access.dialog.request("INVITE", access.offer())
+	invite = core.phone.wait_request("INVITE")
+	since = gateway.mark()
+	gateway.kill_child("control")
+	gateway.wait_event("child back", 5, since, child="control")
+	core.phone.answer(invite, 200, "OK", core.begin_answer(invite.body))
+	more(access, core, packets=50)
+	access.hang_up()
+	core.taken_down()
+	verdict = judge(topology, access, wires)
+	assert verdict.by_key == [verdict.packets] and not gateway.events("line rekeyed")
+
+
+def test_relay_killed_in_the_overlap(topology, talking):
+	"""The phone has wrapped once and still sends under its old key when the relay dies: both of its keys are taken up at
+	their indices, and ours goes on at its own."""
+	gateway, access, core, *wires = talking({"keying": "sdes", "mux": True, "first_sequence": 65500}, gateway={"access": "sdes"})
+	core.media.sequence = 65530 # a jump, as after a silence; wraps under the key in force
+	more(access, core, packets=40)
+	access.fresh()
+	access.reoffer(core, access.offer(), ack=False) # it has our answer, and changes over later
+	old = access.media.sending
+	since = gateway.mark()
+	gateway.kill_child("relay")
+	gateway.wait_event("child back", 5, since, child="relay")
+	more(access, core)
+	assert access.media.sending is old and max(old._newest.values()) >> 16 == 1
+	access.take_sdes(access.described)
+	access.dialog.ack(access.dialog.cseq)
+	gateway.wait_event("line rekeyed", 5, since, leg="access")
+	more(access, core)
+	access.hang_up()
+	core.taken_down()
+	assert access.media.unreadable == 0
+	for wire in wires:
+		wire.stop()
+	verdict = Verdict(list(wires[0].media(source=topology.gateway("access"))), access.keys)
+	assert not verdict.unreadable and not verdict.repeated and verdict.order == [0, 1], verdict
+
+
+# A phone that nobody here wrote
+
+def test_baresip_on_hold_and_back(topology, start):
+	"""Each re-INVITE of baresip's with SDES repeats its key, or brings another: in both cases the sound comes back."""
+	gateway = start(access="sdes", calls=20)
+	with Baresip(topology.access, topology.phone("access"), "alice", "srtp-mand", TONE_A) as alice, \
+	     Baresip(topology.core, topology.phone("core"), "bob", None, TONE_C) as bob:
+		alice.call(f"sip:bob@{topology.GW['access']}:5060")
+		bob.established()
+		gateway.wait_event("line secured", leg="access")
+		for _ in range(2):
+			since = gateway.mark()
+			alice.hold()
+			time.sleep(0.5)
+			alice.resume()
+			time.sleep(1)
+			assert not gateway.events("keying failed") and since
+		alice.hangup()
+		bob.closed()
+		alice.closed()
+		summary = gateway.wait_event("media summary", leg="access")
+		print(f"baresip: {summary['rekeys']} changes of key in 4 re-INVITEs; drops: {summary['drops_by']}")
+		heard = [audio.listen(recording, TONE_C) for recording in alice.recordings()] # it begins one with each resume
+		assert sum(part.seconds_clean for part in heard) > 1.5 and not any(part.seconds_other > 0.2 for part in heard), heard
+		assert summary["drops"] <= 2 * max(1, summary["rekeys"]), summary
