@@ -82,6 +82,10 @@ static bool handshake_may_pass(struct dtls_endpoint *ep, const struct dtls_recor
 // retransmission.
 static bool record_may_pass(struct dtls_endpoint *ep, const struct dtls_record *r)
 {
+	if (r->type != 0 && !dtls_record_is_dtls(r)) { // fatal to the library
+		ep->info.drops[DTLS_DROP_FORGED]++;
+		return false;
+	}
 	if (r->type == 0 || r->epoch > 0)
 		return true;
 	if (r->type == DTLS_ALERT && ep->status == DTLS_HANDSHAKING) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dtls_record.h - inside dtls/: the record layer's outer shape, as far as we look at it before the library does.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,12 @@ static inline int dtls_record_read(struct dtls_record *r, const uint8_t *p, size
 	r->len = (size_t)(p[11] << 8 | p[12]);
 	r->body = p + DTLS_RECORD_HEADER;
 	return r->len <= len - DTLS_RECORD_HEADER ? (int)(DTLS_RECORD_HEADER + r->len) : -1;
+}
+
+// DTLS 1.0 is written by first hellos (RFC 6347 section 4.2.1), 1.2 by all else.
+static inline bool dtls_record_is_dtls(const struct dtls_record *r)
+{
+	return r->head[1] == 0xFE && (r->head[2] == 0xFD || r->head[2] == 0xFF);
 }
 
 // A handshake message, or a piece of one (RFC 6347 section 4.2.2).

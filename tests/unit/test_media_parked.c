@@ -279,6 +279,54 @@ static void a_younger_one_outlives_it(void **state)
 	assert_secured_with(&phones[1]);
 }
 
+// The peer is parked; then one host makes as many handshakes as a port keeps, each with an address that it proves.
+static void strangers_of_one_host_end_their_own(void **state)
+{
+	struct inet_endpoint usual = phones[0].address;
+
+	assert_int_equal(inet_endpoint_parse(&phones[0].address, "192.0.2.77:4000"), 0);
+	for (unsigned i = 0; i < PHONES; i++)
+		phone_shakes_hands(&phones[i]);
+	answer_names(&phones[0]);
+	assert_secured_with(&phones[0]);
+	phones[0].address = usual;
+}
+
+static void next_call(void)
+{
+	media_session_close(media, session);
+	EVENTUALLY(media_session_count(media) == 0);
+	ahead += MONO_S(61); // the port has rested
+	told = 0;
+	assert_int_equal(media_session_open(media, &session), 0);
+	open_line();
+}
+
+// A handshake that was parked there in another call: nobody, even if the new call signals its certificate.
+static void a_port_remembers_nothing_of_its_last_call(void **state)
+{
+	uint16_t port = line->seat.rtp.port;
+
+	phone_shakes_hands(&phones[0]);
+	do
+		next_call();
+	while (line->seat.rtp.port != port);
+	answer_names(&phones[0]);
+	assert_no_keys();
+}
+
+static void a_port_takes_a_new_handshake_in_its_next_call(void **state) // positive control
+{
+	uint16_t port = line->seat.rtp.port;
+
+	do
+		next_call();
+	while (line->seat.rtp.port != port);
+	phone_shakes_hands(&phones[0]);
+	answer_names(&phones[0]);
+	assert_secured_with(&phones[0]);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -289,6 +337,9 @@ int main(void)
 		T(parked_for_just_less_than_ten_seconds),
 		T(parked_for_ten_seconds_is_given_up),
 		T(a_younger_one_outlives_it),
+		T(strangers_of_one_host_end_their_own),
+		T(a_port_remembers_nothing_of_its_last_call),
+		T(a_port_takes_a_new_handshake_in_its_next_call),
 	};
 	return cmocka_run_group_tests(tests, setup_group, teardown_group);
 }

@@ -81,8 +81,9 @@ class Endpoint:
 	def __init__(self, certificate, active, profiles=tuple(PROFILES), mtu=1200):
 		self.active, self.done, self.failed, self.closed = active, False, None, False
 		self._context = _ssl.SSL_CTX_new(_ssl.DTLS_method())
-		assert _ssl.SSL_CTX_use_certificate_file(self._context, certificate.certificate.encode(), 1) == 1
-		assert _ssl.SSL_CTX_use_PrivateKey_file(self._context, certificate.key.encode(), 1) == 1
+		if certificate.certificate:
+			assert _ssl.SSL_CTX_use_certificate_file(self._context, certificate.certificate.encode(), 1) == 1
+			assert _ssl.SSL_CTX_use_PrivateKey_file(self._context, certificate.key.encode(), 1) == 1
 		names = ":".join(PROFILES[name] for name in profiles).encode()
 		assert _ssl.SSL_CTX_set_tlsext_use_srtp(self._context, names) == 0
 		_ssl.SSL_CTX_set_verify(self._context, 3, ctypes.cast(_accept_any, _P)) # peer, fail if none
