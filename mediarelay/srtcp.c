@@ -17,7 +17,9 @@ struct srtcp {
 	srtp_t session;
 	enum srtcp_direction direction;
 	uint8_t tag_len;
+	bool aead;
 	bool encrypts; // the E flag of each packet
+	struct srtp_mki mki;
 	bool unsaved;
 	struct srtcp_marks marks;
 };
@@ -77,6 +79,7 @@ int srtcp_open(struct srtcp **sp, const struct srtp_master *master, enum srtcp_d
 	policy.ssrc.type = direction == SRTCP_SEND ? ssrc_any_outbound : ssrc_any_inbound;
 	s->direction = direction;
 	s->tag_len = info->rtcp_tag_len;
+	s->aead = info->aead;
 	s->encrypts = info->encrypts;
 	if (srtp_create(&s->session, &policy) != srtp_err_status_ok) {
 		err = -ENOMEM;
@@ -97,6 +100,39 @@ void srtcp_close(struct srtcp *s)
 	if (s->session != NULL)
 		srtp_dealloc(s->session);
 	free(s);
+}
+
+void srtcp_set_mki(struct srtcp *s, const struct srtp_mki *mki)
+{
+	if (s != NULL)
+		s->mki = *mki;
+}
+
+// The MKI stands between index and tag (RFC 3711 section 3.4); with AEAD, whose tag is part of the cipher text, behind the
+// index (RFC 7714 section 9.2). It is not authenticated, so that it can be put in and taken out here.
+static size_t behind_mki(const struct srtcp *s)
+{
+	return s->aead ? 0 : s->tag_len;
+}
+
+static void mki_insert(const struct srtcp *s, uint8_t *packet, size_t *len)
+{
+	uint8_t *at = packet + *len - behind_mki(s);
+
+	memmove(at + s->mki.len, at, behind_mki(s));
+	memcpy(at, s->mki.bytes, s->mki.len);
+	*len += s->mki.len;
+}
+
+static int mki_remove(const struct srtcp *s, uint8_t *packet, size_t *len)
+{
+	uint8_t *at = packet + *len - behind_mki(s) - s->mki.len; // the length is checked
+
+	if (memcmp(at, s->mki.bytes, s->mki.len) != 0)
+		return -EBADMSG;
+	memmove(at, at + s->mki.len, behind_mki(s));
+	*len -= s->mki.len;
+	return 0;
 }
 
 static uint32_t packet_ssrc(const uint8_t *packet)
@@ -168,15 +204,15 @@ int srtcp_protect(struct srtcp *s, uint8_t *packet, size_t *len, size_t room)
 		s->unsaved = true;
 	}
 	*len = (size_t)octets;
+	mki_insert(s, packet, len);
 	return 0;
 }
 
-// RFC 3711 section 3.4: the E flag is the first bit of the word before the tag (no MKI here). A keyed leg takes no
+// RFC 3711 section 3.4: the E flag is the first bit of the word before the tag, once the MKI is out. A keyed leg takes no
 // SRTCP in the clear, authenticated or not, but of a suite that encrypts nothing.
 static bool is_encrypted(const struct srtcp *s, const uint8_t *packet, size_t len)
 {
-	bool aead = s->tag_len == 16; // RFC 7714 section 17: the tag is part of the cipher text, the word comes last
-	size_t word = len - 4 - (aead ? 0 : s->tag_len);
+	size_t word = len - 4 - behind_mki(s);
 
 	return (packet[word] & 0x80) != 0;
 }
@@ -185,10 +221,11 @@ int srtcp_unprotect(struct srtcp *s, uint8_t *packet, size_t *len)
 {
 	struct srtcp_mark *mark;
 	uint32_t ssrc;
-	int octets = (int)*len, err;
+	int octets, err;
 
-	if (*len < (size_t)RTCP_HEADER + 4 + s->tag_len)
+	if (*len < (size_t)RTCP_HEADER + 4 + s->mki.len + s->tag_len || mki_remove(s, packet, len) < 0)
 		return -EBADMSG;
+	octets = (int)*len;
 	if (is_encrypted(s, packet, *len) != s->encrypts)
 		return -EPERM;
 	ssrc = packet_ssrc(packet);

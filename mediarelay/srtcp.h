@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #define SRTCP_SSRCS_MAX 16
-#define SRTCP_TRAILER_MAX 20 // index, tag; no MKI
+#define SRTCP_TRAILER_MAX (20 + SRTP_MKI_MAX) // index, MKI, tag
 #define SRTCP_BLOCK 64       // indices reserved at a time
 
 enum srtcp_direction { SRTCP_RECEIVE, SRTCP_SEND };
@@ -27,6 +27,8 @@ struct srtcp;
 int srtcp_setup(void); // before any other call; any number of times
 int srtcp_open(struct srtcp **sp, const struct srtp_master *master, enum srtcp_direction direction);
 void srtcp_close(struct srtcp *s); // wipes keys; NULL is fine
+// Of every packet from now on: sent, or expected (-EBADMSG without it). At first there is none. s: NULL is fine.
+void srtcp_set_mki(struct srtcp *s, const struct srtp_mki *mki);
 
 // In place. *len grows by at most SRTCP_TRAILER_MAX; room is the size of the buffer.
 // -EMSGSIZE no room, -ENOSPC too many SSRCs, -EBADMSG not a compound packet, -EKEYEXPIRED index used up.

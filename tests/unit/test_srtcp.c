@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <srtp2/srtp.h>
 
 #define REPORT_LEN 52 // SR with one report block
 
@@ -87,6 +88,101 @@ static void test_every_suite(void **state)
 		assert_memory_equal(copy, clear, REPORT_LEN);
 		again = len;
 		assert_int_equal(srtcp_unprotect(p.rx, packet, &again), -EALREADY);
+		pair_close(&p);
+	}
+}
+
+// RFC 3711 section 3.4, RFC 7714 section 9.2: where the MKI stands; the library, which can do it itself, agrees.
+static void test_mki_of_every_suite(void **state)
+{
+	static const struct srtp_mki mkis[] = { { 1, { 7 } }, { 4, { 1, 2, 3, 4 } }, { 16, { 0xff, 1, 2 } } };
+
+	(void)state;
+	for (int i = 0; i < 3 * (SRTP_SUITE_COUNT - 1); i++) {
+		enum srtp_suite suite = (enum srtp_suite)(1 + i / 3);
+		const struct srtp_suite_info *info = srtp_suite_info(suite);
+		const struct srtp_mki *mki = &mkis[i % 3];
+		uint8_t packet[REPORT_LEN + SRTCP_TRAILER_MAX], copy[sizeof(packet)], clear[REPORT_LEN];
+		struct pair p = pair_open(suite);
+		struct srtp_mki other = *mki;
+		size_t len, again, at;
+
+		srtcp_set_mki(p.tx, mki);
+		srtcp_set_mki(NULL, mki);
+		len = sealed(&p, packet, 7);
+		report(clear, 7);
+		assert_int_equal(len, REPORT_LEN + 4 + mki->len + info->rtcp_tag_len);
+		at = info->aead ? len - mki->len : len - info->rtcp_tag_len - mki->len;
+		assert_memory_equal(packet + at, mki->bytes, mki->len);
+		memcpy(copy, packet, again = len);
+		assert_int_not_equal(srtcp_unprotect(p.rx, copy, &again), 0); // none is expected
+		other.bytes[mki->len - 1] ^= 1;
+		srtcp_set_mki(p.rx, &other);
+		memcpy(copy, packet, again = len);
+		assert_int_equal(srtcp_unprotect(p.rx, copy, &again), -EBADMSG);
+		assert_memory_equal(copy, packet, len); // untouched: another key may have that one
+		srtcp_set_mki(p.rx, mki);
+		for (size_t n = 0; n < len; n++) {
+			memcpy(copy, packet, again = n);
+			assert_int_not_equal(srtcp_unprotect(p.rx, copy, &again), 0);
+		}
+		memcpy(copy, packet, again = len);
+		assert_int_equal(srtcp_unprotect(p.rx, copy, &again), 0);
+		assert_int_equal(again, REPORT_LEN);
+		assert_memory_equal(copy, clear, REPORT_LEN);
+		pair_close(&p);
+	}
+}
+
+// One key, four octets of MKI, both directions.
+static srtp_t library_session(const struct pair *p, void (*set)(srtp_crypto_policy_t *), bool sends)
+{
+	const struct srtp_suite_info *info = srtp_suite_info(p->master.suite);
+	uint8_t key[SRTP_KEY_MAX + SRTP_SALT_MAX], mki[4] = { 1, 2, 3, 4 };
+	srtp_master_key_t master = { .key = key, .mki_id = mki, .mki_size = sizeof(mki) }, *masters[] = { &master };
+	srtp_policy_t policy = { .window_size = 128, .keys = masters, .num_master_keys = 1 };
+	srtp_t session;
+
+	memcpy(key, p->master.key, info->key_len);
+	memcpy(key + info->key_len, p->master.salt, info->salt_len);
+	set(&policy.rtp);
+	set(&policy.rtcp);
+	policy.ssrc.type = sends ? ssrc_any_outbound : ssrc_any_inbound;
+	assert_int_equal(srtp_create(&session, &policy), srtp_err_status_ok);
+	return session;
+}
+
+static void test_mki_as_the_library_has_it(void **state)
+{
+	static const struct {
+		enum srtp_suite suite;
+		void (*set)(srtp_crypto_policy_t *);
+	} suites[] = { { SRTP_AES_CM_128_HMAC_SHA1_80, srtp_crypto_policy_set_rtp_default },
+		       { SRTP_AEAD_AES_128_GCM, srtp_crypto_policy_set_aes_gcm_128_16_auth } };
+	static const struct srtp_mki mki = { 4, { 1, 2, 3, 4 } };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t packet[REPORT_LEN + 64], clear[REPORT_LEN];
+		struct pair p = pair_open(suites[i].suite);
+		srtp_t out = library_session(&p, suites[i].set, true), in = library_session(&p, suites[i].set, false);
+		int octets = REPORT_LEN;
+		size_t len;
+
+		report(clear, 7);
+		srtcp_set_mki(p.tx, &mki);
+		srtcp_set_mki(p.rx, &mki);
+		report(packet, 7);
+		assert_int_equal(srtp_protect_rtcp_mki(out, packet, &octets, 1, 0), srtp_err_status_ok);
+		len = (size_t)octets;
+		assert_int_equal(srtcp_unprotect(p.rx, packet, &len), 0);
+		assert_memory_equal(packet, clear, REPORT_LEN);
+		octets = (int)sealed(&p, packet, 7);
+		assert_int_equal(srtp_unprotect_rtcp_mki(in, packet, &octets, 1), srtp_err_status_ok);
+		assert_int_equal(octets, REPORT_LEN);
+		assert_memory_equal(packet, clear, REPORT_LEN);
+		srtp_dealloc(out);
+		srtp_dealloc(in);
 		pair_close(&p);
 	}
 }
@@ -209,6 +305,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_suite),
+		cmocka_unit_test(test_mki_of_every_suite),
+		cmocka_unit_test(test_mki_as_the_library_has_it),
 		cmocka_unit_test(test_plain_is_refused),
 		cmocka_unit_test(test_every_short_length),
 		cmocka_unit_test(test_bounds_of_protect),
