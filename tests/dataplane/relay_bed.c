@@ -224,6 +224,11 @@ void bed_start(struct bed *bed)
 	bed_relay_start(bed);
 	errno = -dp_client_open(&bed->dp, dup(bed->region.fd), bed->relay_event, bed->control_event, &callbacks);
 	must(errno == 0, "client");
+	errno = -dp_map_open(&bed->map, dup(bed->region.fd));
+	must(errno == 0, "map");
+	for (unsigned w = 0; w < bed->config.n_workers; w++)
+		must(byte_ring_attach(&bed->commands[w], bed->map.commands[w], DP_COMMAND_RING, BYTE_RING_PRODUCER) == 0,
+		     "ring");
 }
 
 void bed_stop(struct bed *bed)
@@ -231,6 +236,7 @@ void bed_stop(struct bed *bed)
 	if (bed->relay > 0)
 		bed_relay_kill(bed, SIGTERM);
 	dp_client_close(bed->dp);
+	dp_map_close(&bed->map);
 	steering_close(bed->steering);
 	region_unmap(&bed->region);
 	networks_remove();
@@ -238,14 +244,23 @@ void bed_stop(struct bed *bed)
 
 // ---- control
 
+static bool told_all(const struct bed *bed)
+{
+	for (unsigned w = 0; w < bed->config.n_workers; w++) {
+		if (byte_ring_used(&bed->commands[w]) > 0)
+			return false;
+	}
+	return true;
+}
+
 void bed_pump(struct bed *bed, unsigned ms)
 {
-	mono_ns end = clock_now() + MONO_MS(ms), now;
+	mono_ns end = clock_now() + MONO_MS(ms), latest = end + MONO_S(5), now;
 
-	while ((now = clock_now()) < end) {
+	while ((now = clock_now()) < end || (bed->relay > 0 && now < latest && !told_all(bed))) {
 		struct pollfd fd = { .fd = dp_client_fd(bed->dp), .events = POLLIN };
 
-		if (poll(&fd, 1, (int)((end - now) / 1000000) + 1) > 0)
+		if (poll(&fd, 1, now < end ? (int)((end - now) / 1000000) + 1 : 1) > 0)
 			dp_client_dispatch(bed->dp);
 	}
 }

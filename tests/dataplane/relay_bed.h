@@ -26,6 +26,8 @@ struct bed {
 	struct region region;
 	struct steering *steering;
 	struct dp_client *dp;
+	struct dp_map map;
+	struct byte_ring commands[DP_WORKERS_MAX];
 	int relay_event, control_event, supervisor;
 	pid_t relay;
 	int ns[BED_NS];
@@ -44,7 +46,8 @@ void bed_start(struct bed *bed);                      // region, steering, relay
 void bed_relay_start(struct bed *bed);
 void bed_relay_kill(struct bed *bed, int signal);
 void bed_stop(struct bed *bed);
-void bed_pump(struct bed *bed, unsigned ms);          // dispatches for so long
+// Dispatches for so long, and on until the relay has acted upon what it was told.
+void bed_pump(struct bed *bed, unsigned ms);
 bool bed_event(struct bed *bed, enum dp_event_kind kind, unsigned ms,
 	       struct dp_event *event);                        // waits for one, takes it
 const struct bed_punt *bed_punt(struct bed *bed, unsigned ms); // waits for the next

@@ -2,7 +2,7 @@
 // test_relay_chaos.c - the relay killed again and again while control publishes, keys and removes; routes and
 // neighbours that change under way. What was asked for must be there, what was removed must be gone, and nothing may be
 // lost on the way.
-#include "tests/dataplane/relay_bed.h"
+#include "tests/dataplane/bed_call.h"
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,31 +15,21 @@
 #define LEGS 60
 
 static struct bed bed;
-static int a, b;
-static struct inet_endpoint peer_a, peer_b, gw_a, gw_b;
-static struct dp_ref leg_a, leg_b;
+static struct bed_call call;
 
 static int setup(void **state)
 {
 	bed_networks(&bed);
 	bed_config(&bed.config);
 	bed_start(&bed);
-	a = bed_socket(&bed, BED_A, "10.77.1.2", 4000);
-	b = bed_socket(&bed, BED_B, "10.77.2.2", 5000);
-	peer_a = bed_endpoint("10.77.1.2", 4000);
-	peer_b = bed_endpoint("10.77.2.2", 5000);
-	gw_a = bed_endpoint("10.77.1.1", 16384);
-	gw_b = bed_endpoint("10.77.2.1", 16386);
-	leg_a = bed_transport(&bed, 0, "10.77.1.1", 16384, DP_MODE_RTP, DP_PLAIN, &peer_a);
-	leg_b = bed_transport(&bed, 1, "10.77.2.1", 16386, DP_MODE_RTP, DP_PLAIN, &peer_b);
-	bed_join(&bed, leg_a, leg_b);
+	bed_call_sockets(&call, &bed);
+	bed_call_legs(&call, DP_PLAIN);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	close(a);
-	close(b);
+	bed_call_close(&call);
 	bed_stop(&bed);
 	return 0;
 }
@@ -48,8 +38,8 @@ static ssize_t pass(uint16_t seq, unsigned ms)
 {
 	uint8_t pkt[512], got[2048];
 
-	bed_send(a, &gw_a, pkt, bed_rtp(pkt, 0x1111, seq, 160));
-	return bed_receive(b, got, sizeof(got), ms, NULL);
+	bed_send(call.a, &call.gw_a, pkt, bed_rtp(pkt, 0x1111, seq, 160));
+	return bed_receive(call.b, got, sizeof(got), ms, NULL);
 }
 
 static bool passes_within(unsigned ms)
@@ -117,8 +107,8 @@ static void kills_lose_no_command(void **state)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < LEGS; i++) {
 			refs[i] = bed_transport(&bed, 0, "10.77.1.1", (uint16_t)(16500 + i), DP_MODE_RTP, DP_SRTP,
-						&peer_a);
-			dp_transport_edges(bed.dp, refs[i], &(struct dp_edge){ .to = leg_b, .open = true }, 1);
+						&call.peer_a);
+			dp_transport_edges(bed.dp, refs[i], &(struct dp_edge){ .to = call.leg_b, .open = true }, 1);
 			for (uint32_t epoch = 1; epoch <= 3; epoch++)
 				keys_give(refs[i], epoch);
 		}
@@ -156,19 +146,19 @@ static void a_route_that_comes_is_taken(void **state)
 
 	bed_run("ip -n %s addr add 192.0.2.1/32 dev lo", bed.ns_name[BED_B]);
 	fd = bed_socket(&bed, BED_B, "192.0.2.1", 5000);
-	dp_transport_path(bed.dp, leg_b, &(struct dp_path){ .remote = far });
+	dp_transport_path(bed.dp, call.leg_b, &(struct dp_path){ .remote = far });
 	assert_true(bed_event(&bed, DP_EVENT_UNREACHABLE, 1000, NULL));
 	bed_run("ip -n %s route add 192.0.2.0/24 via 10.77.2.2", bed.ns_name[BED_GW]);
 	bed_pump(&bed, 300);
 	{
 		uint8_t pkt[512];
 
-		bed_send(a, &gw_a, pkt, bed_rtp(pkt, 0x1111, 5, 160));
+		bed_send(call.a, &call.gw_a, pkt, bed_rtp(pkt, 0x1111, 5, 160));
 		assert_int_equal(bed_receive(fd, pkt, sizeof(pkt), 1000, NULL), 172);
 	}
 	bed_run("ip -n %s route del 192.0.2.0/24", bed.ns_name[BED_GW]);
 	assert_true(bed_event(&bed, DP_EVENT_UNREACHABLE, 1000, NULL));
-	dp_transport_path(bed.dp, leg_b, &(struct dp_path){ .remote = peer_b });
+	dp_transport_path(bed.dp, call.leg_b, &(struct dp_path){ .remote = call.peer_b });
 	assert_true(passes_within(1000));
 	close(fd);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test_relay_load.c - what a relay costs and keeps: idle CPU, delay beside a silent port, many publications, a crash of
 // control, more queues and workers, af_packet.
-#include "tests/dataplane/relay_bed.h"
+#include "tests/dataplane/bed_call.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,9 +13,7 @@
 #include <cmocka.h>
 
 static struct bed *bed;
-static int a, b;
-static struct inet_endpoint peer_a, peer_b, gw_a, gw_b;
-static struct dp_ref leg_a, leg_b;
+static struct bed_call call;
 
 static void start(void (*change)(struct dp_config *config), void (*links)(void))
 {
@@ -28,15 +26,8 @@ static void start(void (*change)(struct dp_config *config), void (*links)(void))
 	if (change != NULL)
 		change(&bed->config);
 	bed_start(bed);
-	peer_a = bed_endpoint("10.77.1.2", 4000);
-	peer_b = bed_endpoint("10.77.2.2", 5000);
-	gw_a = bed_endpoint("10.77.1.1", 16384);
-	gw_b = bed_endpoint("10.77.2.1", 16386);
-	a = bed_socket(bed, BED_A, "10.77.1.2", 4000);
-	b = bed_socket(bed, BED_B, "10.77.2.2", 5000);
-	leg_a = bed_transport(bed, 0, "10.77.1.1", 16384, DP_MODE_RTP, DP_PLAIN, &peer_a);
-	leg_b = bed_transport(bed, 1, "10.77.2.1", 16386, DP_MODE_RTP, DP_PLAIN, &peer_b);
-	bed_join(bed, leg_a, leg_b);
+	bed_call_sockets(&call, bed);
+	bed_call_legs(&call, DP_PLAIN);
 	bed_pump(bed, 150);
 }
 
@@ -44,8 +35,7 @@ static int stop(void **state)
 {
 	if (bed == NULL)
 		return 0;
-	close(a);
-	close(b);
+	bed_call_close(&call);
 	bed_stop(bed);
 	free(bed);
 	bed = NULL;
@@ -59,11 +49,11 @@ static void exchange(unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		size_t len = bed_rtp(pkt, 0x1111, (uint16_t)i, 160);
 
-		bed_send(a, &gw_a, pkt, len);
-		assert_int_equal(bed_receive(b, got, sizeof(got), 2000, NULL), len);
+		bed_send(call.a, &call.gw_a, pkt, len);
+		assert_int_equal(bed_receive(call.b, got, sizeof(got), 2000, NULL), len);
 		assert_memory_equal(got, pkt, len);
-		bed_send(b, &gw_b, pkt, len);
-		assert_int_equal(bed_receive(a, got, sizeof(got), 2000, NULL), len);
+		bed_send(call.b, &call.gw_b, pkt, len);
+		assert_int_equal(bed_receive(call.a, got, sizeof(got), 2000, NULL), len);
 	}
 }
 
@@ -116,14 +106,14 @@ static void a_silent_port_delays_nobody(void **state)
 	start(NULL, NULL);
 	c = bed_socket(bed, BED_B, "10.77.2.2", 5002);
 	out = bed_transport(bed, 1, "10.77.2.1", 16400, DP_MODE_RTP, DP_PLAIN, &back);
-	dp_transport_edges(bed->dp, leg_b, &(struct dp_edge){ .to = out, .open = true }, 1);
+	dp_transport_edges(bed->dp, call.leg_b, &(struct dp_edge){ .to = out, .open = true }, 1);
 	bed_pump(bed, 150);
 	for (unsigned i = 0; i < 200; i++) {
 		mono_ns sent;
 
 		usleep(3000); // long enough for the relay to rest
 		sent = clock_now();
-		bed_send(b, &gw_b, pkt, bed_rtp(pkt, 0x2222, (uint16_t)i, 160));
+		bed_send(call.b, &call.gw_b, pkt, bed_rtp(pkt, 0x2222, (uint16_t)i, 160));
 		assert_true(bed_receive(c, pkt, sizeof(pkt), 1000, NULL) > 0);
 		took[i] = clock_now() - sent;
 	}
@@ -167,7 +157,7 @@ static void ten_thousand_publications_leave_nothing(void **state)
 
 		for (; n < 128 && made < 10000; n++, made++) {
 			refs[n] = bed_transport(bed, 0, "10.77.1.1", (uint16_t)(16500 + n), DP_MODE_RTP, DP_SRTP,
-						&peer_a);
+						&call.peer_a);
 			keys.direction = DP_RX;
 			dp_transport_keys(bed->dp, refs[n], &keys);
 			keys.direction = DP_TX;
@@ -176,7 +166,7 @@ static void ten_thousand_publications_leave_nothing(void **state)
 			keys.master.key[0]++;
 			dp_transport_keys(bed->dp, refs[n], &keys);
 			keys.epoch = 1;
-			dp_transport_edges(bed->dp, refs[n], &(struct dp_edge){ .to = leg_b, .open = true }, 1);
+			dp_transport_edges(bed->dp, refs[n], &(struct dp_edge){ .to = call.leg_b, .open = true }, 1);
 		}
 		for (unsigned i = 0; i < n; i++)
 			dp_transport_remove(bed->dp, refs[i]);
@@ -195,7 +185,7 @@ static void count_found(void *ctx, const struct dp_found *f)
 	assert_int_equal(f->security, DP_PLAIN);
 	assert_int_equal(f->n_edges, 1);
 	assert_true(f->edges[0].open);
-	assert_true(inet_endpoint_equal(&f->path.remote, f->conf.network == 0 ? &peer_a : &peer_b));
+	assert_true(inet_endpoint_equal(&f->path.remote, f->conf.network == 0 ? &call.peer_a : &call.peer_b));
 }
 
 static void nothing_event(void *ctx, const struct dp_event *event)
@@ -222,7 +212,7 @@ static void a_new_control_finds_what_is_there(void **state)
 	dp_client_walk(next, count_found, &found);
 	assert_int_equal(found, 2);
 	assert_int_equal(dp_transport_alloc(next, &ref), 0);
-	assert_true(ref.index != leg_a.index && ref.index != leg_b.index);
+	assert_true(ref.index != call.leg_a.index && ref.index != call.leg_b.index);
 	exchange(5);
 }
 
@@ -261,13 +251,13 @@ static void two_workers_share_two_queues(void **state)
 		dp_transport_publish(bed->dp, out, &conf);
 		dp_transport_secure(bed->dp, in, DP_PLAIN);
 		dp_transport_secure(bed->dp, out, DP_PLAIN);
-		dp_transport_path(bed->dp, in, &(struct dp_path){ .remote = peer_a });
-		dp_transport_path(bed->dp, out, &(struct dp_path){ .remote = peer_a });
+		dp_transport_path(bed->dp, in, &(struct dp_path){ .remote = call.peer_a });
+		dp_transport_path(bed->dp, out, &(struct dp_path){ .remote = call.peer_a });
 		dp_transport_edges(bed->dp, in, &(struct dp_edge){ .to = out, .open = true }, 1);
 		bed_pump(bed, 50);
 		len = bed_rtp(pkt, 0x3333, (uint16_t)i, 160);
-		bed_send(a, &to, pkt, len);
-		assert_int_equal(bed_receive(a, got, sizeof(got), 2000, NULL), len);
+		bed_send(call.a, &to, pkt, len);
+		assert_int_equal(bed_receive(call.a, got, sizeof(got), 2000, NULL), len);
 		assert_memory_equal(got, pkt, len);
 	}
 }
@@ -296,7 +286,7 @@ static void a_lost_interface_harms_no_other(void **state)
 	start(NULL, NULL);
 	c = bed_socket(bed, BED_B, "10.77.2.2", 5002);
 	out = bed_transport(bed, 1, "10.77.2.1", 16400, DP_MODE_RTP, DP_PLAIN, &back);
-	dp_transport_edges(bed->dp, leg_b, &(struct dp_edge){ .to = out, .open = true }, 1);
+	dp_transport_edges(bed->dp, call.leg_b, &(struct dp_edge){ .to = out, .open = true }, 1);
 	bed_pump(bed, 150);
 	bed_run("ip -n %s link del acc", bed->ns_name[BED_GW]);
 	bed_pump(bed, 100);
@@ -305,7 +295,7 @@ static void a_lost_interface_harms_no_other(void **state)
 	percent = (double)(cpu_ticks(bed->relay) - before) * 100 / (double)sysconf(_SC_CLK_TCK) / 2;
 	print_message("one interface gone: %.2f %% of a core\n", percent);
 	assert_true(percent <= 10);
-	bed_send(b, &gw_b, pkt, bed_rtp(pkt, 0x2222, 1, 160));
+	bed_send(call.b, &call.gw_b, pkt, bed_rtp(pkt, 0x2222, 1, 160));
 	assert_true(bed_receive(c, pkt, sizeof(pkt), 1000, NULL) > 0);
 	close(c);
 }

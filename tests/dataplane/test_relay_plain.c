@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test_relay_plain.c - plain legs through a real relay over AF_XDP: both ways, who may speak, what is punted, what
 // control sends, removal, and a far end that has never sent.
-#include "tests/dataplane/relay_bed.h"
+#include "tests/dataplane/bed_call.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,31 +12,21 @@
 #include <cmocka.h>
 
 static struct bed bed;
-static int a, b; // the peers' sockets
-static struct inet_endpoint peer_a, peer_b, gw_a, gw_b;
-static struct dp_ref leg_a, leg_b;
+static struct bed_call call;
 
 static int setup(void **state)
 {
 	bed_networks(&bed);
 	bed_config(&bed.config);
 	bed_start(&bed);
-	a = bed_socket(&bed, BED_A, "10.77.1.2", 4000);
-	b = bed_socket(&bed, BED_B, "10.77.2.2", 5000);
-	peer_a = bed_endpoint("10.77.1.2", 4000);
-	peer_b = bed_endpoint("10.77.2.2", 5000);
-	gw_a = bed_endpoint("10.77.1.1", 16384);
-	gw_b = bed_endpoint("10.77.2.1", 16386);
-	leg_a = bed_transport(&bed, 0, "10.77.1.1", 16384, DP_MODE_RTP, DP_PLAIN, &peer_a);
-	leg_b = bed_transport(&bed, 1, "10.77.2.1", 16386, DP_MODE_RTP, DP_PLAIN, &peer_b);
-	bed_join(&bed, leg_a, leg_b);
+	bed_call_sockets(&call, &bed);
+	bed_call_legs(&call, DP_PLAIN);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	close(a);
-	close(b);
+	bed_call_close(&call);
 	bed_stop(&bed);
 	return 0;
 }
@@ -60,8 +50,8 @@ static void relays_to_an_end_that_never_sent(void **state)
 	bed_pump(&bed, 200); // ARP
 	for (unsigned i = 0; i < 100; i++) {
 		len = bed_rtp(pkt, 0x1111, (uint16_t)(65500 + i), 160);
-		bed_send(a, &gw_a, pkt, len);
-		expect_packet(b, pkt, len, &gw_b);
+		bed_send(call.a, &call.gw_a, pkt, len);
+		expect_packet(call.b, pkt, len, &call.gw_b);
 	}
 }
 
@@ -73,15 +63,15 @@ static void relays_both_ways_and_counts(void **state)
 	for (unsigned i = 0; i < 50; i++) {
 		size_t len = bed_rtp(pkt, 0x2222, (uint16_t)(i * 2), 160); // every second one is missing
 
-		bed_send(b, &gw_b, pkt, len);
-		expect_packet(a, pkt, len, &gw_a);
+		bed_send(call.b, &call.gw_b, pkt, len);
+		expect_packet(call.a, pkt, len, &call.gw_a);
 	}
-	assert_int_equal(dp_transport_stats(bed.dp, leg_b, &stats), 0);
+	assert_int_equal(dp_transport_stats(bed.dp, call.leg_b, &stats), 0);
 	assert_int_equal(stats.rx_packets, 50);
 	assert_int_equal(stats.rx_octets, 50 * 160);
 	assert_int_equal(stats.lost, 49);
 	assert_int_equal(stats.rx_ssrc, 0x2222);
-	assert_int_equal(dp_transport_stats(bed.dp, leg_a, &stats), 0);
+	assert_int_equal(dp_transport_stats(bed.dp, call.leg_a, &stats), 0);
 	assert_int_equal(stats.tx_packets, 50);
 	assert_int_equal(stats.tx_octets, 50 * 160);
 	assert_int_equal(stats.tx_ssrc, 0x2222);
@@ -92,53 +82,53 @@ static void relays_both_ways_and_counts(void **state)
 static void drops_strangers_and_says_so(void **state)
 {
 	int stranger = bed_socket(&bed, BED_A, "10.77.1.2", 4002);
-	uint64_t before = bed_drops(&bed, leg_a, RELAY_DROP_WRONG_SOURCE);
+	uint64_t before = bed_drops(&bed, call.leg_a, RELAY_DROP_WRONG_SOURCE);
 	struct dp_event event;
 	uint8_t pkt[512];
 	size_t len = bed_rtp(pkt, 0x3333, 1, 160);
 
-	bed_send(stranger, &gw_a, pkt, len);
-	assert_int_equal(bed_receive(b, pkt, sizeof(pkt), 100, NULL), -EAGAIN);
-	assert_int_equal(bed_drops(&bed, leg_a, RELAY_DROP_WRONG_SOURCE), before + 1);
+	bed_send(stranger, &call.gw_a, pkt, len);
+	assert_int_equal(bed_receive(call.b, pkt, sizeof(pkt), 100, NULL), -EAGAIN);
+	assert_int_equal(bed_drops(&bed, call.leg_a, RELAY_DROP_WRONG_SOURCE), before + 1);
 	assert_false(bed_event(&bed, DP_EVENT_SOURCE, 50, NULL));
 
-	dp_transport_path(bed.dp, leg_a, &(struct dp_path){ .remote = peer_a, .learn = true });
+	dp_transport_path(bed.dp, call.leg_a, &(struct dp_path){ .remote = call.peer_a, .learn = true });
 	bed_pump(&bed, 50);
 	len = bed_rtp(pkt, 0x3333, 2, 160);
-	bed_send(stranger, &gw_a, pkt, len);
+	bed_send(stranger, &call.gw_a, pkt, len);
 	assert_true(bed_event(&bed, DP_EVENT_SOURCE, 500, &event));
 	assert_int_equal(event.source.port, 4002);
 	assert_int_equal(event.ssrc, 0x3333);
 	assert_false(event.authenticated);
-	assert_int_equal(bed_receive(b, pkt, sizeof(pkt), 50, NULL), -EAGAIN);
+	assert_int_equal(bed_receive(call.b, pkt, sizeof(pkt), 50, NULL), -EAGAIN);
 
 	// From one address alone: nothing is said of others, and the one is heard among them.
 	for (int ours = 0; ours < 2; ours++) {
 		uint32_t from = inet_addr_hash(&event.source.addr) ^ !ours;
 
-		dp_transport_path(bed.dp, leg_a, &(struct dp_path){ .remote = peer_a, .learn = true, .learn_from = from });
+		dp_transport_path(bed.dp, call.leg_a, &(struct dp_path){ .remote = call.peer_a, .learn = true, .learn_from = from });
 		bed_pump(&bed, 50);
 		len = bed_rtp(pkt, 0x3333, (uint16_t)(3 + ours), 160);
-		bed_send(stranger, &gw_a, pkt, len);
+		bed_send(stranger, &call.gw_a, pkt, len);
 		assert_int_equal(bed_event(&bed, DP_EVENT_SOURCE, ours ? 500 : 100, NULL), ours);
 	}
-	dp_transport_path(bed.dp, leg_a, &(struct dp_path){ .remote = peer_a });
+	dp_transport_path(bed.dp, call.leg_a, &(struct dp_path){ .remote = call.peer_a });
 	close(stranger);
 }
 
 static void names_what_is_malformed(void **state)
 {
 	static const uint8_t zrtp[20] = { 0x10 }, turn[20] = { 0x40 }, short_rtp[9] = { 0x80 };
-	uint64_t kinds = bed_drops(&bed, leg_a, RELAY_DROP_UNKNOWN_KIND);
-	uint64_t malformed = bed_drops(&bed, leg_a, RELAY_DROP_MALFORMED);
+	uint64_t kinds = bed_drops(&bed, call.leg_a, RELAY_DROP_UNKNOWN_KIND);
+	uint64_t malformed = bed_drops(&bed, call.leg_a, RELAY_DROP_MALFORMED);
 
-	bed_send(a, &gw_a, zrtp, sizeof(zrtp));
-	bed_send(a, &gw_a, turn, sizeof(turn));
-	bed_send(a, &gw_a, turn, 0);
-	bed_send(a, &gw_a, short_rtp, sizeof(short_rtp));
+	bed_send(call.a, &call.gw_a, zrtp, sizeof(zrtp));
+	bed_send(call.a, &call.gw_a, turn, sizeof(turn));
+	bed_send(call.a, &call.gw_a, turn, 0);
+	bed_send(call.a, &call.gw_a, short_rtp, sizeof(short_rtp));
 	bed_pump(&bed, 100);
-	assert_int_equal(bed_drops(&bed, leg_a, RELAY_DROP_UNKNOWN_KIND), kinds + 3);
-	assert_int_equal(bed_drops(&bed, leg_a, RELAY_DROP_MALFORMED), malformed + 1);
+	assert_int_equal(bed_drops(&bed, call.leg_a, RELAY_DROP_UNKNOWN_KIND), kinds + 3);
+	assert_int_equal(bed_drops(&bed, call.leg_a, RELAY_DROP_MALFORMED), malformed + 1);
 }
 
 static void punts_and_sends(void **state)
@@ -147,75 +137,75 @@ static void punts_and_sends(void **state)
 	int stranger = bed_socket(&bed, BED_A, "10.77.1.2", 4004);
 	const struct bed_punt *p;
 
-	bed_send(a, &gw_a, stun, sizeof(stun));
+	bed_send(call.a, &call.gw_a, stun, sizeof(stun));
 	p = bed_punt(&bed, 1000);
 	assert_non_null(p);
 	assert_int_equal(p->punt.kind, DP_PUNT_STUN);
 	assert_true(p->punt.proven);
 	assert_int_equal(p->punt.len, sizeof(stun));
-	assert_int_equal(p->punt.transport.index, leg_a.index);
-	assert_true(inet_endpoint_equal(&p->punt.source, &peer_a));
+	assert_int_equal(p->punt.transport.index, call.leg_a.index);
+	assert_true(inet_endpoint_equal(&p->punt.source, &call.peer_a));
 
-	bed_send(stranger, &gw_a, dtls, sizeof(dtls));
+	bed_send(stranger, &call.gw_a, dtls, sizeof(dtls));
 	p = bed_punt(&bed, 1000);
 	assert_non_null(p);
 	assert_int_equal(p->punt.kind, DP_PUNT_DTLS);
 	assert_false(p->punt.proven);
 	assert_memory_equal(p->bytes, dtls, sizeof(dtls));
 
-	bed_send(a, &gw_a, rtcp, sizeof(rtcp));
+	bed_send(call.a, &call.gw_a, rtcp, sizeof(rtcp));
 	p = bed_punt(&bed, 1000);
 	assert_non_null(p);
 	assert_int_equal(p->punt.kind, DP_PUNT_RTCP);
 
-	bed_send(stranger, &gw_a, rtcp, sizeof(rtcp)); // plain leg: a stranger's RTCP is nobody's business
+	bed_send(stranger, &call.gw_a, rtcp, sizeof(rtcp)); // plain leg: a stranger's RTCP is nobody's business
 	assert_null(bed_punt(&bed, 100));
 
-	dp_transport_send(bed.dp, leg_a, &peer_a, dtls, sizeof(dtls));
-	expect_packet(a, dtls, sizeof(dtls), &gw_a);
+	dp_transport_send(bed.dp, call.leg_a, &call.peer_a, dtls, sizeof(dtls));
+	expect_packet(call.a, dtls, sizeof(dtls), &call.gw_a);
 	// To an address that no path names: resolved on the way.
-	dp_transport_send(bed.dp, leg_a, &(struct inet_endpoint){ .addr = peer_a.addr, .port = 4004 }, stun,
+	dp_transport_send(bed.dp, call.leg_a, &(struct inet_endpoint){ .addr = call.peer_a.addr, .port = 4004 }, stun,
 			  sizeof(stun));
-	expect_packet(stranger, stun, sizeof(stun), &gw_a);
+	expect_packet(stranger, stun, sizeof(stun), &call.gw_a);
 	close(stranger);
 }
 
 static void gates_edges_and_paths_are_named(void **state)
 {
-	uint64_t gate = bed_drops(&bed, leg_a, RELAY_DROP_GATE), none = bed_drops(&bed, leg_a, RELAY_DROP_NO_EDGE);
+	uint64_t gate = bed_drops(&bed, call.leg_a, RELAY_DROP_GATE), none = bed_drops(&bed, call.leg_a, RELAY_DROP_NO_EDGE);
 	struct dp_ref lone = bed_transport(&bed, 1, "10.77.2.1", 16400, DP_MODE_RTP, DP_PLAIN, NULL);
 	uint8_t pkt[512];
 	size_t len = bed_rtp(pkt, 0x4444, 1, 160);
 
-	dp_transport_edges(bed.dp, leg_a, &(struct dp_edge){ .to = leg_b, .open = false }, 1);
+	dp_transport_edges(bed.dp, call.leg_a, &(struct dp_edge){ .to = call.leg_b, .open = false }, 1);
 	bed_pump(&bed, 20);
-	bed_send(a, &gw_a, pkt, len);
+	bed_send(call.a, &call.gw_a, pkt, len);
 	bed_pump(&bed, 50);
-	assert_int_equal(bed_drops(&bed, leg_a, RELAY_DROP_GATE), gate + 1);
+	assert_int_equal(bed_drops(&bed, call.leg_a, RELAY_DROP_GATE), gate + 1);
 
-	dp_transport_edges(bed.dp, leg_a, NULL, 0);
+	dp_transport_edges(bed.dp, call.leg_a, NULL, 0);
 	bed_pump(&bed, 20);
-	bed_send(a, &gw_a, pkt, len);
+	bed_send(call.a, &call.gw_a, pkt, len);
 	bed_pump(&bed, 50);
-	assert_int_equal(bed_drops(&bed, leg_a, RELAY_DROP_NO_EDGE), none + 1);
+	assert_int_equal(bed_drops(&bed, call.leg_a, RELAY_DROP_NO_EDGE), none + 1);
 
-	dp_transport_edges(bed.dp, leg_a, &(struct dp_edge){ .to = lone, .open = true }, 1);
+	dp_transport_edges(bed.dp, call.leg_a, &(struct dp_edge){ .to = lone, .open = true }, 1);
 	bed_pump(&bed, 20);
-	bed_send(a, &gw_a, pkt, len);
+	bed_send(call.a, &call.gw_a, pkt, len);
 	bed_pump(&bed, 50);
 	assert_int_equal(bed_drops(&bed, lone, RELAY_DROP_NO_PATH), 1);
 
 	// Two edges: a copy each.
-	dp_transport_path(bed.dp, lone, &(struct dp_path){ .remote = peer_b });
-	dp_transport_edges(bed.dp, leg_a,
-			   (struct dp_edge[]){ { .to = leg_b, .open = true }, { .to = lone, .open = true } }, 2);
+	dp_transport_path(bed.dp, lone, &(struct dp_path){ .remote = call.peer_b });
+	dp_transport_edges(bed.dp, call.leg_a,
+			   (struct dp_edge[]){ { .to = call.leg_b, .open = true }, { .to = lone, .open = true } }, 2);
 	bed_pump(&bed, 50);
-	bed_send(a, &gw_a, pkt, len);
-	expect_packet(b, pkt, len, &gw_b);
-	expect_packet(b, pkt, len, &(struct inet_endpoint){ .addr = gw_b.addr, .port = 16400 });
+	bed_send(call.a, &call.gw_a, pkt, len);
+	expect_packet(call.b, pkt, len, &call.gw_b);
+	expect_packet(call.b, pkt, len, &(struct inet_endpoint){ .addr = call.gw_b.addr, .port = 16400 });
 	dp_transport_remove(bed.dp, lone);
 	assert_true(bed_event(&bed, DP_EVENT_REMOVED, 1000, NULL));
-	bed_join(&bed, leg_a, leg_b);
+	bed_join(&bed, call.leg_a, call.leg_b);
 }
 
 static void an_unreachable_end_is_told_of(void **state)
@@ -236,7 +226,7 @@ static void an_unreachable_end_is_told_of(void **state)
 
 static void a_removed_port_is_silent(void **state)
 {
-	struct dp_ref leg = bed_transport(&bed, 0, "10.77.1.1", 16500, DP_MODE_RTP, DP_PLAIN, &peer_a), again;
+	struct dp_ref leg = bed_transport(&bed, 0, "10.77.1.1", 16500, DP_MODE_RTP, DP_PLAIN, &call.peer_a), again;
 	const struct inet_endpoint to = bed_endpoint("10.77.1.1", 16500);
 	const struct dp_worker_record *record = (const void *)((char *)bed.region.base);
 	struct dp_event event;
@@ -253,7 +243,7 @@ static void a_removed_port_is_silent(void **state)
 	assert_int_equal(event.transport.generation, leg.generation);
 	assert_int_equal(dp_transport_stats(bed.dp, leg, &stats), -ENOENT);
 	before = record->drops[RELAY_DROP_NO_TRANSPORT];
-	bed_send(a, &to, pkt, bed_rtp(pkt, 1, 1, 20));
+	bed_send(call.a, &to, pkt, bed_rtp(pkt, 1, 1, 20));
 	bed_pump(&bed, 50);
 	assert_int_equal(record->drops[RELAY_DROP_NO_TRANSPORT], before + 1);
 	dp_map_close(&map);
@@ -270,7 +260,7 @@ static void relays_ipv6(void **state)
 	const struct inet_endpoint ga = bed_endpoint("fd77:1::1", 16384), gb = bed_endpoint("fd77:2::1", 16384);
 	struct dp_ref la = bed_transport(&bed, 0, "fd77:1::1", 16384, DP_MODE_RTP, DP_PLAIN, &pa);
 	struct dp_ref lb = bed_transport(&bed, 1, "fd77:2::1", 16384, DP_MODE_RTP, DP_PLAIN, &pb);
-	struct dp_ref l4 = bed_transport(&bed, 1, "10.77.2.1", 16600, DP_MODE_RTP, DP_PLAIN, &peer_b);
+	struct dp_ref l4 = bed_transport(&bed, 1, "10.77.2.1", 16600, DP_MODE_RTP, DP_PLAIN, &call.peer_b);
 	uint8_t pkt[512];
 	size_t len;
 
@@ -286,26 +276,26 @@ static void relays_ipv6(void **state)
 	bed_join(&bed, la, l4); // from IPv6 to IPv4
 	len = bed_rtp(pkt, 0x6666, 100, 33);
 	bed_send(a6, &ga, pkt, len);
-	expect_packet(b, pkt, len, &(struct inet_endpoint){ .addr = gw_b.addr, .port = 16600 });
+	expect_packet(call.b, pkt, len, &(struct inet_endpoint){ .addr = call.gw_b.addr, .port = 16600 });
 	close(a6);
 	close(b6);
 }
 
 static void too_big_is_named(void **state)
 {
-	uint64_t before = bed_drops(&bed, leg_b, RELAY_DROP_TOO_BIG);
+	uint64_t before = bed_drops(&bed, call.leg_b, RELAY_DROP_TOO_BIG);
 	uint8_t pkt[1500];
 	size_t len = bed_rtp(pkt, 0x7777, 1, 1000);
 
-	dp_transport_path(bed.dp, leg_b, &(struct dp_path){ .remote = peer_b, .mtu = 1000 });
+	dp_transport_path(bed.dp, call.leg_b, &(struct dp_path){ .remote = call.peer_b, .mtu = 1000 });
 	bed_pump(&bed, 50);
-	bed_send(a, &gw_a, pkt, len);
+	bed_send(call.a, &call.gw_a, pkt, len);
 	bed_pump(&bed, 50);
-	assert_int_equal(bed_drops(&bed, leg_b, RELAY_DROP_TOO_BIG), before + 1);
-	dp_transport_path(bed.dp, leg_b, &(struct dp_path){ .remote = peer_b });
+	assert_int_equal(bed_drops(&bed, call.leg_b, RELAY_DROP_TOO_BIG), before + 1);
+	dp_transport_path(bed.dp, call.leg_b, &(struct dp_path){ .remote = call.peer_b });
 	bed_pump(&bed, 50);
-	bed_send(a, &gw_a, pkt, len);
-	expect_packet(b, pkt, len, &gw_b);
+	bed_send(call.a, &call.gw_a, pkt, len);
+	expect_packet(call.b, pkt, len, &call.gw_b);
 }
 
 int main(int argc, char **argv)
