@@ -630,7 +630,7 @@ static void test_figures_of_both_legs(void **state)
 static void test_figures_of_the_authenticated_only(void **state)
 {
 	struct inet_endpoint stranger = endpoint("10.0.0.66:5001");
-	uint8_t packet[32], spoiled[64];
+	uint8_t packet[32], spoiled[32 + SRTCP_TRAILER_MAX];
 	char log[16384];
 	struct call c;
 	size_t len;
