@@ -4,6 +4,7 @@
 #include "gateway/control.h"
 #include "base/log.h"
 #include "gateway/config.h"
+#include "gateway/control_syscalls.h"
 #include "gateway/inherited.h"
 #include "gateway/privileges.h"
 #include "mediarelay/call_record.h"
@@ -79,6 +80,11 @@ static int privileges_start(struct control *ct)
 		setrlimit(RLIMIT_NOFILE, &files); // each TCP connection is one
 	}
 	return privileges_drop(ct->cfg->user, has_low_listener(&ct->cfg->sip));
+}
+
+static int confine(struct control *ct)
+{
+	return control_syscalls_confine();
 }
 
 static void drain_begin(evutil_socket_t number, short what, void *arg)
@@ -242,6 +248,7 @@ static const struct control_part {
 } parts[] = {
 	{ "configuration", configuration_start, configuration_stop },
 	{ "privileges", privileges_start, NULL },
+	{ "system calls", confine, NULL },
 	{ "loop", loop_start, loop_stop },
 	{ "call records", records_start, records_stop },
 	{ "media", media_start, media_stop },

@@ -70,6 +70,8 @@ int privileges_drop(const char *user, bool bind_low)
 		return -errno;
 #ifdef SALLYPORT_SANITIZE_ADDRESS
 	prctl(PR_SET_DUMPABLE, 1); // else the leak check at the end cannot look at its own threads
+#else
+	prctl(PR_SET_DUMPABLE, 0); // keys are on the heap: no core file, no debugger of the same user
 #endif
 	log_info(TAG, "privileges dropped", LOG_STR("user", ids.name), LOG_BOOL("bind_low", bind_low));
 	return 0;

@@ -7,6 +7,7 @@
 #include "dataplane/worker/memory.h"
 #include "dataplane/worker/privilege.h"
 #include "dataplane/worker/relay.h"
+#include "dataplane/worker/relay_syscalls.h"
 #include "dataplane/worker/relay_version.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -220,6 +221,11 @@ static int part_workers(struct relay_process *p)
 	return err;
 }
 
+static int part_syscalls(struct relay_process *p)
+{
+	return relay_syscalls_confine();
+}
+
 static int part_threads(struct relay_process *p)
 {
 	struct dp_event back = { .kind = DP_EVENT_RELAY_BACK };
@@ -247,7 +253,7 @@ static const struct {
 } parts[] = {
 	{ "region", part_region },     { "privileges", part_privilege }, { "memory", part_memory },
 	{ "ports", part_ports },       { "table", part_table },          { "next hops", part_nexthops },
-	{ "workers", part_workers },   { "threads", part_threads },
+	{ "workers", part_workers },   { "system calls", part_syscalls }, { "threads", part_threads },
 };
 
 static int parts_start(struct relay_process *p)
