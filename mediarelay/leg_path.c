@@ -30,7 +30,11 @@ static mono_ns patience(const struct leg_transport *tp)
 
 	if (in_use(tp))
 		return profile->media_timeout != 0 ? profile->media_timeout : MONO_NEVER;
-	return behind_nat(tp) ? profile->keying_timeout : 0;
+	if (!behind_nat(tp))
+		return 0;
+	if (tp->line->plan.keying.mechanism == KEYING_PLAIN) // whose packets count within the learning window only
+		return tp->learn_until != 0 ? LEG_LEARN_WINDOW : 0;
+	return profile->keying_timeout;
 }
 
 static void path_log(const struct leg_transport *tp, enum log_level level, const char *event, struct log_field more)

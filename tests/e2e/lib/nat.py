@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 
+from .gateway import configuration
 from .netns import Namespace, Topology, veth
 
 HOME = "192.168.1.10"
@@ -81,3 +82,52 @@ def keep_open(phone, gateway):
 	via = response.get("via")
 	assert re.search(r";received=([^;,]+)", via), via
 	return int(re.search(r";rport=(\d+)", via)[1])
+
+
+class Public(Topology):
+	"""The gateway behind a 1:1 NAT; the Internet, with phones, is `net`.
+
+	   net 198.51.100.10 --- 198.51.100.1 net1 [ access: 198.51.100.7 <-> 10.10.0.1 ] net0 10.10.0.10 --- 10.10.0.1 access0 [ gw ]
+	"""
+
+	PUBLIC = "198.51.100.7"
+	RULES = f"""
+table ip nat {{
+	chain in {{
+		type nat hook prerouting priority dstnat;
+		ip daddr {PUBLIC} dnat to 10.10.0.1
+	}}
+	chain out {{
+		type nat hook postrouting priority srcnat;
+		oifname "net1" ip saddr 10.10.0.1 snat to {PUBLIC}
+	}}
+}}
+"""
+
+	def __init__(self):
+		super().__init__()
+		self.net = Namespace(self.core.name.replace("core", "net"))
+		self.net.device = "net0"
+		veth(self.net, "net0", self.access, "net1")
+		self.access.address("net1", "198.51.100.1/24")
+		self.access.address("net1", f"{self.PUBLIC}/32")
+		self.net.address("net0", "198.51.100.10/24")
+		self.access.sysctl("net.ipv4.ip_forward", 1)
+		self.access.run("nft", "-f", "-", input=self.RULES)
+		self.gw.run("ip", "route", "add", "default", "via", "10.10.0.10")
+
+	@staticmethod
+	def phone(side, host=10, family=4):
+		return "198.51.100.10" if side == "net" else Topology.phone(side, host, family)
+
+	def gateway(self, side, family=4):
+		return self.PUBLIC if side == "net" else super().gateway(side, family)
+
+	def namespaces(self):
+		return [*super().namespaces(), self.net]
+
+	def configuration(self, advertise):
+		text = configuration(access_target="198.51.100.10").replace("10.10.0.0/24", "198.51.100.0/24")
+		if advertise:
+			text = text.replace('{address: "10.10.0.1",', f'{{address: "10.10.0.1", advertise: "{self.PUBLIC}",')
+		return text
