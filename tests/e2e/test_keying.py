@@ -7,10 +7,13 @@ import pytest
 from lib import dtls, srtp
 from lib.audio import TONE_A, TONE_C
 from lib.capture import Capture, Readable
+from lib.gateway import configuration
 from lib.leg import Leg, both_hear, call, certificate
 from lib.media import sender_report
+from lib.sealed import SealedLeg
 
-OURS = ["AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_256_CM_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"]
+OURS = ["AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_256_CM_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_32", "AES_192_CM_HMAC_SHA1_80",
+	"AES_192_CM_HMAC_SHA1_32", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"]
 
 
 @pytest.fixture
@@ -53,6 +56,34 @@ def test_every_dtls_profile(topology, start, role):
 			assert line["peer_fingerprint"].lower().endswith(certificate().fingerprint.split()[1].lower())
 			core.hang_up()
 			access.taken_down()
+
+
+@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"])
+def test_mki_both_ways(topology, start, suite):
+	"""Four keys, each with an MKI of its own: the phones' in their packets, ours in ours, RTCP as well."""
+	gateway = start(text=configuration(access="sdes", core="offers_mki", suites=[suite]))
+	with SealedLeg(topology, "access", suite=suite, mki=(0x01020304, 4), rtcp=True) as access, \
+	     SealedLeg(topology, "core", suite=suite, mki=(258, 2), rtcp=True) as core:
+		call_id = call(access, core)
+		both_hear(access, core, packets=30, seconds=0.3)
+		assert access.media.receiving.mki == b"\1\2\3\4" and core.media.receiving.mki == b"\1"
+		for sender, receiver in ((access, core), (core, access)):
+			sender.media.send_rtcp(sender_report(sender.media.ssrc))
+			receiver.media.wait_received(1, 5, receiver.media.rtcp)
+		# The control: the right key under another MKI is nobody's, and changes nothing.
+		access.media.silence()
+		since = len(core.media.received)
+		access.media.sending.mki = b"\1\2\3\5"
+		for _ in range(20):
+			access.media.send(b"\x55" * 160)
+		access.media.sending.mki = b"\1\2\3\4"
+		access.media.talk()
+		both_hear(access, core, packets=30, seconds=0.3)
+		assert not [p for _, p in core.media.received[since:] if b"\x55" * 160 in p]
+		assert access.media.receiving.wrong_mki == core.media.receiving.wrong_mki == 0
+		access.hang_up()
+		core.taken_down()
+		assert gateway.wait_event("media summary", call_id=call_id, leg="access")["drops"] >= 20
 
 
 def test_sdes_to_sdes_and_dtls_to_sdes(topology, start, legs):

@@ -21,6 +21,7 @@ PROFILES = {
 	"sdes": {"keying": {"accept": "[sdes, dtls-srtp]", "offer": "[sdes]"}},
 	"offers_mki": {"keying": {"accept": "[sdes]", "offer": "[sdes]", "mki": "offer"}},
 	"plain": {"keying": {"accept": "[none]", "offer": "[none]"}},
+	"mixed": {"keying": {"accept": "[dtls-srtp, sdes, none]", "offer": "[sdes]"}},
 }
 
 
