@@ -43,11 +43,11 @@ static void key_stream(uint8_t *to, size_t len, const uint8_t *key, unsigned key
 	EVP_CIPHER_CTX_free(ctx);
 }
 
-static void packet_iv(uint8_t iv[16], const uint8_t salt[16], const uint8_t *packet, uint64_t index)
+static void packet_iv(uint8_t iv[16], const uint8_t salt[16], const uint8_t *ssrc, uint64_t index)
 {
 	uint8_t mine[16] = { 0 };
 
-	memcpy(mine + 4, packet + 8, 4);
+	memcpy(mine + 4, ssrc, 4);
 	put(mine + 8, index, 6);
 	for (unsigned i = 0; i < 16; i++)
 		iv[i] = mine[i] ^ salt[i];
@@ -129,7 +129,7 @@ static void extension_encrypt(const struct srtp_reference *r, uint8_t *packet, s
 		mask_one_octet(mask, packet + at + 4, len, encrypted);
 	else if (form >> 4 == 0x100)
 		mask_two_octets(mask, packet + at + 4, len, encrypted);
-	packet_iv(iv, r->extension_salt, packet, index);
+	packet_iv(iv, r->extension_salt, packet + 8, index);
 	key_stream(stream, len, r->extension_cipher, r->info->key_len, iv);
 	for (size_t i = 0; i < len; i++)
 		packet[at + 4 + i] ^= stream[i] & mask[i];
@@ -137,29 +137,33 @@ static void extension_encrypt(const struct srtp_reference *r, uint8_t *packet, s
 
 // ---- the packet
 
-static void cm_text(const struct srtp_reference *r, const uint8_t *packet, uint64_t index, uint8_t *text, size_t n)
+static void cm_text(const struct srtp_reference *r, const uint8_t iv[16], uint8_t *text, size_t n)
 {
-	uint8_t stream[PACKET_MAX], iv[16];
+	uint8_t stream[PACKET_MAX];
 
-	packet_iv(iv, r->salt, packet, index);
 	key_stream(stream, n, r->cipher, r->info->key_len, iv);
 	for (size_t i = 0; i < n; i++)
 		text[i] ^= stream[i];
 }
 
-// RFC 7714 8.1: 12 octets of IV. `aad` is in two pieces.
-static void gcm_text(const struct srtp_reference *r, const uint8_t *packet, uint64_t index, const uint8_t *aad[2],
-		     const size_t n_aad[2], uint8_t *text, size_t n_text, uint8_t tag[16])
+// RFC 7714 8.1: two octets of zeros, SSRC, ROC || SEQ; the salt upon it.
+static void gcm_iv(uint8_t iv[12], const uint8_t *salt, const uint8_t *ssrc, uint64_t index)
+{
+	memset(iv, 0, 2);
+	memcpy(iv + 2, ssrc, 4);
+	put(iv + 6, index, 6);
+	for (unsigned i = 0; i < 12; i++)
+		iv[i] ^= salt[i];
+}
+
+// `aad` is in two pieces.
+static void gcm_text(const struct srtp_reference *r, const uint8_t iv[12], const uint8_t *aad[2], const size_t n_aad[2],
+		     uint8_t *text, size_t n_text, uint8_t tag[16])
 {
 	const EVP_CIPHER *cipher = r->info->key_len == 16 ? EVP_aes_128_gcm() : EVP_aes_256_gcm();
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
-	uint8_t iv[12] = { 0 };
 	int n;
 
-	memcpy(iv + 2, packet + 8, 4);
-	put(iv + 6, index, 6);
-	for (unsigned i = 0; i < sizeof(iv); i++)
-		iv[i] ^= r->salt[i];
 	must(ctx != NULL && EVP_EncryptInit_ex(ctx, cipher, NULL, r->cipher, iv) == 1);
 	for (unsigned i = 0; i < 2; i++)
 		must(EVP_EncryptUpdate(ctx, NULL, &n, aad[i], (int)n_aad[i]) == 1);
@@ -169,15 +173,17 @@ static void gcm_text(const struct srtp_reference *r, const uint8_t *packet, uint
 	EVP_CIPHER_CTX_free(ctx);
 }
 
-static void hmac_tag(const struct srtp_reference *r, const uint8_t *packet, size_t len, uint64_t index, uint8_t *tag)
+// Over the packet and four octets more: ROC, or E and index.
+static void hmac_tag(const struct srtp_reference *r, const uint8_t *packet, size_t len, uint32_t more, uint8_t *tag,
+		     size_t tag_len)
 {
 	uint8_t message[PACKET_MAX + 4], digest[EVP_MAX_MD_SIZE];
 	unsigned n;
 
 	memcpy(message, packet, len);
-	put(message + len, index >> 16, 4);
+	put(message + len, more, 4);
 	must(HMAC(EVP_sha1(), r->auth, sizeof(r->auth), message, len + 4, digest, &n) != NULL);
-	memcpy(tag, digest, r->info->tag_len);
+	memcpy(tag, digest, tag_len);
 }
 
 // RFC 9335 5.1. Returns the packet's length, 0: not to be sent so.
@@ -206,7 +212,7 @@ size_t srtp_reference_protect(const struct srtp_reference *r, uint8_t *to, const
 			      uint64_t index, const uint8_t *encrypted, bool cryptex)
 {
 	size_t at = 12 + 4u * (packet[0] & 0x0f), n_csrcs = 0, rest = at, grown = 0;
-	uint8_t text[PACKET_MAX], tag[16];
+	uint8_t text[PACKET_MAX], tag[16], iv[16];
 	const uint8_t *aad[2] = { to, to };
 	size_t n_aad[2] = { 12, 0 };
 
@@ -230,15 +236,50 @@ size_t srtp_reference_protect(const struct srtp_reference *r, uint8_t *to, const
 	memcpy(text, to + 12, n_csrcs);
 	memcpy(text + n_csrcs, to + rest, len - rest);
 	if (r->info->aead)
-		gcm_text(r, to, index, aad, n_aad, text, n_csrcs + len - rest, tag);
+		gcm_iv(iv, r->salt, to + 8, index);
+	else
+		packet_iv(iv, r->salt, to + 8, index);
+	if (r->info->aead)
+		gcm_text(r, iv, aad, n_aad, text, n_csrcs + len - rest, tag);
 	else if (r->info->encrypts)
-		cm_text(r, to, index, text, n_csrcs + len - rest);
+		cm_text(r, iv, text, n_csrcs + len - rest);
 	memcpy(to + 12, text, n_csrcs);
 	memcpy(to + rest, text + n_csrcs, len - rest);
 	if (!r->info->aead)
-		hmac_tag(r, to, len, index, tag);
+		hmac_tag(r, to, len, (uint32_t)(index >> 16), tag, r->info->tag_len);
 	// RFC 3711 3.1: MKI, tag. RFC 7714 8.2: the tag is of the cipher text, the MKI behind it.
 	memcpy(to + len + (r->info->aead ? 16 : 0), r->mki.bytes, r->mki.len);
 	memcpy(to + len + (r->info->aead ? 0 : r->mki.len), tag, r->info->tag_len);
 	return len + r->mki.len + r->info->tag_len;
+}
+
+size_t srtp_reference_protect_rtcp(const struct srtp_master *master, const struct srtp_mki *mki, uint8_t *to,
+				   const uint8_t *packet, size_t len, uint32_t index)
+{
+	struct srtp_reference r = { .info = srtp_suite_info(master->suite) };
+	uint32_t word = index | (r.info->encrypts ? 0x80000000 : 0);
+	uint8_t tag[16], iv[16], word_octets[4];
+	const uint8_t *aad[2] = { to, word_octets };
+
+	derive(r.cipher, r.info->key_len, master, 3);
+	derive(r.auth, sizeof(r.auth), master, 4);
+	derive(r.salt, r.info->salt_len, master, 5);
+	put(word_octets, word, 4);
+	memcpy(to, packet, len);
+	if (r.info->aead) { // RFC 7714 9.2: cipher text, tag, E and index, MKI
+		gcm_iv(iv, r.salt, to + 4, index);
+		gcm_text(&r, iv, aad, (size_t[2]){ 8, 4 }, to + 8, len - 8, tag);
+		memcpy(to + len, tag, 16);
+		put(to + len + 16, word, 4);
+		memcpy(to + len + 20, mki->bytes, mki->len);
+		return len + 20 + mki->len;
+	}
+	packet_iv(iv, r.salt, to + 4, index); // RFC 3711 3.4: cipher text, E and index, MKI, tag
+	if (r.info->encrypts)
+		cm_text(&r, iv, to + 8, len - 8);
+	hmac_tag(&r, to, len, word, tag, r.info->rtcp_tag_len);
+	put(to + len, word, 4);
+	memcpy(to + len + 4, mki->bytes, mki->len);
+	memcpy(to + len + 4 + mki->len, tag, r.info->rtcp_tag_len);
+	return len + 4 + mki->len + r.info->rtcp_tag_len;
 }

@@ -17,3 +17,7 @@ void srtp_reference_open(struct srtp_reference *r, const struct srtp_master *mas
 // it: at most 4 (an extension that cryptex adds) + 32 octets more than `len`.
 size_t srtp_reference_protect(const struct srtp_reference *r, uint8_t *to, const uint8_t *packet, size_t len,
 			      uint64_t index, const uint8_t *encrypted, bool cryptex);
+
+// SRTCP (RFC 3711 3.4, RFC 7714 9) under a 31 bit index. `to` has room for 36 octets more than `len`.
+size_t srtp_reference_protect_rtcp(const struct srtp_master *master, const struct srtp_mki *mki, uint8_t *to,
+				   const uint8_t *packet, size_t len, uint32_t index);

@@ -2,6 +2,7 @@
 // test_srtcp.c - SRTCP of every suite: there and back, tampering, replay, plain text refused, indices over a restart.
 #include "mediarelay/srtcp.h"
 #include "base/secret.h"
+#include "tests/support/srtp_reference.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -187,6 +188,89 @@ static void test_mki_as_the_library_has_it(void **state)
 	}
 }
 
+// As the RFCs say it, on OpenSSL: labels 3 to 5, IV, E flag, MKI and tag of each suite (AES-192 is our patch's).
+static void test_every_suite_is_the_rfcs(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4 * (SRTP_SUITE_COUNT - 1); i++) {
+		struct srtp_mki mki = { .len = (uint8_t)(i % 4 * 5), .bytes = { 9, 8, 7 } };
+		uint8_t clear[REPORT_LEN], ours[REPORT_LEN + SRTCP_TRAILER_MAX], want[sizeof(ours)];
+		struct pair p = pair_open((enum srtp_suite)(1 + i / 4));
+
+		srtcp_set_mki(p.tx, &mki);
+		srtcp_set_mki(p.rx, &mki);
+		for (uint32_t index = 1; index < 200; index++) {
+			size_t len = sealed(&p, ours, 0x80000007);
+
+			report(clear, 0x80000007);
+			assert_int_equal(srtp_reference_protect_rtcp(&p.master, &mki, want, clear, REPORT_LEN, index),
+					 len);
+			assert_memory_equal(ours, want, len);
+			assert_int_equal(srtcp_unprotect(p.rx, want, &len), 0);
+			assert_memory_equal(want, clear, REPORT_LEN);
+		}
+		pair_close(&p);
+	}
+}
+
+static srtp_t library_with(const struct pair *p, srtp_ssrc_type_t type, srtp_sec_serv_t services)
+{
+	const struct srtp_suite_info *info = srtp_suite_info(p->master.suite);
+	uint8_t key[SRTP_KEY_MAX + SRTP_SALT_MAX];
+	srtp_policy_t policy = { .window_size = 128, .key = key, .ssrc.type = type };
+	srtp_t session;
+
+	memcpy(key, p->master.key, info->key_len);
+	memcpy(key + info->key_len, p->master.salt, info->salt_len);
+	if (info->aead && info->key_len == 16)
+		srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
+	else if (info->aead)
+		srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy.rtcp);
+	else if (!info->encrypts)
+		srtp_crypto_policy_set_null_cipher_hmac_sha1_80(&policy.rtcp);
+	else if (info->key_len == 16)
+		srtp_crypto_policy_set_rtcp_default(&policy.rtcp);
+	else if (info->key_len == 24)
+		srtp_crypto_policy_set_aes_cm_192_hmac_sha1_80(&policy.rtcp);
+	else
+		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_80(&policy.rtcp);
+	policy.rtcp.sec_serv = services;
+	policy.rtp = policy.rtcp;
+	assert_int_equal(srtp_create(&session, &policy), srtp_err_status_ok);
+	return session;
+}
+
+// Authentic, by the peer's own key, and with the other E flag: to a receiver that negotiated that it is good.
+static void test_flag_is_the_suites(void **state)
+{
+	(void)state;
+	for (int suite = 1; suite < SRTP_SUITE_COUNT; suite++) {
+		bool encrypts = srtp_suite_info((enum srtp_suite)suite)->encrypts;
+		srtp_sec_serv_t other = encrypts ? sec_serv_auth : sec_serv_conf_and_auth;
+		uint8_t packet[REPORT_LEN + 64], copy[sizeof(packet)], clear[REPORT_LEN];
+		struct pair p = pair_open((enum srtp_suite)suite);
+		srtp_t out = library_with(&p, ssrc_any_outbound, other);
+		srtp_t in = library_with(&p, ssrc_any_inbound, other);
+		int octets = REPORT_LEN;
+		struct srtcp_marks marks;
+		size_t len;
+
+		report(clear, 7);
+		report(packet, 7);
+		assert_int_equal(srtp_protect_rtcp(out, packet, &octets), srtp_err_status_ok);
+		memcpy(copy, packet, sizeof(copy));
+		len = (size_t)octets;
+		assert_int_equal(srtcp_unprotect(p.rx, packet, &len), -EPERM);
+		srtcp_save(p.rx, &marks);
+		assert_int_equal(marks.n, 0);
+		assert_int_equal(srtp_unprotect_rtcp(in, copy, &octets), srtp_err_status_ok);
+		assert_memory_equal(copy, clear, REPORT_LEN);
+		srtp_dealloc(out);
+		srtp_dealloc(in);
+		pair_close(&p);
+	}
+}
+
 static void test_plain_is_refused(void **state)
 {
 	uint8_t packet[REPORT_LEN + SRTCP_TRAILER_MAX];
@@ -307,6 +391,8 @@ int main(void)
 		cmocka_unit_test(test_every_suite),
 		cmocka_unit_test(test_mki_of_every_suite),
 		cmocka_unit_test(test_mki_as_the_library_has_it),
+		cmocka_unit_test(test_every_suite_is_the_rfcs),
+		cmocka_unit_test(test_flag_is_the_suites),
 		cmocka_unit_test(test_plain_is_refused),
 		cmocka_unit_test(test_every_short_length),
 		cmocka_unit_test(test_bounds_of_protect),
