@@ -19,6 +19,8 @@
 #define MAPS_EVERY MONO_MS(500)
 #define MAPPED_IDLE MONO_S(5) // its slot goes to another source then; should it speak again, under one more SSRC
 
+#define FEEDS MONO_S(1) // a transport that did not bring a source for so long may have lost it to another
+
 // A plain source began anew if so many packets in a row repeat what was sent, over so much time, and nothing new came
 // in between. Less is a network that delivers twice or late: a burst of video comes twice within a few milliseconds.
 #define RESTART_RUN 3
@@ -196,8 +198,7 @@ static bool still_feeds(const struct relay_worker *w, const struct dp_tx_slot *s
 	if (slot->from >= map->n_transports)
 		return false;
 	from = &map->transports[slot->from];
-	if (from->state != DP_STATE_PUBLISHED || from->worker != w->id || from->counters.rx_ssrc != slot->ssrc ||
-	    w->now > from->counters.last_rx + MONO_S(1))
+	if (from->state != DP_STATE_PUBLISHED || from->worker != w->id || w->now > slot_heard(w, slot) + FEEDS)
 		return false;
 	for (unsigned e = 0; e < from->n_edges && e < DP_EDGES_MAX; e++) {
 		if (from->edges[e].to.index == to && from->edges[e].open)

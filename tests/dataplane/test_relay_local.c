@@ -133,6 +133,52 @@ static void a_leg_that_leads_to_our_own_port(void **state)
 	close(b);
 }
 
+static void key_give(struct dp_ref ref, enum dp_direction direction, uint8_t octet)
+{
+	struct dp_keys keys = { .direction = direction, .epoch = 1, .master.suite = SRTP_AEAD_AES_128_GCM };
+
+	memset(keys.master.key, octet, 16);
+	dp_transport_keys(bed.dp, ref, &keys);
+}
+
+// A call that comes back to the gateway as another call: out by a secured leg, inside to another one of ours, and on.
+static void a_call_that_passes_twice(void **state)
+{
+	const struct inet_endpoint x_ep = bed_endpoint("10.77.1.1", 16510), y_ep = bed_endpoint("10.77.2.1", 16512);
+	const struct inet_endpoint gw_a = bed_endpoint("10.77.1.1", 16384), gw_b = bed_endpoint("10.77.2.1", 16514);
+	const struct inet_endpoint peer_b = bed_endpoint("10.77.2.2", 5000);
+	int b = bed_socket(&bed, BED_B, "10.77.2.2", 5000);
+	struct dp_ref x = bed_transport(&bed, 0, "10.77.1.1", 16510, DP_MODE_RTP, DP_SRTP, &y_ep);
+	struct dp_ref y = bed_transport(&bed, 1, "10.77.2.1", 16512, DP_MODE_RTP, DP_SRTP, &x_ep);
+	struct dp_ref leg_b = bed_transport(&bed, 1, "10.77.2.1", 16514, DP_MODE_RTP, DP_PLAIN, &peer_b);
+	struct dp_stats stats;
+	uint8_t pkt[512];
+
+	key_give(x, DP_TX, 1);
+	key_give(y, DP_RX, 1);
+	key_give(y, DP_TX, 2);
+	key_give(x, DP_RX, 2);
+	bed_join(&bed, leg_a, x);
+	bed_join(&bed, y, leg_b);
+	bed_pump(&bed, 300);
+	for (unsigned i = 0; i < 100; i++) {
+		size_t len = bed_rtp(pkt, 0x2222, (uint16_t)(65500 + i), 100 + i);
+
+		bed_send(a, &gw_a, pkt, len);
+		expect(b, pkt, len, "10.77.2.1", 16514);
+		len = bed_rtp(pkt, 0x3333, (uint16_t)(65500 + i), 100 + i);
+		bed_send(b, &gw_b, pkt, len);
+		expect(a, pkt, len, "10.77.1.1", 16384);
+	}
+	assert_int_equal(dp_transport_stats(bed.dp, y, &stats), 0);
+	assert_int_equal(stats.rx_packets, 100);
+	assert_int_equal(bed_drops(&bed, x, RELAY_DROP_LOOP) + bed_drops(&bed, y, RELAY_DROP_LOOP), 0);
+	dp_transport_remove(bed.dp, x);
+	dp_transport_remove(bed.dp, y);
+	dp_transport_remove(bed.dp, leg_b);
+	close(b);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +186,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_pbx_on_loopback_by_ipv6),
 		cmocka_unit_test(a_pbx_on_the_hosts_own_address),
 		cmocka_unit_test(a_pbx_on_another_address_of_the_host),
+		cmocka_unit_test(a_call_that_passes_twice),
 		cmocka_unit_test(a_leg_that_leads_to_our_own_port),
 	};
 

@@ -267,6 +267,47 @@ static void a_key_change_overlaps(void **state)
 	bed_srtp_close(&fresh);
 }
 
+// A stream that never stops while both ends change keys, ours first and then theirs: not one packet is missing.
+static void a_swap_under_load_loses_nothing(void **state)
+{
+	struct bed_srtp s[4];
+	uint16_t sent = 65000, heard = 65000; // over the wrap, so the first key is in its second round
+	unsigned peers = 0, ours = 0;
+	uint8_t pkt[512], got[2048], want[512];
+
+	for (unsigned i = 0; i < 4; i++)
+		oracle_open(&s[i], i % 2 ? SRTP_AEAD_AES_256_GCM : SRTP_AES_CM_128_HMAC_SHA1_80);
+	oracle_give(&s[0]);
+	for (unsigned i = 0; i < 1700; i++) {
+		if (i % 500 == 300)
+			dp_transport_keys(bed.dp, call.leg_a, &s[++ours].rx);
+		if (i % 500 == 350)
+			peers = ours;
+		if (i % 500 == 499)
+			dp_transport_retire(bed.dp, call.leg_a, DP_RX, s[ours].rx.epoch);
+		bed_send(call.a, &call.gw_a, pkt, bed_srtp_make(&s[peers], pkt, SSRC_A, sent++));
+		while (i % 8 == 0 && heard != sent) { // eight are under way at a time
+			assert_int_equal(bed_receive(call.b, got, sizeof(got), 5000, NULL), bed_rtp(want, SSRC_A, heard, 160));
+			assert_memory_equal(got, want, 172);
+			heard++;
+		}
+	}
+	for (; heard != sent; heard++) {
+		assert_int_equal(bed_receive(call.b, got, sizeof(got), 5000, NULL), bed_rtp(want, SSRC_A, heard, 160));
+		assert_memory_equal(got, want, 172);
+	}
+	assert_int_equal(bed_drops(&bed, call.leg_a, RELAY_DROP_AUTH), 0);
+	bed_pump(&bed, 20);
+	for (unsigned i = 0; i < 4; i++) { // control was told of each
+		struct dp_event event;
+
+		assert_true(bed_event(&bed, DP_EVENT_EPOCH, 500, &event));
+		assert_int_equal(event.epoch, s[i].rx.epoch);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		bed_srtp_close(&s[i]);
+}
+
 // The same key given again, as a new epoch: the indices go on, nothing is encrypted twice under one.
 static void the_same_key_again_keeps_its_index(void **state)
 {
@@ -342,6 +383,7 @@ int main(int argc, char **argv)
 		LEGS(ssrcs_are_bounded_and_bound_late),
 		LEGS(a_moved_peer_is_reported_after_the_tag),
 		LEGS(a_key_change_overlaps),
+		LEGS(a_swap_under_load_loses_nothing),
 		LEGS(the_same_key_again_keeps_its_index),
 		LEGS(a_killed_relay_goes_on_where_it_was),
 	};

@@ -241,6 +241,8 @@ static void two_sources_with_one_ssrc(void **state)
 	for (unsigned i = 0; i < 300; i++) {
 		assert_true(say_by(&from_plain, SSRC, (uint16_t)(100 + i), 10, &a));
 		assert_true(say_by(&from_other, SSRC, (uint16_t)(100 + i), 10, &b));
+		assert_true(say_by(&from_plain, SSRC + 1, (uint16_t)(100 + i), 1, NULL)); // beside a third
+		assert_true(say_by(&from_other, SSRC + 2, (uint16_t)(100 + i), 1, NULL));
 		assert_int_equal(a.ssrc, SSRC);
 		assert_int_not_equal(b.ssrc, SSRC);
 	}
