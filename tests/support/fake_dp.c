@@ -186,6 +186,18 @@ void fake_dp_epoch(const struct inet_endpoint *local, uint32_t epoch)
 	wake();
 }
 
+void fake_dp_refuse(const struct inet_endpoint *local, enum dp_direction direction, uint32_t epoch)
+{
+	struct datagram d = { .is_event = true, .event = { .kind = DP_EVENT_KEY_REFUSED, .epoch = epoch } };
+
+	d.event.direction = direction;
+	pthread_mutex_lock(&lock);
+	d.event.transport = of_local(local)->ref;
+	push(&inward, &d);
+	pthread_mutex_unlock(&lock);
+	wake();
+}
+
 void fake_dp_set_ssrc_maps(const struct inet_endpoint *local, const struct dp_ssrc_map *maps, size_t n)
 {
 	struct fake_transport *t;

@@ -1,79 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test_media_parked.c - handshakes before the answer: how many a port keeps, for how long, and whose keys are taken.
-#include "base/region.h"
 #include "dtls/dtls_endpoint.h"
 #include "dtls/dtls_identity.h"
-#include "mediarelay/call_record.h"
-#include "mediarelay/media.h"
-#include "tests/support/fake_dp.h"
+#include "tests/support/media_stand.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #define KEPT 8                // handshakes a port
 #define PARKED_TIME MONO_S(10)
 #define PHONES (KEPT + 1)
 
-static struct media_realm realms[] = { { .name = "access", .n_addresses = 1 } };
-static struct media_profile profiles[] = {
-	{
-		.name = "test",
-		.keying = { .suites = { SRTP_AEAD_AES_256_GCM } },
-		.keying_timeout = MONO_MS(300),
-	},
-};
-static struct media_config config = {
-	.realms = realms,
-	.n_realms = 1,
-	.max_sessions = 1,
-	.dtls_min = 0x0102,
-	.dtls_max = 0x0103,
-	.dtls_mtu = 1200,
-	.n_workers = 1,
-};
-
-// The clock of the media thread, ahead of the real one by as much as a test says.
-static _Atomic mono_ns ahead;
-
-static mono_ns shifted_now(void *ctx)
-{
-	return clock_now() + ahead;
-}
-
-static int shifted_random(void *ctx, uint8_t *dst, size_t len)
-{
-	return env_random(&env_real, dst, len);
-}
-
-static const struct env shifted = { .now = shifted_now, .random = shifted_random };
-
-static char state_dir[] = "/tmp/sallyport-parked-XXXXXX";
-static struct region calls;
-static struct media *media;
 static uint32_t session;
 static struct media_plan plan;
 static struct media_line *line;
-static _Atomic int told; // enum media_event_kind of the last event, 0: none yet
-
-static void on_event(void *ctx, const struct media_event *event)
-{
-	told = event->kind;
-}
-
-#define EVENTUALLY(condition)                                \
-	do {                                                 \
-		mono_ns until_ = clock_now() + MONO_S(5);    \
-		while (!(condition) && clock_now() < until_) \
-			usleep(1000);                        \
-		assert_true(condition);                      \
-	} while (0)
 
 // Phones outside, each at an address and with a certificate of its own.
 struct phone {
@@ -120,15 +65,14 @@ static void answer_names(const struct phone *p)
 	line->keying.fingerprints.n = 1;
 	line->keying.fingerprints.list[0] = *dtls_identity_fingerprint(p->identity, DTLS_HASH_SHA256);
 	line->remote = p->address;
-	assert_int_equal(media_session_apply(media, &plan), 0);
-	EVENTUALLY(told != 0);
+	apply(&plan);
 }
 
 static void assert_secured_with(const struct phone *p)
 {
 	struct fake_transport t;
 
-	assert_int_equal(told, MEDIA_EVENT_SECURED);
+	wait_event(MEDIA_EVENT_SECURED, 1);
 	assert_true(fake_dp_at(&line->seat.rtp, &t));
 	assert_int_equal(t.n_rx, 1);
 	assert_true(inet_endpoint_equal(&t.path.remote, &p->address));
@@ -138,7 +82,7 @@ static void assert_no_keys(void)
 {
 	struct fake_transport t;
 
-	assert_int_equal(told, MEDIA_EVENT_FAILED);
+	wait_event(MEDIA_EVENT_FAILED, 1);
 	assert_true(fake_dp_at(&line->seat.rtp, &t));
 	assert_int_equal(t.n_rx, 0);
 	assert_int_equal(t.n_tx, 0);
@@ -146,37 +90,15 @@ static void assert_no_keys(void)
 
 static void open_line(void)
 {
-	plan = (struct media_plan){ .session = session, .n_legs = 1 };
-	strcpy(plan.call_id_a, "parked@test");
-	plan.legs[0].dialog = 1;
-	plan.legs[0].n_lines = 1;
+	plan = one_leg(session, 1, ACCESS);
 	line = &plan.legs[0].lines[0];
-	assert_int_equal(media_seat_take(media, 0, INET_V4, &line->seat), 0);
-	line->send = line->receive = true;
-	assert_int_equal(media_session_apply(media, &plan), 0); // our offer is out
+	apply(&plan); // our offer is out
 	EVENTUALLY(fake_dp_live() == 2);
 }
 
 static int setup(void **state)
 {
-	struct media_start start = {
-		.config = &config,
-		.profiles = profiles,
-		.n_profiles = 1,
-		.env = &shifted,
-		.dp_region_fd = -1,
-		.relay_eventfd = -1,
-		.our_eventfd = -1,
-		.event = on_event,
-	};
-
-	ahead = 0;
-	told = 0;
-	fake_dp_reset();
-	if (region_create(&calls, "test-calls", call_records_footprint(config.max_sessions), false) < 0)
-		return -1;
-	start.call_region_fd = dup(calls.fd);
-	if (media_open(&media, &start) < 0 || media_session_open(media, &session) < 0)
+	if (stand_setup(state) < 0 || media_session_open(media, &session) < 0)
 		return -1;
 	open_line();
 	return 0;
@@ -184,10 +106,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	media_session_close(media, session);
-	EVENTUALLY(media_session_count(media) == 0);
-	media_close(media);
-	region_unmap(&calls);
+	end_session(session);
+	stand_teardown(state);
 	for (unsigned i = 0; i < PHONES; i++) {
 		dtls_endpoint_close(phones[i].endpoint);
 		phones[i].endpoint = NULL;
@@ -197,12 +117,8 @@ static int teardown(void **state)
 
 static int setup_group(void **state)
 {
-	if (mkdtemp(state_dir) == NULL)
+	if (stand_group_setup(state) < 0)
 		return -1;
-	config.state_dir = state_dir;
-	realms[0].address[0].first_port = 20000;
-	realms[0].address[0].last_port = 20003;
-	inet_addr_parse(&realms[0].address[0].bind, "192.0.2.1");
 	for (unsigned i = 0; i < PHONES; i++) {
 		char text[32];
 
@@ -215,13 +131,9 @@ static int setup_group(void **state)
 
 static int teardown_group(void **state)
 {
-	char path[64];
-
 	for (unsigned i = 0; i < PHONES; i++)
 		dtls_identity_unref(phones[i].identity);
-	snprintf(path, sizeof(path), "%s/dtls.pem", state_dir);
-	unlink(path);
-	return rmdir(state_dir);
+	return stand_group_teardown(state);
 }
 
 static void each_of_eight_can_be_claimed(void **state)
@@ -253,7 +165,7 @@ static void phone_is_parked_for(mono_ns time)
 {
 	phone_shakes_hands(&phones[0]);
 	phone_shakes_hands(&phones[2]); // answered after phone 0's last flight was read: that one is parked by now
-	ahead = time;
+	stand_ahead = time;
 	phone_send(&phones[0], (const uint8_t *)"\x17\xfe\xfd", 3);
 	phone_shakes_hands(&phones[1]);
 }
@@ -296,8 +208,8 @@ static void next_call(void)
 {
 	media_session_close(media, session);
 	EVENTUALLY(media_session_count(media) == 0);
-	ahead += MONO_S(61); // the port has rested
-	told = 0;
+	stand_ahead += MONO_S(61); // the port has rested
+	stand_forget_events();
 	assert_int_equal(media_session_open(media, &session), 0);
 	open_line();
 }

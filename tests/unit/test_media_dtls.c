@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// test_media_dtls.c - handshakes of a line: roles, loss, before the answer, strangers, nobody.
+#include "tests/support/media_stand.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void test_dtls_both_roles(void **state)
+{
+	struct dtls_pair p;
+
+	(void)state;
+	pair_open(&p);
+	agree_dtls(p.line[0], DTLS_PASSIVE, &p.line[1]->seat.rtp, media_fingerprint(media));
+	agree_dtls(p.line[1], DTLS_ACTIVE, &p.line[0]->seat.rtp, media_fingerprint(media));
+	apply(&p.plan[0]);
+	apply(&p.plan[1]);
+	wait_event(MEDIA_EVENT_SECURED, 1);
+	wait_event(MEDIA_EVENT_SECURED, 2);
+	assert_cross_keys(&p);
+	pair_end(&p);
+}
+
+static void test_dtls_lost_datagrams(void **state)
+{
+	struct dtls_pair p;
+
+	(void)state;
+	stand_profile.keying_timeout = MONO_S(5);
+	pair_open(&p);
+	agree_dtls(p.line[0], DTLS_PASSIVE, &p.line[1]->seat.rtp, media_fingerprint(media));
+	agree_dtls(p.line[1], DTLS_ACTIVE, &p.line[0]->seat.rtp, media_fingerprint(media));
+	fake_dp_lose(4);
+	apply(&p.plan[0]);
+	apply(&p.plan[1]);
+	wait_event(MEDIA_EVENT_SECURED, 1);
+	wait_event(MEDIA_EVENT_SECURED, 2);
+	assert_cross_keys(&p);
+	pair_end(&p);
+	stand_profile.keying_timeout = MONO_MS(600);
+}
+
+static void test_dtls_before_the_answer(void **state)
+{
+	struct dtls_pair p;
+
+	(void)state;
+	pair_open(&p);
+	apply(&p.plan[0]); // prepared: our offer is out
+	EVENTUALLY(fake_dp_live() == 2);
+	agree_dtls(p.line[1], DTLS_ACTIVE, &p.line[0]->seat.rtp, media_fingerprint(media));
+	apply(&p.plan[1]);
+	wait_event(MEDIA_EVENT_SECURED, 2); // the handshake is through
+	assert_int_equal(at(&p.line[0]->seat.rtp).n_rx, 0); // parked: nothing left the endpoint
+	assert_int_equal(at(&p.line[0]->seat.rtp).path.remote.addr.family, INET_NONE);
+
+	agree_dtls(p.line[0], DTLS_PASSIVE, &p.line[1]->seat.rtp, media_fingerprint(media));
+	apply(&p.plan[0]);
+	wait_event(MEDIA_EVENT_SECURED, 1);
+	assert_cross_keys(&p);
+	pair_end(&p);
+}
+
+static void test_dtls_wrong_certificate(void **state)
+{
+	static const char wrong[] = "sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
+				    "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF";
+	struct media_event failed;
+	struct dtls_pair p;
+
+	(void)state;
+	for (int parked = 0; parked < 2; parked++) {
+		pair_open(&p);
+		if (!parked)
+			agree_dtls(p.line[0], DTLS_PASSIVE, &p.line[1]->seat.rtp, wrong);
+		agree_dtls(p.line[1], DTLS_ACTIVE, &p.line[0]->seat.rtp, media_fingerprint(media));
+		apply(&p.plan[0]);
+		apply(&p.plan[1]);
+		if (parked) {
+			wait_event(MEDIA_EVENT_SECURED, 2);
+			agree_dtls(p.line[0], DTLS_PASSIVE, &p.line[1]->seat.rtp, wrong);
+			apply(&p.plan[0]);
+		}
+		failed = wait_event(MEDIA_EVENT_FAILED, 1);
+		assert_non_null(strstr(failed.cause, "fingerprint"));
+		assert_int_equal(at(&p.line[0]->seat.rtp).n_rx, 0);
+		assert_int_equal(at(&p.line[0]->seat.rtp).n_tx, 0);
+		pair_end(&p);
+		stand_forget_events();
+	}
+}
+
+static void test_nobody_shakes_hands(void **state)
+{
+	struct inet_endpoint nowhere = endpoint("192.0.2.77:9");
+	struct dtls_pair p;
+
+	(void)state;
+	pair_open(&p);
+	agree_dtls(p.line[0], DTLS_ACTIVE, &nowhere, media_fingerprint(media));
+	agree_dtls(p.line[1], DTLS_PASSIVE, &nowhere, media_fingerprint(media));
+	apply(&p.plan[0]);
+	apply(&p.plan[1]);
+	wait_event(MEDIA_EVENT_FAILED, 1);
+	wait_event(MEDIA_EVENT_FAILED, 2);
+	pair_end(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STAND_TEST(test_dtls_both_roles),
+		STAND_TEST(test_dtls_lost_datagrams),
+		STAND_TEST(test_dtls_before_the_answer),
+		STAND_TEST(test_dtls_wrong_certificate),
+		STAND_TEST(test_nobody_shakes_hands),
+	};
+	return cmocka_run_group_tests(tests, stand_group_setup, stand_group_teardown);
+}
