@@ -45,11 +45,48 @@ static bool driver_wants_interface(const struct config *cfg, const char *name)
 	return false;
 }
 
+static int read_line(const char *path, char *line, size_t room)
+{
+	FILE *f = fopen(path, "re");
+	bool got;
+
+	if (f == NULL)
+		return -errno;
+	got = fgets(line, (int)room, f) != NULL;
+	fclose(f);
+	if (!got)
+		return -EIO;
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+// Linux has an interface of its own for each VLAN; it answers ARP for our addresses there and knows the neighbours.
+static bool vlan_exists(const char *parent, unsigned vlan)
+{
+	char line[128], name[IF_NAMESIZE], above[IF_NAMESIZE];
+	FILE *f = fopen("/proc/net/vlan/config", "re");
+	bool found = false;
+	unsigned id;
+
+	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) // "eth0.10 | 10 | eth0", after two head lines
+		found = sscanf(line, "%15s | %u | %15s", name, &id, above) == 3 && id == vlan && strcmp(above, parent) == 0;
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
 static int check_interface(const struct config *cfg, const struct realm_settings *realm, struct config_error *why)
 {
 	if (driver_wants_interface(cfg, realm->interface) && if_nametoindex(realm->interface) == 0)
 		return config_complain(why, config_at(realm->node, "interface", -1),
 				       "interface: this host has no \"%s\"", realm->interface);
+	if (realm->vlan != 0 && driver_wants_interface(cfg, realm->interface) &&
+	    !vlan_exists(realm->interface, (unsigned)realm->vlan))
+		return config_complain(why, config_at(realm->node, "vlan", -1),
+				       "vlan: this host has no interface for VLAN %u of \"%s\"; ip link add link %s name "
+				       "%.9s.%u type vlan id %u makes one",
+				       (unsigned)realm->vlan, realm->interface, realm->interface, realm->interface,
+				       (unsigned)realm->vlan, (unsigned)realm->vlan);
 	return 0;
 }
 
@@ -88,6 +125,21 @@ static bool is_floating(const struct settings *s, const struct inet_addr *addr)
 	return false;
 }
 
+// A socket cannot be bound to an address that the host does not have yet, unless the kernel is told to allow it.
+static int check_nonlocal(const struct realm_settings *realm, size_t index, struct config_error *why)
+{
+	const struct inet_addr *addr = &realm->listeners.items[index].bind.addr;
+	const char *family = addr->family == INET_V6 ? "ipv6" : "ipv4";
+	char path[64], line[16], text[INET_ADDR_STRLEN];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/ip_nonlocal_bind", family);
+	if (read_line(path, line, sizeof(line)) == 0 && strcmp(line, "0") != 0)
+		return 0;
+	return config_complain(why, config_at(realm->node, "listeners", (int)index),
+			       "listeners: this host does not have %s now; sysctl -w net.%s.ip_nonlocal_bind=1 lets SIP wait for it",
+			       inet_addr_print(text, addr), family);
+}
+
 static int check_listener_address(const struct settings *s, const struct realm_settings *realm, size_t index,
 				  struct config_error *why)
 {
@@ -95,9 +147,9 @@ static int check_listener_address(const struct settings *s, const struct realm_s
 	char text[INET_ADDR_STRLEN], owner[IF_NAMESIZE];
 	int found;
 
-	if (is_floating(s, addr))
-		return 0;
 	found = address_owner(addr, owner);
+	if (found == 0 && is_floating(s, addr))
+		return check_nonlocal(realm, index, why);
 	if (found == 0)
 		return config_complain(why, config_at(realm->node, "listeners", (int)index),
 				       "listeners: this host does not have %s", inet_addr_print(text, addr));
@@ -120,21 +172,6 @@ static bool list_holds(const char *list, unsigned long first, unsigned long last
 		list = *rest == ',' ? rest + 1 : rest;
 	}
 	return first > last;
-}
-
-static int read_line(const char *path, char *line, size_t room)
-{
-	FILE *f = fopen(path, "re");
-	bool got;
-
-	if (f == NULL)
-		return -errno;
-	got = fgets(line, (int)room, f) != NULL;
-	fclose(f);
-	if (!got)
-		return -EIO;
-	line[strcspn(line, "\n")] = '\0';
-	return 0;
 }
 
 // The kernel gives ephemeral ports to sockets that ask for none; one inside our range would lose its packets to us.

@@ -92,6 +92,15 @@ static void interfaces_and_addresses(void **state)
 		     "10.0.0.1 is on interface \"int0\", not on \"ext0\"");
 	does_not_fit("\"2001:db8::1\", ports", "^\"2001:db8::2\", ports", "this host does not have 2001:db8::2");
 	does_not_fit("[\"udp:10.0.0.1:5060\"]", "[^\"udp:10.0.0.2:5060\"]", "this host does not have 10.0.0.2");
+	does_not_fit("media: [{address: 10.0.0.1}]", "vlan: ^10, media: [{address: 10.0.0.1}]",
+		     "no interface for VLAN 10 of \"int0\"; ip link add link int0 name int0.10 type vlan id 10");
+	does_not_fit("[\"udp:10.0.0.1:5060\"], media: [{address: 10.0.0.1}]",
+		     "[^\"udp:10.0.0.9:5060\"], media: [{address: 10.0.0.9, floating: true}]",
+		     "does not have 10.0.0.9 now; sysctl -w net.ipv4.ip_nonlocal_bind=1");
+	shell("echo 1 > /proc/sys/net/ipv4/ip_nonlocal_bind");
+	fits("[\"udp:10.0.0.1:5060\"], media: [{address: 10.0.0.1}]",
+	     "[\"udp:10.0.0.9:5060\"], media: [{address: 10.0.0.9, floating: true}]");
+	shell("echo 0 > /proc/sys/net/ipv4/ip_nonlocal_bind");
 	does_not_fit("cpus: [0]", "cpus: [^999]", "cpus: this host has cpu 0 to");
 	does_not_fit("user: root", "user: ^no-such-user", "this host has no user \"no-such-user\"");
 	fits("user: root", "user: sallyport"); // nobody, where it is missing
