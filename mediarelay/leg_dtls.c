@@ -145,14 +145,25 @@ static struct dtls_candidate *candidate_place(struct leg_transport *tp)
 	return weakest;
 }
 
-static void config_profiles(uint16_t *profiles, const enum srtp_suite *suites)
+static bool suite_encrypts(enum srtp_suite suite)
 {
+	const struct srtp_suite_info *info = srtp_suite_info(suite);
+
+	return info != NULL && info->encrypts;
+}
+
+// What is encrypted is not negotiated down to a NULL cipher, even if the profile lists one.
+static void config_profiles(uint16_t *profiles, const struct leg_transport *tp, const enum srtp_suite *suites)
+{
+	bool encrypted = tp->epoch != 0 && suite_encrypts(tp->tx_master.suite);
 	size_t n = 0;
 
 	for (size_t i = 0; suites[i] != SRTP_SUITE_NONE; i++) {
 		const struct srtp_suite_info *info = srtp_suite_info(suites[i]);
 
-		if (info != NULL && info->dtls_profile != 0 && n < DTLS_PROFILES_MAX)
+		if (info == NULL || info->dtls_profile == 0 || (encrypted && !info->encrypts))
+			continue;
+		if (n < DTLS_PROFILES_MAX)
 			profiles[n++] = info->dtls_profile;
 	}
 }
@@ -176,7 +187,7 @@ static struct dtls_endpoint_config candidate_config(const struct leg_transport *
 		.peer_len = sizeof(*peer),
 	};
 
-	config_profiles(config.profiles, agreed ? line->plan.keying.suites : leg_line_profile(line)->keying.suites);
+	config_profiles(config.profiles, tp, agreed ? line->plan.keying.suites : leg_line_profile(line)->keying.suites);
 	return config;
 }
 
