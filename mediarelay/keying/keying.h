@@ -62,6 +62,7 @@ struct keying_choice { // what offer and answer agreed on; holds secrets with SD
 	enum dtls_role dtls_role;                      // DTLS-SRTP: ours
 	struct dtls_fingerprints fingerprints;         // DTLS-SRTP: the peer's
 	char tls_id[KEYING_TLS_ID_MAX];                // DTLS-SRTP: the peer's, empty without
+	char our_tls_id[KEYING_TLS_ID_MAX];            // DTLS-SRTP: of ours, in that association; empty: not said
 	enum srtp_suite suites[KEYING_SUITES_MAX + 1]; // DTLS-SRTP: what we negotiate, our order
 };
 

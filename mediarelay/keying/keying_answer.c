@@ -200,6 +200,29 @@ static int answer_role(struct answer *a)
 	return -ENOTSUP;
 }
 
+// RFC 8842 section 5.3: answered only if offered; the association that goes on keeps its name, a new one gets another.
+static int answer_tls_id(struct answer *a)
+{
+	bool again = a->current != NULL && a->current->our_tls_id[0] != '\0'; // else the seat's: it is the line's first
+	bool kept = association_kept(a) && a->current->dtls_role == a->choice->dtls_role;
+	uint8_t random[16];
+
+	if (a->offer->tls_id[0] == '\0') {
+		a->local->tls_id[0] = '\0';
+	} else if (again && kept) {
+		memcpy(a->local->tls_id, a->current->our_tls_id, sizeof(a->local->tls_id));
+	} else if (again) {
+		int err = env_random(a->env, random, sizeof(random));
+
+		if (err < 0)
+			return err;
+		for (size_t i = 0; i < sizeof(random); i++)
+			snprintf(a->local->tls_id + 2 * i, 3, "%02x", random[i]);
+	}
+	memcpy(a->choice->our_tls_id, a->local->tls_id, sizeof(a->choice->our_tls_id));
+	return 0;
+}
+
 static int answer_dtls(struct answer *a)
 {
 	enum keying_transport transport = a->offer->proto.transport;
@@ -223,8 +246,9 @@ static int answer_dtls(struct answer *a)
 		keying_because(a->reason, "DTLS-SRTP: the profile would take the media's encryption away");
 		return -ENOTSUP;
 	}
-	if (a->offer->tls_id[0] == '\0') // RFC 8842 section 5.3: answered only if offered
-		a->local->tls_id[0] = '\0';
+	err = answer_tls_id(a);
+	if (err < 0)
+		return err;
 	memcpy(a->choice->suites, a->local->suites, sizeof(a->choice->suites));
 	return 0;
 }
@@ -369,6 +393,7 @@ static int accept_dtls(struct keying_choice *choice, const struct keying_local *
 	}
 	choice->fingerprints = answer->fingerprints;
 	memcpy(choice->tls_id, answer->tls_id, sizeof(choice->tls_id));
+	memcpy(choice->our_tls_id, offered->tls_id, sizeof(choice->our_tls_id));
 	memcpy(choice->suites, offered->suites, sizeof(choice->suites));
 	return 0;
 }

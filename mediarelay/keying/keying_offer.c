@@ -173,6 +173,8 @@ int keying_offer(struct keying_local *local, const struct keying_policy *policy,
 	if (err == 0 && keying_list_has(local->mechanisms, KEYING_DTLS_SRTP)) // RFC 5763 section 5: actpass
 		keying_local_dtls(local, policy, us, KEYING_ACTPASS,
 				  in_force ? keying_floor_of(current) : KEYING_FLOOR_NONE);
+	if (in_force && current->our_tls_id[0] != '\0') // RFC 8842 section 5.5: the association that is there
+		memcpy(local->tls_id, current->our_tls_id, sizeof(local->tls_id));
 	local->proto = offer_proto(local, feedback);
 	if (in_force && current->proto.transport != KEYING_TRANSPORT_OTHER)
 		local->proto = current->proto;

@@ -550,6 +550,34 @@ static void answers_are_held_to_the_offer(void **state)
 	assert_string_equal(reason.text, "DTLS-SRTP: no fingerprint");
 }
 
+// RFC 8842 section 5.3: while the association stays so does its name; a new one has a new name, which our offers repeat.
+static void a_new_association_has_a_new_name(void **state)
+{
+	struct keying_policy p = policy_of(KEYING_DTLS_SRTP, KEYING_UNDECIDED, KEYING_UNDECIDED);
+	struct keying_lines lines = dtls_lines(FP, KEYING_ACTIVE, "abcabcabcabcabcabcabc");
+	struct keying_choice first, second, third;
+	struct keying_local local;
+
+	(void)state;
+	assert_int_equal(choose(&first, &local, &p, &lines, NULL, NULL), 0);
+	assert_string_equal(first.our_tls_id, us.tls_id);
+	assert_int_equal(choose(&second, &local, &p, &lines, &first, NULL), 0); // the same again
+	assert_string_equal(local.tls_id, us.tls_id);
+	strcpy(lines.tls_id, "xyzxyzxyzxyzxyzxyzxyz");
+	assert_int_equal(choose(&second, &local, &p, &lines, &first, NULL), 0);
+	assert_string_not_equal(local.tls_id, us.tls_id);
+	assert_int_equal(strlen(local.tls_id), 32);
+	assert_string_equal(second.our_tls_id, local.tls_id);
+	assert_int_equal(keying_offer(&local, &p, false, &us, &second, &env), 0);
+	assert_string_equal(local.tls_id, second.our_tls_id);
+	lines.setup = KEYING_PASSIVE; // another role
+	assert_int_equal(choose(&third, &local, &p, &lines, &second, NULL), 0);
+	assert_string_not_equal(third.our_tls_id, second.our_tls_id);
+	lines.tls_id[0] = '\0';
+	assert_int_equal(choose(&third, &local, &p, &lines, &second, NULL), 0);
+	assert_string_equal(local.tls_id, "");
+}
+
 static void tls_ids_that_are_long_still_differ(void **state)
 {
 	char a[KEYING_TLS_ID_MAX], b[KEYING_TLS_ID_MAX], text[255];
@@ -583,6 +611,7 @@ int main(void)
 		cmocka_unit_test(an_association_that_stays_keeps_its_roles),
 		cmocka_unit_test(security_is_never_lowered),
 		cmocka_unit_test(answers_are_held_to_the_offer),
+		cmocka_unit_test(a_new_association_has_a_new_name),
 		cmocka_unit_test(tls_ids_that_are_long_still_differ),
 	};
 
