@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// leg_drops.h - what the handshakes of a leg transport let go, by name, beside the packet path's own drops.
+// leg_drops.h - what STUN and the handshakes of a leg transport let go, by name, beside the packet path's own drops.
 #pragma once
 #include "dtls/dtls_listener.h"
 
 // X(NAME, word, text)
 #define LEG_DROPS(X)                                                                                    \
+	X(STUN, "stun", "nobody here answers STUN")                                                     \
 	X(STALE, "dtls_stale", "no handshake is open to this address: the leg is secured, or we are active") \
 	X(UNPROVEN, "dtls_unproven", "no ClientHello, or no cookie of ours, from an unproven address")  \
 	X(MALFORMED, "dtls_malformed", "ClientHello that no DTLS of ours can answer")                   \

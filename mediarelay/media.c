@@ -38,6 +38,8 @@ static void on_punt(void *ctx, const struct dp_punt *punt)
 		leg_dtls_input(tp, punt);
 	else if (punt->kind == DP_PUNT_RTCP)
 		leg_rtcp_input(tp, punt);
+	else
+		tp->drops[LEG_DROP_STUN]++;
 }
 
 static void on_event(void *ctx, const struct dp_event *event)

@@ -103,6 +103,7 @@ struct dp_stream *stream_take(struct relay_worker *w, uint32_t owner, const stru
 	st->owner = owner;
 	st->ssrc = srtp->ssrc;
 	st->srtp = *srtp;
+	st->last_time = w->now; // young from here on: the rest of this burst must not take its place
 	srtp_window_order(); // a kill after this one finds a stream that can be used
 	return st;
 }
