@@ -2,32 +2,18 @@
 # Bleed and inject (docs/security.md M1, M2): somebody without keys sends into a live call at every moment of its life. He must
 # hear nothing, and nobody may hear him.
 import itertools
-import os
 import time
 
 import pytest
 
-from lib.attacker import Attacker, marked, rtp
+from lib.attack import FULL, attacker, drops_of, offer_again, set_up, topology # noqa: F401
+from lib.attacker import marked, rtp
 from lib.leg import Leg, both_hear
 from lib.media import Media
 from lib.naive import NaiveRelay
-from lib.netns import Topology
 
-FULL = os.environ.get("SALLYPORT_FULL") == "1"
 PACKETS = 1000 if FULL else 100 # of each of two sorts, at each of the four moments
 RATE = 1000
-
-
-@pytest.fixture
-def topology():
-	with Topology(attacker=True) as made:
-		yield made
-
-
-@pytest.fixture
-def attacker(topology):
-	with Attacker(topology) as made:
-		yield made
 
 
 class Attack:
@@ -41,27 +27,6 @@ class Attack:
 		blind = (rtp(0x66666666, n) for n in range(packets))
 		informed = (rtp(media.ssrc, media.sequence + 1 + n // 8) for n in range(packets))
 		self.sent += self.attacker.flood(itertools.chain(blind, informed), target, rate=RATE)
-
-
-def set_up(access, core):
-	"""Offer and answer are done, keys may be under way, nobody talks."""
-	access.dial()
-	core.pick_up()
-	access.dialled_answer()
-
-
-def reinvite(access, core):
-	access.dialog.request("INVITE", access.offer())
-	invite = core.phone.wait_request("INVITE")
-	core.dialog = core.phone.accept(invite, core.begin_answer(invite.body))
-	response = access.phone.wait_response(access.dialog.cseq)
-	access.take_answer(response.body)
-	access.dialog.ack(response.cseq[0])
-
-
-def drops_of(gateway, call_id):
-	text = gateway.wait_event("media summary", call_id=call_id, leg="access")["drops_by"]
-	return {name: int(count) for name, _, count in (item.partition("=") for item in text.split(",")) if name}
 
 
 KINDS = {"dtls": ("secure", {"keying": "dtls"}), "sdes": ("sdes", {"keying": "sdes"}), "plain": ("plain", {})}
@@ -84,7 +49,7 @@ def test_a_stranger_hears_nothing_and_is_not_heard(topology, start, attacker, ki
 		if FULL:
 			time.sleep(5)
 		attack.moment(access.media.remote)         # (c) after it
-		reinvite(access, core)
+		offer_again(access, core)
 		attack.moment(access.media.remote)         # (d) right after a re-INVITE
 		both_hear(access, core)
 		access.hang_up()

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the attack tests share: the wire with an attacker on it, a call set up step by step, the counters at its end.
+import os
+
+import pytest
+
+from .attacker import Attacker
+from .netns import Topology
+
+FULL = os.environ.get("SALLYPORT_FULL") == "1" # the sizes that docs/security.md records
+
+
+@pytest.fixture
+def topology():
+	with Topology(attacker=True) as made:
+		yield made
+
+
+@pytest.fixture
+def attacker(topology):
+	with Attacker(topology) as made:
+		yield made
+
+
+def set_up(access, core):
+	"""Offer and answer are done, keys may be under way, nobody talks."""
+	access.dial()
+	core.pick_up()
+	access.dialled_answer()
+
+
+def offer_again(leg, other, body=None):
+	"""A re-INVITE that the other end takes; both read what they get."""
+	leg.dialog.request("INVITE", body or leg.offer())
+	invite = other.phone.wait_request("INVITE")
+	other.dialog = other.phone.accept(invite, other.begin_answer(invite.body))
+	response = leg.phone.wait_response(leg.dialog.cseq)
+	assert response.status == 200, response.first
+	leg.take_answer(response.body)
+	leg.dialog.ack(response.cseq[0])
+
+
+def end(gateway, leg, other):
+	"""Hangs up; returns the drops of both legs' RTP ports, by name: {"access": {...}, "core": {...}}."""
+	leg.hang_up()
+	other.taken_down()
+	return {side: drops_of(gateway, leg.dialog.call_id, side) for side in ("access", "core")}
+
+
+def drops_of(gateway, call_id, side="access"):
+	text = gateway.wait_event("media summary", call_id=call_id, leg=side)["drops_by"]
+	return {name: int(count) for name, _, count in (item.partition("=") for item in text.split(",")) if name}
