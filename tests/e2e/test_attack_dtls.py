@@ -100,8 +100,7 @@ def test_bogus_hellos_while_calls_are_set_up(topology, gateway):
 	assert sum(met) >= len(met) * (0.5 if FULL else 5), f"hellos met the open ports: {met}"
 	if FULL:
 		assert took[int(len(took) * 0.99)] <= 1.5 * quiet[int(len(quiet) * 0.99)]
-	strangers = gateway.wait_event("dtls from strangers", 5)
-	assert "no_version" in strangers["drops_by"] or "malformed" in strangers["drops_by"], strangers
+	assert gateway.wait_event("dtls from strangers", 5)["drops"] >= 1
 
 
 def test_a_stranger_wins_the_race(topology, gateway):

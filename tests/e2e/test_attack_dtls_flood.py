@@ -113,22 +113,27 @@ def test_a_cookie_is_good_for_its_address_alone(topology, start):
 	alice, bob = (topology.attacker.udp(Attacker.address) for _ in range(2))
 	hello = dtls_hello.dtls12()
 
-	def ask(sock, datagram):
-		sock.sendto(datagram, target)
-		answers, sock_timeout = [], time.monotonic() + 0.15
-		while time.monotonic() < sock_timeout:
-			sock.settimeout(0.05)
-			try:
-				answers.append(sock.recv(4096))
-			except TimeoutError:
-				pass
+	def ask(sock, datagram, again=0.5):
+		"""What comes: the first, asked again while the way back is not known yet; then the rest behind it."""
+		answers, until = [], 0
+		for _ in range(10 if again else 1):
+			sock.sendto(datagram, target)
+			until = time.monotonic() + (again or 0.5)
+			while time.monotonic() < until:
+				sock.settimeout(0.05)
+				try:
+					answers.append(sock.recv(4096))
+				except TimeoutError:
+					pass
+			if answers:
+				return answers
 		return answers
 
-	first, = ask(alice, hello)
+	first = ask(alice, hello)[0]
 	cookie = dtls_hello.cookie_of(first)
 	assert cookie
 	brought = dtls_hello.with_cookie(hello, cookie)
-	refused = ask(bob, brought)
+	refused = ask(bob, brought, again=None)
 	assert all(dtls_hello.cookie_of(datagram) not in (None, cookie) for datagram in refused), "a cookie of his own at most"
 	assert sum(map(len, refused)) <= len(brought)
 	flight = ask(alice, brought)
@@ -176,6 +181,7 @@ def beside(topology):
 	return took
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("own", [False, True], ids=["a crowd", "one host"])
 def test_a_flood_of_silent_handshakes(topology, start, own):
 	"""All prove their addresses at one port, and say nothing more. That call is made all the same, and others beside it."""
@@ -205,6 +211,7 @@ def test_a_flood_of_silent_handshakes(topology, start, own):
 	assert told["proven"] >= 0.5 * count
 	assert drops_of(summary)["dtls_gave_way"] >= 0.5 * count - KEPT, "the oldest went"
 	assert len(told["retransmitted_to"]) <= 2 * KEPT + told["seconds"] * 2, told["retransmitted_to"]
-	assert max(took) < 1 and there < 1
+	took.sort()
+	assert took[int(len(took) * 0.98)] < 1 and took[-1] < 2.5 and there < 1 # one lost hello costs the phone's first second
 	if not sanitized():
-		assert grown < 1024
+		assert grown < 1024 + 40 * len(took) # SIP remembers each call for 32 s

@@ -135,6 +135,61 @@ static void test_broken_off_handshakes_leave_nothing(void **state)
 	}
 }
 
+// Threat D5: addresses that are proven, and then silence. The listener, the endpoint of each, and its end.
+static void test_proven_and_silent_leaves_nothing(void **state)
+{
+	for (size_t v = 0; v < 3; v++) {
+		struct dtls_link *l = link_new(DTLS_VERSION_1_2, DTLS_VERSION_1_3);
+		struct dtls_listener_config config = { .identity = l->identity[SERVER], .env = &l->env };
+		struct dtls_listener *listener;
+		struct dtls_cookie *cookie;
+		size_t bytes = 0;
+		long before = 0;
+
+		l->config[CLIENT].min_version = l->config[CLIENT].max_version = versions[v];
+		assert_int_equal(dtls_cookie_open(&cookie, &l->env, 0), 0);
+		config.cookie = cookie;
+		assert_int_equal(dtls_listener_open(&listener, &config), 0);
+		for (int i = 0; i < 2000; i++) {
+			struct dtls_endpoint_config server = l->config[SERVER];
+			uint8_t peer[8] = { 2, 0, (uint8_t)(i >> 8), (uint8_t)i };
+			int proven = 0;
+
+			if (i == 20) {
+				before = live;
+				bytes = mallinfo2().uordblks;
+			}
+			assert_int_equal(dtls_endpoint_open(&l->end[CLIENT], &l->config[CLIENT]), 0);
+			dtls_endpoint_start(l->end[CLIENT], &l->out[CLIENT]);
+			for (int round = 0; round < 2; round++) {
+				struct link_datagram hello = l->to[SERVER].d[0];
+				struct dtls_proof proof;
+
+				l->to[SERVER].n = 0;
+				proven = dtls_listener_input(listener, 1, peer, sizeof(peer), hello.bytes, hello.len,
+							     &l->out[SERVER], &proof);
+				if (proven == 1) {
+					server.cookie = cookie;
+					server.cookie_generation = proof.cookie_generation;
+					server.peer = peer;
+					server.peer_len = sizeof(peer);
+					assert_int_equal(dtls_endpoint_open(&l->end[SERVER], &server), 0);
+					dtls_endpoint_input(l->end[SERVER], proof.datagram, proof.len, &l->out[SERVER]);
+				}
+				link_deliver(l, CLIENT);
+			}
+			assert_int_equal(proven, 1);
+			reopen(l);
+		}
+		print_message("version %zu: %ld blocks, %ld octets after 1,980\n", v, live - before,
+			      (long)(mallinfo2().uordblks - bytes));
+		assert_int_equal(live, before);
+		dtls_listener_close(listener);
+		dtls_cookie_close(cookie);
+		link_free(l);
+	}
+}
+
 // The n-th allocation fails, for every n of a whole handshake: no crash, no leak, never secured without a certificate.
 static void test_every_allocation_may_fail(void **state)
 {
@@ -190,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_thousand_handshakes_leave_nothing),
 		cmocka_unit_test(test_broken_off_handshakes_leave_nothing),
+		cmocka_unit_test(test_proven_and_silent_leaves_nothing),
 		cmocka_unit_test(test_every_allocation_may_fail),
 	};
 
