@@ -60,8 +60,9 @@ struct srtp_op {
 // first: index and window of a stream move only with good tags.
 //
 // With cryptex a packet is received as it was before it was sent, but that one with CSRCs and no extension has an empty
-// one then. The key stream of RFC 6904 counts padding between elements; libsrtp's (2.8 and before) does not. Behind the
-// last element it makes no difference: whoever takes elements out should close the gap.
+// one then, and that the application's four bits of the two-octet form are 0 (RFC 9335 5). The key stream of RFC 6904
+// counts padding between elements; libsrtp's (2.8 and before) does not. Behind the last element it makes no difference:
+// whoever takes elements out should close the gap.
 void srtp_unprotect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n);
 // The index is taken before the packet is made: no (key, SSRC, index) is used twice, whatever happens in between.
 void srtp_protect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n);
