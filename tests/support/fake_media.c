@@ -128,6 +128,7 @@ int media_session_open(struct media *media, uint32_t *session)
 
 static void log_line(const struct media_plan *plan, const struct media_leg *leg, const struct media_line *line, int number)
 {
+	static const char *const confirm_names[] = { "confirmed", "soon", "awaited" };
 	char rtp[INET_ENDPOINT_STRLEN], remote[INET_ENDPOINT_STRLEN] = "";
 
 	if (line->remote.addr.family != INET_NONE)
@@ -140,7 +141,8 @@ static void log_line(const struct media_plan *plan, const struct media_leg *leg,
 		 LOG_STR("mechanism", keying_mechanism_name(line->keying.mechanism)),
 		 LOG_STR("suite", srtp_suite_name(line->keying.tx.suite)), LOG_UINT("mki", line->keying.rx_mki.len),
 		 LOG_BOOL("strip", line->extensions.mode == DP_EXTENSION_STRIP),
-		 LOG_UINT("encrypted", line->extensions.encrypted[0]), LOG_BOOL("cryptex", line->extensions.cryptex));
+		 LOG_UINT("encrypted", line->extensions.encrypted[0]), LOG_BOOL("cryptex", line->extensions.cryptex),
+		 LOG_BOOL("changing", line->changing), LOG_STR("confirm", confirm_names[line->confirm]));
 }
 
 static void use_seat(struct media *media, uint32_t session, const struct media_line *line)
