@@ -30,27 +30,50 @@ def sdp(net, side, proto, *attributes, port=None, version=1):
     return "\r\n".join(lines) + "\r\n"
 
 
+_opened = set()
+
+
+def new_callee(peer):
+    """Of an INVITE that opens a call; one that was taken before may have come again."""
+    while True:
+        invite = peer.expect("INVITE")
+        if invite.get("Call-ID") not in _opened:
+            _opened.add(invite.get("Call-ID"))
+            return Dialog(peer, invite=invite)
+
+
 def call_up(net, offer, answer=None, side="access"):
     far = "core" if side == "access" else "access"
     caller = net.caller(side)
     caller.send_invite(offer)
-    callee = Dialog(net.callee_peer(side), invite=net.callee_peer(side).expect("INVITE"))
+    callee = new_callee(net.callee_peer(side))
     callee.reply(200, "OK", answer(callee.invite.body) if callable(answer) else answer or sdp(net, far, "RTP/AVP"))
     ok = caller.peer.expect("200 INVITE")
     callee.peer.expect("ACK")
     caller.ack(ok)
-    net.gateway.wait_event("state", **{"tag": "call", "to": "up"})
+    net.gateway.wait_event("state", call_id_a=caller.call_id, **{"tag": "call", "to": "up"})
     return caller, callee, ok
 
 
 def plan(net):
-    """What the media side was last told of the two lines."""
-    return [{k: v for k, v in e.items() if k not in ("time",)} for e in net.gateway.events("plan line")[-2:]]
+    """What the media side was last told of each line, access and core."""
+    newest = {}
+    for event in net.gateway.events("plan line"):
+        newest[event["realm"]] = {k: v for k, v in event.items() if k != "time"}
+    return [newest[realm] for realm in sorted(newest)]
 
 
-def reinvite(net, first, second, offer, answer):
+def next_invite(peer):
+    """The INVITE within the dialog."""
+    while True:
+        invite = peer.expect("INVITE")
+        if ";tag=" in invite.get("To"):
+            return invite
+
+
+def reinvite(first, second, offer, answer):
     first.send_invite(offer)
-    invite = second.peer.expect("INVITE")
+    invite = next_invite(second.peer)
     second.peer.reply(invite, 200, "OK", answer, tag=second.local_tag)
     ok = first.peer.expect("200 INVITE")
     second.peer.expect("ACK")
@@ -58,18 +81,26 @@ def reinvite(net, first, second, offer, answer):
     return invite, ok
 
 
+def reinvited(peer):
+    """Whether an INVITE within the dialog comes; those that opened it may come again."""
+    try:
+        while True:
+            if ";tag=" in peer.expect("INVITE", 0.1).get("To"):
+                return True
+    except AssertionError:
+        return False
+
+
 def refused(net, dialog, offer, text):
     """488 with a Warning that says why; the far side hears nothing of it; the media plan stays."""
-    before, plans = plan(net), net.gateway.counts()["plans"]
+    before = plan(net)
     dialog.send_invite(offer)
     response = dialog.peer.expect("488 INVITE")
     dialog.ack(response)
     assert response.get("Warning").startswith("305 "), response.headers
     assert text in response.get("Warning"), response.get("Warning")
-    other = net.core if dialog.peer is net.access else net.access
-    other.nothing("INVITE", 0.1)
+    assert not reinvited(net.core if dialog.peer is net.access else net.access)
     assert plan(net) == before and all(line["agreed"] for line in before)
-    assert net.gateway.counts()["plans"] == plans
 
 
 def finish(net, caller, callee):
@@ -97,7 +128,7 @@ def test_sdes_is_not_lowered(net, lowered):
     caller, callee, _ = call_up(net, sdp(net, "access", "RTP/SAVP", crypto(0)))
     assert plan(net)[0]["suite"] == SUITE
     refused(net, caller, sdp(net, "access", proto, *attributes, version=2), text)
-    reinvite(net, caller, callee, sdp(net, "access", "RTP/SAVP", crypto(0), "sendonly", version=3),
+    reinvite(caller, callee, sdp(net, "access", "RTP/SAVP", crypto(0), "sendonly", version=3),
              sdp(net, "core", "RTP/AVP", "recvonly", version=2))
     assert plan(net)[0]["suite"] == SUITE
     finish(net, caller, callee)
@@ -109,7 +140,7 @@ def test_even_where_the_profile_takes_plain(net, by_caller):
     """accept: [dtls-srtp, sdes, none] takes plain RTP for a call of its own, and not in place of SRTP."""
     caller = net.caller()
     caller.send_invite(sdp(net, "access", "RTP/AVP"))
-    callee = Dialog(net.core, invite=net.core.expect("INVITE"))
+    callee = new_callee(net.core)
     callee.reply(200, "OK", sdp(net, "core", "RTP/AVP"))
     caller.ack(net.access.expect("200 INVITE"))
     net.core.expect("ACK")
@@ -119,7 +150,7 @@ def test_even_where_the_profile_takes_plain(net, by_caller):
         refused(net, caller, sdp(net, "access", "RTP/AVP", version=2), "protection away")
     else: # ours onward repeats what is in force, however the core's offer looks
         callee.send_invite(sdp(net, "core", "RTP/AVP", version=2))
-        invite = net.access.expect("INVITE")
+        invite = next_invite(net.access)
         assert f" {DTLS} " in invite.body
         net.access.reply(invite, 200, "OK", sdp(net, "access", DTLS, SHA256, "setup:passive", version=2), tag=caller.local_tag)
         ok = net.core.expect("200 INVITE")
@@ -145,7 +176,7 @@ def test_dtls_is_not_lowered(net, lowered):
     caller, callee, _ = call_up(net, sdp(net, "access", DTLS, SHA256, "setup:active"))
     refused(net, caller, sdp(net, "access", proto, *attributes, version=2), text)
     # The control: another certificate, several hashes of which one is weak, is a change and no lowering (RFC 8122).
-    reinvite(net, caller, callee, sdp(net, "access", DTLS, SHA1, OTHER, "setup:active", version=3),
+    reinvite(caller, callee, sdp(net, "access", DTLS, SHA1, OTHER, "setup:active", version=3),
              sdp(net, "core", "RTP/AVP", version=2))
     assert plan(net)[0]["mechanism"] == "dtls-srtp"
     finish(net, caller, callee)
@@ -155,7 +186,7 @@ def test_dtls_is_not_lowered(net, lowered):
 def test_sdes_where_the_profile_says_so(net):
     """accept: [dtls-srtp, sdes] lets a call change over: both secure it in that profile's eyes."""
     caller, callee, _ = call_up(net, sdp(net, "access", DTLS, SHA256, "setup:active"))
-    reinvite(net, caller, callee, sdp(net, "access", "RTP/SAVP", crypto(0), version=2), sdp(net, "core", "RTP/AVP", version=2))
+    reinvite(caller, callee, sdp(net, "access", "RTP/SAVP", crypto(0), version=2), sdp(net, "core", "RTP/AVP", version=2))
     assert plan(net)[0]["mechanism"] == "sdes"
     refused(net, caller, sdp(net, "access", "RTP/AVP", version=3), "protection away")
     finish(net, caller, callee)
@@ -173,7 +204,7 @@ def test_a_line_taken_away_comes_back_secured(net):
 
     caller, callee, ok = call_up(net, sdp(net, "access", "RTP/SAVP", crypto(0)), answer)
     first = keys(callee.invite.body) + keys(ok.body)
-    off, _ = reinvite(net, caller, callee, sdp(net, "access", "RTP/SAVP", port=0, version=2),
+    off, _ = reinvite(caller, callee, sdp(net, "access", "RTP/SAVP", port=0, version=2),
                       sdp(net, "core", "RTP/SAVP", port=0, version=2))
     assert "m=audio 0 " in off.body
     caller.send_invite(sdp(net, "access", "RTP/AVP", version=3))
@@ -181,7 +212,7 @@ def test_a_line_taken_away_comes_back_secured(net):
     assert "protection away" in response.get("Warning")
     caller.ack(response)
     caller.send_invite(sdp(net, "access", "RTP/SAVP", crypto(0), version=4))
-    invite = net.core.expect("INVITE")
+    invite = next_invite(net.core)
     net.core.reply(invite, 200, "OK", answer(invite.body), tag=callee.local_tag)
     ok = net.access.expect("200 INVITE")
     net.core.expect("ACK")
@@ -208,11 +239,11 @@ def test_an_answer_does_not_lower(net, lowered, within_a_call):
     if within_a_call:
         caller, callee, _ = call_up(net, sdp(net, "access", "RTP/AVP"), sdp(net, "core", "RTP/SAVP", crypto(0)))
         caller.send_invite(sdp(net, "access", "RTP/AVP", "sendonly", version=2))
-        net.core.reply(net.core.expect("INVITE"), 200, "OK", answer, tag=callee.local_tag)
+        net.core.reply(next_invite(net.core), 200, "OK", answer, tag=callee.local_tag)
     else:
         caller = net.caller()
         caller.send_invite(sdp(net, "access", "RTP/AVP"))
-        callee = Dialog(net.core, invite=net.core.expect("INVITE"))
+        callee = new_callee(net.core)
         assert "RTP/SAVP" in callee.invite.body
         callee.reply(200, "OK", answer)
     net.core.expect("ACK")
