@@ -211,6 +211,40 @@ static void rfc9335_appendix_a(void **state)
 			       cryptex_vectors[4].plain);
 }
 
+// Each bit of each vector forged: refused, and not a bit moved, since another key may be tried on it.
+static void forged_keeps_its_bytes(void **state)
+{
+	struct srtp_key keys[2];
+
+	key_of(&keys[0], SRTP_AES_CM_128_HMAC_SHA1_80, MASTER_128, NULL);
+	key_of(&keys[1], SRTP_AEAD_AES_128_GCM, "000102030405060708090a0b0c0d0e0f a0a1a2a3a4a5a6a7a8a9aaab", NULL);
+	for (unsigned v = 0; v < 2 * N_CRYPTEX; v++) {
+		const char *hex = v % 2 ? cryptex_vectors[v / 2].gcm : cryptex_vectors[v / 2].cm;
+		uint8_t packet[ROOM], want[ROOM];
+		size_t len = fixture_hex(want, hex);
+		struct srtp_stream stream;
+
+		srtp_stream_init(&stream, 0xcafebabe, 0, 128);
+		for (unsigned bit = 8; bit < 8 * len; bit++) {
+			struct srtp_op op;
+
+			want[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			memcpy(packet, want, len);
+			op = op_of(packet, len, &keys[v % 2], &stream);
+			op.cryptex = true;
+			op.encrypted = ids_1_3_4;
+			if (op.hdr_len != 0 && rtp_ssrc(packet) == 0xcafebabe) {
+				srtp_unprotect_burst(engine, &op, 1);
+				assert_true(op.result == SRTP_AUTH || op.result == SRTP_SHORT);
+				assert_memory_equal(packet, want, len);
+				assert_int_equal(op.len, len);
+			}
+			want[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		}
+		assert_int_equal(stream.started, 0);
+	}
+}
+
 // ---- random packets
 
 struct line {
@@ -540,6 +574,7 @@ int main(void)
 		cmocka_unit_test(elements_one_after_the_other),
 		cmocka_unit_test(rfc6904_appendix_a),
 		cmocka_unit_test(rfc9335_appendix_a),
+		cmocka_unit_test(forged_keeps_its_bytes),
 		cmocka_unit_test(elements_equal_the_reference),
 		cmocka_unit_test(cryptex_equals_the_reference),
 		cmocka_unit_test(broken_elements_are_named),

@@ -8,7 +8,7 @@
 #define CRYPTEX_ONE_OCTET_FORM 0xc0de
 #define CRYPTEX_TWO_OCTET_FORM 0xc2de
 
-#define CHUNK 256 // octets of key stream made at a time
+#define CHUNK 64 // octets of key stream made at a time
 
 struct key_stream { // of RFC 6904: as long as the extension without its head
 	const struct srtp_key *key;
