@@ -17,12 +17,14 @@ def certificate(name="phone"):
 
 
 class Leg:
+	PHONE = phone.Phone
+
 	def __init__(self, topology, side, keying="none", suite=None, role=None, mux=False, rtcp=False, family=4,
 		     transport="udp", proto=None, host=10, signalled_fingerprint=None, attributes=(), port=0):
 		self.topology, self.side, self.keying, self.family, self.mux = topology, side, keying, family, mux
 		self.address = topology.phone(side, host, family)
 		namespace = getattr(topology, side)
-		self.phone = phone.Phone(namespace, self.address, side, transport=transport)
+		self.phone = self.PHONE(namespace, self.address, side, transport=transport)
 		self.tone = audio.TONE_A if side == "access" else audio.TONE_C
 		self.media = Media(namespace, self.address, port, tone=self.tone, rtcp=rtcp and not mux)
 		self.suites = [suite] if suite else list(srtp.SUITES if keying == "sdes" else dtls.PROFILES)
