@@ -155,17 +155,6 @@ def test_supervisor_killed(topology, talking):
 		core.taken_down()
 
 
-def test_control_is_unprivileged(topology, start):
-	gateway = start()
-	status = pathlib.Path(f"/proc/{gateway.child('control')}/status").read_text()
-	fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-	assert fields["Uid"].split()[0] != "0"
-	assert int(fields["CapEff"], 16) == 0 and int(fields["CapPrm"], 16) == 0
-	assert os.stat(f"/proc/{gateway.child('control')}").st_uid != 0
-	keys = gateway.directory / "dtls.pem"
-	assert keys.exists() and keys.stat().st_mode & 0o777 == 0o600
-
-
 def test_second_instance_is_refused(topology, start):
 	start()
 	other = Gateway(topology, start=False)
