@@ -306,7 +306,7 @@ static int parse_value(struct parser *p, const struct parameter *parameter, bool
 		if (n == 0)
 			return 0;
 		break;
-	case VALUE_WSH: // section 6.3.7: at least 64; a hint for us alone
+	case VALUE_WSH: // section 6.3.6: at least 64; a hint for us alone
 		if (number(value, 9, &n) < 0 || n < 64)
 			return broken(p, SDES_FAULT_PARAMETER);
 		p->line.wsh = (uint32_t)n;
@@ -333,7 +333,7 @@ static int parse_parameter(struct parser *p, struct text word, unsigned *seen)
 		*seen |= 1u << i;
 		return parse_value(p, &parameters[i], has_value, word);
 	}
-	if (name.s[0] != '-') // section 6.3.8: the dash says that it may be ignored
+	if (name.s[0] != '-') // section 6.3.7: the dash says that it may be ignored
 		not_done(p, SDES_FAULT_PARAMETER_UNKNOWN);
 	return 0;
 }
@@ -345,7 +345,7 @@ static enum srtp_suite unencrypted(enum srtp_suite suite)
 		return SRTP_NULL_HMAC_SHA1_80;
 	case SRTP_AES_CM_128_HMAC_SHA1_32:
 		return SRTP_NULL_HMAC_SHA1_32;
-	default: // RFC 7714 section 14.3 forbids it with AEAD; nobody has it with longer keys
+	default: // RFC 7714 forbids it with AEAD; nobody has it with longer keys
 		return SRTP_SUITE_NONE;
 	}
 }

@@ -42,7 +42,7 @@ struct sdes_line {
 	struct srtp_mki mki;
 	uint64_t lifetime; // packets; 0: not said
 	uint8_t n_keys;
-	uint32_t wsh; // window size hint (section 6.3.7), which a receiver may leave; 0: not said
+	uint32_t wsh; // window size hint (section 6.3.6), which a receiver may leave; 0: not said
 };
 
 // The value behind "crypto:". -EINVAL: against the RFC. -ENOTSUP: well-formed, but not to be chosen. *fault says which

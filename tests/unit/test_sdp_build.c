@@ -245,6 +245,7 @@ static void no_body_costs_long(void **state)
 		"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n",
 		"a=x\r\n",
 		"a=fingerprint:sha-256 00\r\n",
+		"a=extmap:4096 urn:ietf:params:rtp-hdrext:encrypt urn:a\r\n",
 	};
 	char *text = calloc(1, SDP_SIZE_MAX + 256);
 
