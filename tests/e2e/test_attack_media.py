@@ -45,13 +45,13 @@ def test_a_stranger_hears_nothing_and_is_not_heard(topology, start, attacker, ki
 		access.talk()
 		core.media.wait_received(5)
 		attack.moment(access.media.remote)         # (b) within the window that a plain leg may have
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		if FULL:
 			time.sleep(5)
 		attack.moment(access.media.remote)         # (c) after it
 		offer_again(access, core)
 		attack.moment(access.media.remote)         # (d) right after a re-INVITE
-		both_hear(access, core)
+		both_hear(access, core, packets=12, seconds=0.1)
 		access.hang_up()
 		core.taken_down()
 		assert not attacker.received()
@@ -76,9 +76,8 @@ def test_learning_on_a_plain_leg(topology, start, attacker, learn, nat):
 		core.talk()
 		attack.moment(access.media.remote, 150)
 		access.talk()
-		for _ in range(4):
-			attack.moment(access.media.remote, 100)
-		both_hear(access, core, packets=30, seconds=0.3)
+		attack.moment(access.media.remote, 250)
+		both_hear(access, core, packets=12, seconds=0.1)
 		access.hang_up()
 		core.taken_down()
 		heard = attacker.received()
@@ -93,7 +92,7 @@ def test_learning_from_anywhere_trusts_whom_it_hears_alone(topology, start, atta
 	with Leg(topology, "access") as access, Leg(topology, "core") as core:
 		set_up(access, core)
 		core.talk()
-		Attack(attacker, access).moment(access.media.remote, 800)
+		Attack(attacker, access).moment(access.media.remote, 650)
 		access.talk()
 		core.media.wait_received(len(marked(core.media.received)) + 10)
 		back = time.time()
@@ -108,7 +107,7 @@ def test_learning_from_anywhere_trusts_whom_it_hears_alone(topology, start, atta
 def both_hear_from_now(access, core):
 	for leg in (access, core):
 		leg.media.received.clear()
-	both_hear(access, core, packets=30, seconds=0.3)
+	both_hear(access, core, packets=12, seconds=0.1)
 
 
 def test_one_stolen_packet_moves_nothing(topology, start, attacker):
@@ -119,7 +118,7 @@ def test_one_stolen_packet_moves_nothing(topology, start, attacker):
 		set_up(access, core)
 		for leg in (access, core):
 			leg.talk()
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		for stolen in (1, 2):
 			packets = steal(access.media, stolen)
 			for packet in packets:

@@ -10,16 +10,36 @@ import time
 import pytest
 
 from lib import srtp
-from lib.attack import FULL, attacker, end, set_up, topology # noqa: F401
-from lib.attacker import MARK, marked, rtp
+from lib.attack import FULL, end, set_up
+from lib.attacker import MARK, Attacker, marked, rtp
 from lib.capture import Capture
-from lib.gateway import sanitized
+from lib.gateway import Gateway, sanitized
 from lib.leg import Leg, both_hear
 from lib.naive import NaiveRelay
+from lib.netns import Topology
 
 SUITE = "AES_CM_128_HMAC_SHA1_80"
-FLOOD = 1_000_000 if FULL else 20_000 # bad tags, and runts
+FLOOD = 1_000_000 if FULL else 10_000 # bad tags, and runts; of each source
 RATE = 40_000 if FULL else 8_000      # a second; what a veth pair and two shared cores carry without loss
+
+
+@pytest.fixture(scope="module")
+def topology():
+	with Topology(attacker=True) as made:
+		yield made
+
+
+@pytest.fixture(scope="module")
+def gateway(topology):
+	"""One for all: each test has a call of its own."""
+	with Gateway(topology, access="sdes", core="sdes", suites=[SUITE, "AEAD_AES_128_GCM"]) as made:
+		yield made
+
+
+@pytest.fixture
+def attacker(topology):
+	with Attacker(topology) as made:
+		yield made
 
 
 def talking(access, core):
@@ -27,7 +47,7 @@ def talking(access, core):
 	for leg in (access, core):
 		leg.secured()
 		leg.talk()
-	both_hear(access, core, packets=30, seconds=0.3)
+	both_hear(access, core, packets=12, seconds=0.1)
 
 
 def next_packets(media, n, payload=(MARK * 16)[:160]):
@@ -42,10 +62,9 @@ def next_packets(media, n, payload=(MARK * 16)[:160]):
 
 
 @pytest.mark.parametrize("suite", [SUITE, "AEAD_AES_128_GCM"])
-def test_one_flipped_bit_with_equal_keys_on_both_legs(topology, start, attacker, suite):
+def test_one_flipped_bit_with_equal_keys_on_both_legs(topology, gateway, attacker, suite):
 	"""Both phones have the same master key. Fresh packets of the caller, each with another bit wrong, from its own address: none leaves
 	the gateway, by decryption or around it. Whole, they do."""
-	gateway = start(access="sdes", core="sdes", suites=[suite])
 	with Leg(topology, "access", keying="sdes", suite=suite) as access, \
 	     Leg(topology, "core", keying="sdes", suite=suite) as core, Capture(topology.core) as wire:
 		core.masters = access.masters
@@ -62,7 +81,7 @@ def test_one_flipped_bit_with_equal_keys_on_both_legs(topology, start, attacker,
 		core.media.wait_received(before + 8)
 		assert len(marked(core.media.received)) == 8
 		access.talk()
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		assert not gateway.events("source moved")
 		drops = end(gateway, access, core)["access"]
 		assert drops == {"auth": sent}, drops
@@ -80,10 +99,9 @@ def gaps(media, since):
 
 @pytest.mark.alone
 @pytest.mark.parametrize("spoofed", [False, True], ids=["own-address", "peers-address"])
-def test_a_flood_of_bad_tags(topology, start, attacker, spoofed):
+def test_a_flood_of_bad_tags(topology, gateway, attacker, spoofed):
 	"""Right SSRC, sequence numbers around the right ones, and runts of 14 octets; the call's own packets come through."""
-	gateway = start(access="sdes", suites=[SUITE])
-	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core") as core:
+	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core", keying="sdes") as core:
 		talking(access, core)
 		media, since, mark = access.media, len(core.media.received), gateway.mark()
 		tail = os.urandom(10)
@@ -101,7 +119,7 @@ def test_a_flood_of_bad_tags(topology, start, attacker, spoofed):
 		began = time.monotonic()
 		sent = attacker.flood(forged(), media.remote, (access.address, media.port) if spoofed else None, RATE)
 		took = time.monotonic() - began
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		expected, missing = gaps(core.media, since)
 		lines = len(gateway.process.lines) - mark
 		drops, lost = end(gateway, access, core)["access"], attacker.lost()
@@ -115,12 +133,11 @@ def test_a_flood_of_bad_tags(topology, start, attacker, spoofed):
 	assert lines <= 1 + took and not attacker.received()
 
 
-def test_ssrcs_without_end(topology, start, attacker):
+def test_ssrcs_without_end(topology, gateway, attacker):
 	"""Random SSRCs with bad tags bind nothing: no memory, and a source of the real peer that comes after them is heard. Of the real
 	peer's own, as many as there are places; the others are named."""
-	gateway = start(access="sdes", suites=[SUITE])
 	n = 100_000 if FULL else 10_000
-	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core") as core:
+	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core", keying="sdes") as core:
 		talking(access, core)
 		before = {kind: gateway.memory_kb(kind) for kind in ("relay", "control")}
 		tail = os.urandom(10)
@@ -147,14 +164,13 @@ def first_octets():
 		yield (bytes([first]) + bytes(1471))[:size]
 
 
-def test_every_first_octet(topology, start, attacker):
+def test_every_first_octet(topology, gateway, attacker):
 	"""Each goes where RFC 7983 says: 16 to STUN and 176 to DTLS, 64 RTP packets too short for a tag, 64 with a bad one, the rest
 	unknown. Nothing comes back and the call goes on."""
-	gateway = start(access="sdes", suites=[SUITE])
-	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core") as core:
+	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core", keying="sdes") as core:
 		talking(access, core)
 		attacker.flood(first_octets(), access.media.remote, rate=1000)
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		drops = end(gateway, access, core)["access"]
 		assert not attacker.lost()
 	assert not attacker.received()
@@ -170,17 +186,16 @@ STUN = [stun(), stun((0x0006, b"a:b")), stun((0x0006, b"a:b"), (0x0008, bytes(20
 	stun((0x0003, bytes(4))), stun((0x0001, b"x" * 400)), stun(kind=0x0003), b"\0\1\0\0" + bytes(16), b"\0", b"\1\1" + bytes(18)]
 
 
-def test_stun_is_not_answered(topology, start, attacker):
+def test_stun_is_not_answered(topology, gateway, attacker):
 	"""Without integrity, with a wrong one, malformed, RFC 3489's; at RTP and RTCP ports, live and not: nothing comes back. A responder that answers
 	anybody is seen to."""
-	gateway = start(access="sdes")
-	with Leg(topology, "access", keying="sdes", rtcp=True) as access, Leg(topology, "core") as core:
+	with Leg(topology, "access", keying="sdes", rtcp=True) as access, Leg(topology, "core", keying="sdes") as core:
 		talking(access, core)
 		host, port = access.media.remote
 		for target in (port, port + 1, 32700):
 			attacker.flood(STUN * 20, (host, target), rate=2000)
 			attacker.flood(STUN * 20, (host, target), (access.address, access.media.port), rate=2000)
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		assert not access.media.unreadable
 		end(gateway, access, core)
 	with NaiveRelay(topology) as relay:

@@ -12,7 +12,7 @@ from lib.indices import Judge, fresh, media_of
 from lib.leg import Leg, both_hear
 from lib.media import sender_report
 
-LINGER = 0.5 # the capture goes on after the BYE
+LINGER = 0.3 # the capture goes on after the BYE
 
 
 def judged(topology, wire, leg):
@@ -43,7 +43,7 @@ def test_nothing_in_clear_from_the_invite_to_the_bye(topology, start, kind, mux)
 		access.dialled_answer()
 		access.talk()
 		access.secured()
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		reports(access, core)
 		access.hang_up()
 		core.taken_down()
@@ -52,7 +52,7 @@ def test_nothing_in_clear_from_the_invite_to_the_bye(topology, start, kind, mux)
 			verdict, datagrams = judged(topology, wire, leg)
 			print(leg.side, verdict)
 			assert verdict.good, verdict
-			assert verdict.kinds["rtp"] >= 30 and verdict.kinds["rtcp"] >= 1 and len(datagrams) == sum(verdict.kinds.values())
+			assert verdict.kinds["rtp"] >= 20 and verdict.kinds["rtcp"] >= 1 and len(datagrams) == sum(verdict.kinds.values())
 			assert (verdict.kinds["dtls"] > 0) == (leg.keying == "dtls")
 
 
@@ -65,7 +65,7 @@ def test_the_judge_finds_what_is_wrong(topology, start):
 		set_up(access, core)
 		for leg in (access, core):
 			leg.talk()
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		core.media.send_rtcp(sender_report(core.media.ssrc))
 		access.media.wait_received(1, 5, access.media.rtcp)
 		access.hang_up()
@@ -74,7 +74,7 @@ def test_the_judge_finds_what_is_wrong(topology, start):
 		assert good.good, good
 		far.stop()
 		plain = Judge(fresh(access.media.receiving)).judge(media_of(far, topology.gateway("core")))
-		assert len(plain.foreign) >= 30 and not plain.kinds["rtp"]
+		assert len(plain.foreign) >= 10 and not plain.kinds["rtp"]
 	key = access.media.receiving
 	media = [d for d in datagrams if d.payload[1] & 0x7F == 0]
 	control = [d for d in datagrams if d.payload[1] in range(192, 224)]
@@ -98,15 +98,15 @@ def test_a_reoffer_cannot_lower_security(topology, start, profile):
 		set_up(access, core)
 		for leg in (access, core):
 			leg.talk()
-		both_hear(access, core, packets=30, seconds=0.3)
+		both_hear(access, core, packets=12, seconds=0.1)
 		lower = access.offer().replace("RTP/SAVP", "RTP/AVP")
 		lower = "\r\n".join(line for line in lower.split("\r\n") if not line.startswith("a=crypto"))
 		access.dialog.request("INVITE", lower)
 		response = access.phone.wait_response(access.dialog.cseq)
 		access.dialog.request("ACK", cseq=response.cseq[0])
 		assert response.status == 488, response.first
-		both_hear(access, core)
+		both_hear(access, core, packets=12, seconds=0.1)
 		access.hang_up()
 		core.taken_down()
 		verdict, _ = judged(topology, wire, access)
-		assert verdict.good and verdict.kinds["rtp"] >= 80, verdict
+		assert verdict.good and verdict.kinds["rtp"] >= 20, verdict
