@@ -260,10 +260,14 @@ int media_record_adopt(struct media *media, uint32_t id)
 	for (uint8_t i = 0; i < record->n_lines && err == 0; i++)
 		err = adopt_line(session, &record->lines[i]);
 	media->slots[id].found = false;
-	log_info("media", err == 0 ? "session adopted" : "session lost", LOG_STR("call_id_a", session->call_id_a),
-		 LOG_STR("call_id_b", session->call_id_b), LOG_UINT("session", id), LOG_ERRNO(err));
-	if (err < 0)
+	if (err == 0) {
+		log_info("media", "session adopted", LOG_STR("call_id_a", session->call_id_a),
+			 LOG_STR("call_id_b", session->call_id_b), LOG_UINT("session", id));
+	} else {
+		log_warning("media", "session lost", LOG_STR("call_id_a", session->call_id_a),
+			    LOG_STR("call_id_b", session->call_id_b), LOG_UINT("session", id), LOG_ERRNO(err));
 		media_session_end(session);
+	}
 out:
 	if (record != NULL)
 		secret_wipe(record, sizeof(*record));

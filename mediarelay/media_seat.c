@@ -28,16 +28,20 @@ struct seat_stock {
 	uint32_t next_id;
 };
 
+#define PICKS 512
+
 static int stock_shuffle(struct address_stock *as, const struct env *env)
 {
-	for (size_t i = as->size - 1; i > 0; i--) {
-		uint32_t pick;
+	uint32_t picks[PICKS]; // drawn together: one by one it was a system call a port
+
+	for (size_t i = as->size - 1, n = 0; i > 0; i--, n++) {
 		struct resting_pair swap = as->ring[i];
-		int err = env_random(env, &pick, sizeof(pick));
+		uint32_t pick;
+		int err = n % PICKS == 0 ? env_random(env, picks, sizeof(picks)) : 0;
 
 		if (err < 0)
 			return err;
-		pick %= (uint32_t)(i + 1);
+		pick = picks[n % PICKS] % (uint32_t)(i + 1);
 		as->ring[i] = as->ring[pick];
 		as->ring[pick] = swap;
 	}
