@@ -68,8 +68,10 @@ static bool vlan_exists(const char *parent, unsigned vlan)
 	bool found = false;
 	unsigned id;
 
-	while (f != NULL && !found && fgets(line, sizeof(line), f) != NULL) // "eth0.10 | 10 | eth0", after two head lines
-		found = sscanf(line, "%15s | %u | %15s", name, &id, above) == 3 && id == vlan && strcmp(above, parent) == 0;
+	while (f != NULL && !found &&
+	       fgets(line, sizeof(line), f) != NULL) // "eth0.10 | 10 | eth0", after two head lines
+		found = sscanf(line, "%15s | %u | %15s", name, &id, above) == 3 && id == vlan &&
+			strcmp(above, parent) == 0;
 	if (f != NULL)
 		fclose(f);
 	return found;
@@ -82,11 +84,12 @@ static int check_interface(const struct config *cfg, const struct realm_settings
 				       "interface: this host has no \"%s\"", realm->interface);
 	if (realm->vlan != 0 && driver_wants_interface(cfg, realm->interface) &&
 	    !vlan_exists(realm->interface, (unsigned)realm->vlan))
-		return config_complain(why, config_at(realm->node, "vlan", -1),
-				       "vlan: this host has no interface for VLAN %u of \"%s\"; ip link add link %s name "
-				       "%.9s.%u type vlan id %u makes one",
-				       (unsigned)realm->vlan, realm->interface, realm->interface, realm->interface,
-				       (unsigned)realm->vlan, (unsigned)realm->vlan);
+		return config_complain(
+			why, config_at(realm->node, "vlan", -1),
+			"vlan: this host has no interface for VLAN %u of \"%s\"; ip link add link %s name "
+			"%.9s.%u type vlan id %u makes one",
+			(unsigned)realm->vlan, realm->interface, realm->interface, realm->interface,
+			(unsigned)realm->vlan, (unsigned)realm->vlan);
 	return 0;
 }
 
@@ -135,9 +138,10 @@ static int check_nonlocal(const struct realm_settings *realm, size_t index, stru
 	snprintf(path, sizeof(path), "/proc/sys/net/%s/ip_nonlocal_bind", family);
 	if (read_line(path, line, sizeof(line)) == 0 && strcmp(line, "0") != 0)
 		return 0;
-	return config_complain(why, config_at(realm->node, "listeners", (int)index),
-			       "listeners: this host does not have %s now; sysctl -w net.%s.ip_nonlocal_bind=1 lets SIP wait for it",
-			       inet_addr_print(text, addr), family);
+	return config_complain(
+		why, config_at(realm->node, "listeners", (int)index),
+		"listeners: this host does not have %s now; sysctl -w net.%s.ip_nonlocal_bind=1 lets SIP wait for it",
+		inet_addr_print(text, addr), family);
 }
 
 static int check_listener_address(const struct settings *s, const struct realm_settings *realm, size_t index,

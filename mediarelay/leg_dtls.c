@@ -468,11 +468,38 @@ static void candidates_of_role(struct leg_transport *tp, enum dtls_role role)
 	}
 }
 
+static int hello_to(struct leg_transport *tp, const struct inet_endpoint *peer)
+{
+	struct dtls_candidate *c = candidate_open(tp, peer, DTLS_ACTIVE, 0);
+	struct dtls_out out;
+
+	if (c == NULL)
+		return -ENOMEM;
+	out = candidate_out(c);
+	if (dtls_endpoint_start(c->endpoint, &out) < 0) {
+		candidate_free(c);
+		return -EIO;
+	}
+	candidate_arm(c);
+	return 0;
+}
+
+// A passive peer behind a NAT sends nothing of its own by which it could be found, and its SDP may say a private address.
+// If its NAT lets the same port through, it is where its SIP comes from; whoever is there must have the right certificate.
+static bool nat_endpoint(const struct leg_transport *tp, struct inet_endpoint *peer)
+{
+	const struct inet_addr *sip = &tp->line->plan.sip_source;
+
+	*peer = (struct inet_endpoint){ .addr = *sip, .port = tp->signalled.port };
+	return leg_line_profile(tp->line)->learn != MEDIA_LEARN_NEVER && sip->family == tp->signalled.addr.family &&
+	       !inet_addr_equal(sip, &tp->signalled.addr);
+}
+
 int leg_dtls_agree(struct leg_transport *tp)
 {
 	const struct keying_choice *choice = &tp->line->plan.keying;
-	struct dtls_candidate *c;
-	struct dtls_out out;
+	struct inet_endpoint nat;
+	int err;
 
 	keying_step(&tp->keying, KEYING_EVENT_AGREE);
 	if (choice->dtls_role == DTLS_PASSIVE) {
@@ -483,16 +510,10 @@ int leg_dtls_agree(struct leg_transport *tp)
 	candidates_drop_others(tp, tp->chosen); // the peer is passive: no hello of its own counts
 	if (inet_addr_is_any(&tp->signalled.addr))
 		return -EDESTADDRREQ;
-	c = candidate_open(tp, &tp->signalled, DTLS_ACTIVE, 0);
-	if (c == NULL)
-		return -ENOMEM;
-	out = candidate_out(c);
-	if (dtls_endpoint_start(c->endpoint, &out) < 0) {
-		candidate_free(c);
-		return -EIO;
-	}
-	candidate_arm(c);
-	return 0;
+	err = hello_to(tp, &tp->signalled);
+	if (err == 0 && nat_endpoint(tp, &nat))
+		hello_to(tp, &nat);
+	return err;
 }
 
 void leg_dtls_settle(struct leg_transport *tp)

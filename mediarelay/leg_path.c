@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// leg_path.c - a leg without a way to its peer. In set-up that is the end of the call, unless a NAT is in between: then the
-// peer's own packets will say where it is. In a call a link may flap and a router reboot: media goes on when the way is
-// back, and the media timeout decides when to stop waiting.
+// leg_path.c - a leg without a way to its peer. In set-up that is the end of the call, unless a NAT is in between: then
+// the peer's own packets will say where it is. In a call a link may flap and a router reboot: media goes on when the
+// way is back, and the media timeout decides when to stop waiting.
 #include "mediarelay/leg_path.h"
 #include "base/log.h"
 #include "mediarelay/leg_line.h"
@@ -78,6 +78,7 @@ void leg_path_tick(struct leg_transport *tp, mono_ns now)
 
 	if (!transport_live(tp) || tp->lost_since == 0 || line->failed || now - tp->lost_since < patience(tp))
 		return;
-	snprintf(cause, sizeof(cause), "no way to %s: %s", inet_endpoint_print(remote, &tp->remote), log_errno(tp->lost_cause));
+	snprintf(cause, sizeof(cause), "no way to %s: %s", inet_endpoint_print(remote, &tp->remote),
+		 log_errno(tp->lost_cause));
 	leg_line_fail(line, cause);
 }

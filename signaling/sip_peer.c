@@ -94,9 +94,9 @@ static bool holds(const struct inet_prefix *list, size_t n, const struct inet_ad
 static bool is_private(const struct inet_addr *addr)
 {
 	static const struct inet_prefix private[] = {
-		{ { INET_V4, { 0 }, { 10 } }, 8 },	  { { INET_V4, { 0 }, { 172, 16 } }, 12 },
-		{ { INET_V4, { 0 }, { 192, 168 } }, 16 }, { { INET_V4, { 0 }, { 100, 64 } }, 10 },
-		{ { INET_V4, { 0 }, { 169, 254 } }, 16 }, { { INET_V6, { 0 }, { 0xfc } }, 7 },
+		{ { INET_V4, { 0 }, { 10 } }, 8 },          { { INET_V4, { 0 }, { 172, 16 } }, 12 },
+		{ { INET_V4, { 0 }, { 192, 168 } }, 16 },   { { INET_V4, { 0 }, { 100, 64 } }, 10 },
+		{ { INET_V4, { 0 }, { 169, 254 } }, 16 },   { { INET_V6, { 0 }, { 0xfc } }, 7 },
 		{ { INET_V6, { 0 }, { 0xfe, 0x80 } }, 10 },
 	};
 

@@ -31,10 +31,12 @@ static void tell(const struct dp_config *config, uint64_t changed, uint64_t abse
 		inet_addr_print(text, &a->addr);
 		if ((absent >> i & 1) != 0)
 			log_warning("relay", "media address gone", LOG_STR("address", text),
-				    LOG_STR("realm", config->networks[a->network].realm), LOG_BOOL("floating", a->floating));
+				    LOG_STR("realm", config->networks[a->network].realm),
+				    LOG_BOOL("floating", a->floating));
 		else
 			log_info("relay", "media address here", LOG_STR("address", text),
-				 LOG_STR("realm", config->networks[a->network].realm), LOG_BOOL("floating", a->floating));
+				 LOG_STR("realm", config->networks[a->network].realm),
+				 LOG_BOOL("floating", a->floating));
 	}
 }
 

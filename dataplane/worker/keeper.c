@@ -204,8 +204,8 @@ static void neighbour_moved(struct nexthops *nh, struct neighbour *n, const uint
 	if (!had)
 		return;
 	mac_print(to, mac);
-	log_info("relay", "neighbour moved", LOG_STR("address", inet_addr_print(address, &n->addr)), LOG_STR("from", from),
-		 LOG_STR("to", to), LOG_UINT("paths", paths));
+	log_info("relay", "neighbour moved", LOG_STR("address", inet_addr_print(address, &n->addr)),
+		 LOG_STR("from", from), LOG_STR("to", to), LOG_UINT("paths", paths));
 }
 
 static void neighbour_news(void *ctx, const struct rt_neighbour *news)
@@ -226,7 +226,7 @@ static void neighbour_news(void *ctx, const struct rt_neighbour *news)
 		for (uint32_t i = n->first; i != DP_NONE; i = nh->links[i].next)
 			unreachable(nh, i, -EHOSTUNREACH);
 		neighbour_keep(nh, n); // it may come back
-	} // else: being asked for; what is known stays good
+	}                              // else: being asked for; what is known stays good
 }
 
 // ---- resolving a path
@@ -324,7 +324,9 @@ static int resolve(struct nexthops *nh, uint32_t index, const struct target *t)
 	err = route_of(nh, t, ifindex, &route);
 	if (err < 0)
 		return err;
-	l->hop = (struct nexthop){ .kind = NEXTHOP_ETHER, .port = net->port, .mtu = mtu_of(nh, port), .vlan = net->vlan };
+	l->hop = (struct nexthop){
+		.kind = NEXTHOP_ETHER, .port = net->port, .mtu = mtu_of(nh, port), .vlan = net->vlan
+	};
 	if (route.local) { // ends on this host: by lo, which has no neighbours
 		port = loopback_port(nh);
 		if (port == NULL)
@@ -341,8 +343,7 @@ static int resolve(struct nexthops *nh, uint32_t index, const struct target *t)
 	}
 	if (route.mtu != 0 && route.mtu < l->hop.mtu)
 		l->hop.mtu = route.mtu;
-	resolve_neighbour(nh, index, route.gateway.family != INET_NONE ? &route.gateway : &t->to.addr,
-			  route.ifindex);
+	resolve_neighbour(nh, index, route.gateway.family != INET_NONE ? &route.gateway : &t->to.addr, route.ifindex);
 	return 0;
 }
 

@@ -54,7 +54,8 @@ struct seen_from {
 
 enum nearness { NEAR_NOT, NEAR_ELSEWHERE, NEAR_HERE };
 
-static enum nearness nearness_of(const struct relay_table *t, const struct relay_address *r, const struct seen_from *from)
+static enum nearness nearness_of(const struct relay_table *t, const struct relay_address *r,
+				 const struct seen_from *from)
 {
 	unsigned network = from->port & ~RELAY_INSIDE;
 
@@ -104,5 +105,6 @@ _Atomic uint32_t *relay_table_slot(const struct relay_table *t, uint16_t network
 
 bool relay_table_holds(const struct relay_table *t, uint16_t network, const struct inet_endpoint *ep)
 {
-	return relay_table_find(t, (uint16_t)(RELAY_INSIDE | network), 0, ep->addr.family, ep->addr.bytes, ep->port) != NULL;
+	return relay_table_find(t, (uint16_t)(RELAY_INSIDE | network), 0, ep->addr.family, ep->addr.bytes, ep->port) !=
+	       NULL;
 }

@@ -23,10 +23,11 @@ struct relay_table {
 int relay_table_open(struct relay_table **tablep, const struct dp_config *config);
 void relay_table_close(struct relay_table *table);
 
-// The slot of a destination as seen on a port, or from inside (RELAY_INSIDE | network). NULL: no address and port of ours there.
-// What comes from inside finds its own network first, then others if both are untagged: VLANs are worlds of their own, whose
-// addresses may be the same.
+// The slot of a destination as seen on a port, or from inside (RELAY_INSIDE | network). NULL: no address and port of
+// ours there. What comes from inside finds its own network first, then others if both are untagged: VLANs are worlds of
+// their own, whose addresses may be the same.
 _Atomic uint32_t *relay_table_find(const struct relay_table *t, uint16_t port, uint16_t vlan, uint8_t family,
 				   const uint8_t *addr, uint16_t udp_port);
 _Atomic uint32_t *relay_table_slot(const struct relay_table *t, uint16_t network, const struct inet_endpoint *local);
-bool relay_table_holds(const struct relay_table *t, uint16_t network, const struct inet_endpoint *ep); // as seen from inside
+bool relay_table_holds(const struct relay_table *t, uint16_t network,
+		       const struct inet_endpoint *ep); // as seen from inside

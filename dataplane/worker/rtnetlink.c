@@ -29,8 +29,8 @@ struct rtnetlink {
 };
 
 static const int news_groups[] = {
-	RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-	RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE,
+	RTNLGRP_LINK,       RTNLGRP_NEIGH,      RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+	RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,
 };
 
 static int socket_make(struct mnl_socket **sp, int flags)
@@ -162,8 +162,7 @@ static int route_answer(const struct nlmsghdr *nlh, void *data)
 	if (attrs.at[RTA_VIA] != NULL) { // IPv4 over an IPv6 next hop: RFC 5549
 		const struct rtvia *via = mnl_attr_get_payload(attrs.at[RTA_VIA]);
 
-		if (via->rtvia_family == AF_INET6 &&
-		    mnl_attr_get_payload_len(attrs.at[RTA_VIA]) >= sizeof(*via) + 16) {
+		if (via->rtvia_family == AF_INET6 && mnl_attr_get_payload_len(attrs.at[RTA_VIA]) >= sizeof(*via) + 16) {
 			route->gateway = (struct inet_addr){ .family = INET_V6 };
 			memcpy(route->gateway.bytes, via->rtvia_addr, 16);
 		}
@@ -315,7 +314,8 @@ static int address_answer(const struct nlmsghdr *nlh, void *data)
 	mnl_attr_parse(nlh, sizeof(*ifa), attr_note, &attrs);
 	if (attrs.at[IFA_FLAGS] != NULL)
 		flags = mnl_attr_get_u32(attrs.at[IFA_FLAGS]);
-	at = attrs.at[IFA_LOCAL] != NULL ? attrs.at[IFA_LOCAL] : attrs.at[IFA_ADDRESS]; // the latter is a peer's, if both are there
+	at = attrs.at[IFA_LOCAL] != NULL ? attrs.at[IFA_LOCAL]
+					 : attrs.at[IFA_ADDRESS]; // the latter is a peer's, if both are there
 	if (at == NULL || ((flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0 && (flags & IFA_F_OPTIMISTIC) == 0))
 		return MNL_CB_OK;
 	addr_from(&addr, at);
@@ -344,7 +344,8 @@ static int mtu_answer(const struct nlmsghdr *nlh, void *data)
 	uint16_t *mtu = data;
 
 	mnl_attr_parse(nlh, sizeof(struct ifinfomsg), attr_note, &attrs);
-	if (nlh->nlmsg_type == RTM_NEWLINK && attrs.at[IFLA_MTU] != NULL && mnl_attr_get_u32(attrs.at[IFLA_MTU]) <= UINT16_MAX)
+	if (nlh->nlmsg_type == RTM_NEWLINK && attrs.at[IFLA_MTU] != NULL &&
+	    mnl_attr_get_u32(attrs.at[IFLA_MTU]) <= UINT16_MAX)
 		*mtu = (uint16_t)mnl_attr_get_u32(attrs.at[IFLA_MTU]);
 	return MNL_CB_STOP;
 }

@@ -118,6 +118,28 @@ def test_a_plain_leg_does_not(topology, start):
 		assert "wrong_source" in str(summary["drops_by"]), summary
 
 
+@pytest.mark.parametrize("forwarded", [True, False], ids=["port-forwarded", "closed"])
+def test_a_passive_phone(topology, start, forwarded):
+	"""It insists on our ClientHello, which cannot reach its private address. Where its SIP comes from is tried as well: that
+	helps if the NAT lets the port in, and if not, the call ends by name."""
+	gateway = start(access="secure", keying_timeout=3)
+	with home_leg(topology, "dtls", role="passive", port=20000) as home, Leg(topology, "core") as core:
+		if forwarded:
+			topology.forward(20000)
+			call_id = call(home, core)
+			both_hear(home, core)
+			assert gateway.wait_event("line secured", call_id=call_id, leg="access")["dtls_role"] == "active"
+			home.hang_up()
+		else:
+			home.dial()
+			core.pick_up()
+			home.dialled_answer()
+			home.taken_down()
+			ended = gateway.wait_event("call ended", call_id=home.dialog.call_id)
+			assert ended["cause"] in ("no keys in time", f"no way to {HOME}:20000: Network is unreachable"), ended
+		core.taken_down()
+
+
 @pytest.mark.parametrize("mediaenc", ["dtls_srtp", "srtp-mand"])
 def test_a_baresip_behind_a_nat(topology, start, mediaenc):
 	gateway = start(access="secure")

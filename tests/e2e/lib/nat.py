@@ -55,6 +55,17 @@ table ip nat {{
 	def namespaces(self):
 		return [*super().namespaces(), self.home]
 
+	def forward(self, port):
+		"""A port of the NAT leads to the phone's, as its owner has set it up."""
+		self.access.run("nft", "-f", "-", input=f"""
+table ip forward {{
+	chain in {{
+		type nat hook prerouting priority dstnat;
+		ip daddr 10.10.0.10 udp dport {port} dnat to {HOME}
+	}}
+}}
+""")
+
 	def rebind(self):
 		"""The NAT forgets all that it knew: what goes out next gets new ports."""
 		self.access.inside(forget)
