@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define FAILURE_TOLD_EVERY MONO_S(1)
+#define OUTBOX_MAX 8 // a flight; what is beyond goes at once
+#define OUTBOX_DATAGRAM 1500
 
 static void candidate_settle(struct dtls_candidate *c);
 
@@ -356,12 +358,47 @@ static void candidate_settle(struct dtls_candidate *c)
 		candidate_arm(c);
 }
 
+// What an input answers waits until what it led to is done: a peer may send under new keys as soon as it has our last flight,
+// and by then the relay must have them.
+struct outbox {
+	struct leg_transport *tp;
+	struct inet_endpoint peer;
+	size_t n;
+	struct {
+		size_t len;
+		uint8_t bytes[OUTBOX_DATAGRAM];
+	} kept[OUTBOX_MAX];
+};
+
+static void outbox_send(void *ctx, const uint8_t *datagram, size_t len)
+{
+	struct outbox *box = ctx;
+
+	if (box->n == OUTBOX_MAX || len > OUTBOX_DATAGRAM) {
+		dp_transport_send(media_of(box->tp)->dp, box->tp->ref, &box->peer, datagram, len);
+		return;
+	}
+	box->kept[box->n].len = len;
+	memcpy(box->kept[box->n++].bytes, datagram, len);
+}
+
+// First keys need not wait any longer than for our last flight to leave: there are none before them.
+static void first_keys(struct leg_transport *tp)
+{
+	if (tp->tx_epoch == 0)
+		leg_keys_confirm(tp);
+}
+
 static void candidate_input(struct dtls_candidate *c, const void *datagram, size_t len)
 {
-	struct dtls_out out = candidate_out(c);
+	struct outbox box = { .tp = c->transport, .peer = c->peer, .n = 0 };
+	struct dtls_out out = { .send = outbox_send, .ctx = &box };
 
 	dtls_endpoint_input(c->endpoint, datagram, len, &out);
 	candidate_settle(c);
+	for (size_t i = 0; i < box.n; i++)
+		dp_transport_send(media_of(box.tp)->dp, box.tp->ref, &box.peer, box.kept[i].bytes, box.kept[i].len);
+	first_keys(box.tp);
 }
 
 // RFC 6347 section 4.1.1.1: what Linux knows of the way is the limit of the flight that this datagram asks for.
@@ -455,6 +492,7 @@ static void candidates_claim(struct leg_transport *tp)
 	}
 	if (tp->keying == KEYING_STATE_PARKED)
 		keying_step(&tp->keying, KEYING_EVENT_UNPARK);
+	first_keys(tp);
 }
 
 // What runs in the other role was begun for an agreement that another has followed.

@@ -257,7 +257,8 @@ int leg_keys_install(struct leg_transport *tp, const struct leg_keyset *keys, en
 		     const struct inet_endpoint *remote)
 {
 	struct srtcp *rx, *tx;
-	bool hold = tp->epoch != 0 && peer != LEG_PEER_HAS_IT && !master_same(&tp->tx_master, &keys->tx);
+	bool hold = tp->epoch == 0 ? peer == LEG_PEER_SOON :
+				     peer != LEG_PEER_HAS_IT && !master_same(&tp->tx_master, &keys->tx);
 	int err = contexts_open(tp, keys, &rx, &tx);
 
 	if (err < 0)
@@ -344,9 +345,9 @@ void leg_keys_save(struct leg_transport *tp, struct leg_keys_marks *marks)
 static int adopt_context(struct srtcp **sp, const struct srtp_master *master, enum srtcp_direction direction,
 			 const struct srtcp_marks *marks)
 {
-	int err = srtcp_open(sp, master, direction);
+	int err = master->suite != SRTP_SUITE_NONE ? srtcp_open(sp, master, direction) : 0;
 
-	return err < 0 ? err : srtcp_restore(*sp, marks);
+	return err < 0 || *sp == NULL ? err : srtcp_restore(*sp, marks);
 }
 
 static int adopt_rtcp(struct leg_transport *tp, const struct leg_keys_marks *marks)
@@ -357,7 +358,7 @@ static int adopt_rtcp(struct leg_transport *tp, const struct leg_keys_marks *mar
 		err = adopt_context(&tp->tx_rtcp, &tp->tx_master, SRTCP_SEND, &marks->tx);
 	srtcp_set_mki(tp->rx_rtcp, &tp->rx_mki);
 	srtcp_set_mki(tp->tx_rtcp, &tp->tx_mki);
-	if (err == 0 && tp->rx_master_before.suite != SRTP_SUITE_NONE)
+	if (err == 0)
 		err = adopt_context(&tp->rx_rtcp_before, &tp->rx_master_before, SRTCP_RECEIVE, &marks->rx_before);
 	if (err == 0 && tp->next.tx.suite != SRTP_SUITE_NONE)
 		err = srtcp_open(&tp->next.rtcp, &tp->next.tx, SRTCP_SEND); // nothing has left under it
@@ -375,7 +376,8 @@ int leg_keys_adopt(struct leg_transport *tp, const struct leg_keys_marks *marks,
 	if (err < 0)
 		return err;
 	relay_key(tp, DP_RX);
-	relay_key(tp, DP_TX);
+	if (tp->tx_epoch != 0)
+		relay_key(tp, DP_TX);
 	if (tp->rx_rtcp_before != NULL)
 		tp->overlap_end = now + (seen ? LEG_OVERLAP : LEG_OVERLAP_MAX);
 	if (tp->next.tx.suite == SRTP_SUITE_NONE)

@@ -19,7 +19,7 @@ struct leg_keyset {
 	uint64_t rx_lifetime; // packets; 0: the suite's limit
 };
 
-// First keys are in force at once. 0; else nothing has changed: -ENOMEM, -EINVAL.
+// First keys of ours are held as LEG_PEER_SOON alone. 0; else nothing has changed: -ENOMEM, -EINVAL.
 // remote: where media goes once the new key is in use, NULL: the path stays.
 int leg_keys_install(struct leg_transport *tp, const struct leg_keyset *keys, enum leg_peer_has peer,
 		     const struct inet_endpoint *remote);

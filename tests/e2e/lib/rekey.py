@@ -80,7 +80,7 @@ class Changing(Leg):
 
 	def __init__(self, *arguments, keep=True, first_sequence=None, **settings):
 		super().__init__(*arguments, **settings)
-		self.keep, self.keys, self.tls_id = keep, [], None
+		self.keep, self.keys, self.tls_id, self.lifetime = keep, [], None, None
 		self.old_media = []
 		self.rekeyed = threading.Event()
 		if first_sequence is not None:
@@ -96,6 +96,8 @@ class Changing(Leg):
 		self.keys.append((context.suite.name, context.master))
 
 	def _describe(self, attributes, direction="sendrecv"):
+		if self.lifetime:
+			attributes = [f"{a}|{self.lifetime}" if a.startswith("crypto:") else a for a in attributes]
 		if self.keying == "dtls" and self.tls_id:
 			attributes = [*attributes, f"tls-id:{self.tls_id}"]
 		return super()._describe(attributes, direction)
