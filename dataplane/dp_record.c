@@ -165,7 +165,7 @@ __attribute__((no_sanitize_thread)) static void view_copy(struct dp_transport_vi
 		.owner_tag = tp->owner_tag,
 		.rx_epoch = rx->key == DP_NONE ? 0 : rx->epoch,
 		.tx_epoch = tp->tx_key.key == DP_NONE ? 0 : tp->tx_key.epoch,
-		.rx_heard = rx->key != DP_NONE && tp->epoch_said == rx->epoch,
+		.rx_heard = rx->key != DP_NONE && !(tp->work & DP_WORK_EPOCH),
 	};
 	for (unsigned i = 0; i < DP_EDGES_MAX; i++)
 		v->edges[i] = tp->edges[i];

@@ -79,9 +79,12 @@ struct dp_restart {
 };
 #define DP_RESTARTS 4 // sources at once
 
-#define DP_WORK_CHOOSE 1  // not all that come in go on
+// What few transports need done with their packets: one octet that tells of the usual that there is nothing.
+#define DP_WORK_CHOOSE 1  // not all header extensions that come in go on
 #define DP_WORK_ENCRYPT 2 // RFC 6904
 #define DP_WORK_CRYPTEX 4
+#define DP_WORK_HEADER (DP_WORK_ENCRYPT | DP_WORK_CRYPTEX)
+#define DP_WORK_EPOCH 8 // DP_EVENT_EPOCH is owed for the newest receive key
 
 // One local media port. Immutable: changed by commands only, `sequence` odd meanwhile. The rest is the worker's alone.
 // What each packet needs lies in the first three lines, one line of SSRC slots, and the first of the counters.
@@ -94,11 +97,10 @@ struct dp_transport {
 	uint8_t n_edges;
 	uint16_t worker;
 	uint8_t network;
-	uint8_t extension_work; // DP_WORK_*: whether packets need `extensions` at all
+	uint8_t work; // DP_WORK_*
 	struct dp_path path;
 	uint32_t path_serial; // grows with each path; what the keeper resolved carries it
 	uint32_t rx_newest;   // which of rx_keys[]; one store changes over
-	uint32_t epoch_said;  // newest receive epoch that DP_EVENT_EPOCH was about
 	alignas(DP_LINE) struct inet_endpoint local;
 	struct dp_key_slot tx_key;
 	struct dp_key_slot rx_keys[DP_RX_EPOCHS];
@@ -108,9 +110,9 @@ struct dp_transport {
 	uint32_t retries;                        // with retries_since: rate limit of second and third tag checks
 	mono_ns retries_since;
 	mono_ns source_reported;                                          // rate limit of DP_EVENT_SOURCE
-	alignas(DP_LINE) struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
-	struct dp_tx_slot tx_ssrcs[DP_TX_SSRCS];
 	alignas(DP_LINE) struct dp_counters counters;
+	alignas(DP_LINE) struct dp_tx_slot tx_ssrcs[DP_TX_SSRCS];
+	alignas(DP_LINE) struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
 	// From here on: what few packets need.
 	alignas(DP_LINE) struct dp_extensions extensions;
 	uint32_t map_base, map_count;       // SSRCs of the relay's own under the live send key: how many there were

@@ -189,8 +189,8 @@ uint32_t key_take(struct relay_worker *w);
 void key_release(struct relay_worker *w, uint32_t key);
 
 // relay_source.c: who is sent by a secured transport, and under which SSRC
-struct dp_stream *source_stream(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why);
-struct dp_stream *source_repeats(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why);
+const struct dp_tx_slot *source_slot(struct relay_worker *w, const struct packet *p, enum relay_drop *why);
+const struct dp_tx_slot *source_repeats(struct relay_worker *w, const struct packet *p, enum relay_drop *why);
 void source_key_new(struct dp_transport *tp); // before the transport has it
 void source_forget(struct relay_worker *w, struct dp_transport *tp);
 

@@ -122,6 +122,8 @@ static void keys_rx(struct relay_worker *w, struct dp_transport *tp, const struc
 	unsigned other = (rx_newest(tp) + 1) % DP_RX_EPOCHS;
 	const struct srtp_key *last = key_at(w->relay, &tp->rx_keys[other]);
 
+	tp->work |= DP_WORK_EPOCH;
+	atomic_signal_fence(memory_order_seq_cst);
 	if (before != NULL && key_same(before, &w->relay->map.keys[fresh])) {
 		key_again(w, newest, k->epoch, fresh);
 		return;
@@ -244,10 +246,9 @@ static void mutable_reset(struct dp_transport *tp)
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
 		tp->tx_ssrcs[i] = (struct dp_tx_slot){ .stream = DP_NONE };
 	memset(&tp->extensions, 0, sizeof(tp->extensions));
-	tp->extension_work = 0;
+	tp->work = 0;
 	tp->n_keys_left[DP_RX] = tp->n_keys_left[DP_TX] = 0;
 	memset(tp->keys_left, 0, sizeof(tp->keys_left));
-	tp->epoch_said = 0;
 	tp->map_since = 0;
 	source_key_new(tp);
 	memset(&tp->counters, 0, sizeof(tp->counters));
@@ -359,9 +360,9 @@ static void on_extensions(struct dp_transport *tp, const struct dp_extensions *e
 
 	write_begin(tp);
 	tp->extensions = *extensions;
-	tp->extension_work = (uint8_t)((extensions->mode != DP_EXTENSION_PASS ? DP_WORK_CHOOSE : 0) |
-				       (encrypted ? DP_WORK_ENCRYPT : 0) |
-				       (extensions->cryptex ? DP_WORK_CRYPTEX : 0));
+	tp->work = (uint8_t)((tp->work & DP_WORK_EPOCH) |
+			     (extensions->mode != DP_EXTENSION_PASS ? DP_WORK_CHOOSE : 0) |
+			     (encrypted ? DP_WORK_ENCRYPT : 0) | (extensions->cryptex ? DP_WORK_CRYPTEX : 0));
 	write_end(tp);
 }
 

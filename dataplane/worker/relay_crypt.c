@@ -44,9 +44,12 @@ static void key_warm(const struct srtp_key *key)
 		lines_prefetch((const char *)key->gcm.data + 11 * DP_LINE, 5);
 }
 
-static const uint8_t *encrypted_of(const struct dp_transport *tp)
+static inline void op_header(struct srtp_op *op, const struct dp_transport *tp)
 {
-	return tp->extension_work & DP_WORK_ENCRYPT ? tp->extensions.encrypted : NULL;
+	if (!(tp->work & DP_WORK_HEADER))
+		return;
+	op->cryptex = tp->work & DP_WORK_CRYPTEX;
+	op->encrypted = tp->work & DP_WORK_ENCRYPT ? tp->extensions.encrypted : NULL;
 }
 
 // ---- in
@@ -75,16 +78,12 @@ static struct scratch_stream *scratch_of(struct relay_worker *w, struct srtp_str
 	return s >= w->scratch && s < w->scratch + RELAY_SCRATCH ? s : NULL;
 }
 
-// The newest key, unless the packet carries the MKI of the one before.
-static unsigned epoch_first(struct relay_worker *w, const struct packet *p)
+// The newest key's MKI is not the packet's: is it that of the one before?
+static bool is_of_old_key(struct relay_worker *w, const struct packet *p)
 {
-	unsigned newest = rx_newest(p->tp), old = (newest + 1) % DP_RX_EPOCHS;
-	const struct srtp_key *key = key_at(w->relay, &p->tp->rx_keys[newest]);
+	const struct srtp_key *key = key_at(w->relay, &p->tp->rx_keys[(rx_newest(p->tp) + 1) % DP_RX_EPOCHS]);
 
-	if (key == NULL || srtp_key_mki_is(key, p->bytes, p->len))
-		return newest;
-	key = key_at(w->relay, &p->tp->rx_keys[old]);
-	return key != NULL && srtp_key_mki_is(key, p->bytes, p->len) ? old : newest;
+	return key != NULL && srtp_key_mki_is(key, p->bytes, p->len);
 }
 
 // False: that epoch has no key.
@@ -103,11 +102,22 @@ static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, 
 		.packet = p->bytes,
 		.len = p->len,
 		.hdr_len = p->hdr_len,
-		.cryptex = tp->extension_work & DP_WORK_CRYPTEX,
-		.encrypted = encrypted_of(tp),
 		.key = key,
 		.stream = st != NULL ? &st->srtp : scratch_for(w, tp, epoch, ssrc),
 	};
+	op_header(op, tp);
+	return true;
+}
+
+// The newest key, unless the packet carries the MKI of the one before.
+static bool op_first(struct relay_worker *w, struct srtp_op *op, struct packet *p)
+{
+	unsigned newest = rx_newest(p->tp);
+
+	if (!op_in(w, op, p, newest))
+		return false;
+	if (op->key->mki_len != 0 && !srtp_key_mki_is(op->key, p->bytes, p->len) && is_of_old_key(w, p))
+		op_in(w, op, p, (newest + 1) % DP_RX_EPOCHS);
 	return true;
 }
 
@@ -221,7 +231,7 @@ static void epoch_say(struct relay_worker *w, const struct packet *p, const stru
 	};
 
 	if (key == key_at(w->relay, newest) && relay_event(w, &event))
-		p->tp->epoch_said = newest->epoch;
+		p->tp->work &= (uint8_t)~DP_WORK_EPOCH;
 }
 
 static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struct srtp_op *op)
@@ -233,7 +243,7 @@ static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struc
 	p->stream = stream_of_op(w, p, op);
 	p->len = op->len;
 	p->rtp_index = op->index;
-	if (p->tp->epoch_said != p->tp->rx_keys[rx_newest(p->tp)].epoch)
+	if (p->tp->work & DP_WORK_EPOCH)
 		epoch_say(w, p, op->key);
 	return p->stream == NULL ? RELAY_DROP_SSRC_LIMIT : RELAY_OK;
 }
@@ -251,7 +261,7 @@ uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
 		drop[i] = RELAY_OK;
 		if (p->tp->security == DP_PLAIN)
 			continue;
-		if (p->tp->security == DP_SRTP && op_in(w, &w->ops[secured], p, epoch_first(w, p)))
+		if (p->tp->security == DP_SRTP && op_first(w, &w->ops[secured], p))
 			who[secured++] = i;
 		else
 			drop[i] = RELAY_DROP_NOT_KEYED;
@@ -315,7 +325,7 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n)
 			relay_drop(w, p->tp, drop, p->m);
 			continue;
 		}
-		if (p->tp->extension_work & DP_WORK_CHOOSE)
+		if (p->tp->work & DP_WORK_CHOOSE)
 			extension_choose(p);
 		p->payload_len = (uint16_t)(p->len - p->hdr_len);
 		stream_account(p->tp, p, w->now);
@@ -327,48 +337,48 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n)
 
 // ---- out
 
-
-static struct dp_stream *stream_out(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
+static inline const struct dp_tx_slot *slot_out(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
 {
 	const struct dp_tx_slot *slots = p->tp->tx_ssrcs;
 
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
 		if (slots[i].ssrc == p->ssrc && slots[i].from == p->from && slots[i].stream < w->relay->map.n_streams)
-			return &w->relay->map.streams[slots[i].stream];
+			return &slots[i];
 	}
-	return source_stream(w, p, p->ssrc, why);
+	return source_slot(w, p, why);
 }
 
-static void stream_set(struct srtp_op *op, struct packet *p, struct dp_stream *st)
+// The stream itself is not looked at: it may still be on its way into the cache.
+static inline void source_set(struct relay_worker *w, struct srtp_op *op, struct packet *p,
+			      const struct dp_tx_slot *slot)
 {
-	if (st->srtp.ssrc != rtp_ssrc(p->bytes))
-		rtp_ssrc_set(p->bytes, st->srtp.ssrc);
-	op->stream = &st->srtp;
+	if (slot->out != rtp_ssrc(p->bytes))
+		rtp_ssrc_set(p->bytes, slot->out);
+	op->stream = &w->relay->map.streams[slot->stream].srtp;
 }
 
 static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct packet *p)
 {
 	struct srtp_key *key = key_at(w->relay, &p->tp->tx_key);
+	const struct dp_tx_slot *slot;
 	enum relay_drop why;
-	struct dp_stream *st;
 
 	if (key == NULL)
 		return RELAY_DROP_TX_NOT_KEYED;
 	key_warm(key);
 	p->ssrc = rtp_ssrc(p->bytes);
-	st = stream_out(w, p, &why);
-	if (st == NULL)
+	slot = slot_out(w, p, &why);
+	if (slot == NULL)
 		return why;
 	*op = (struct srtp_op){
 		.packet = p->bytes,
 		.len = p->len,
 		.room = (uint16_t)((uint8_t *)p->m->buf_addr + p->m->buf_len - p->bytes),
 		.hdr_len = p->hdr_len,
-		.cryptex = p->tp->extension_work & DP_WORK_CRYPTEX,
-		.encrypted = encrypted_of(p->tp),
 		.key = key,
 	};
-	stream_set(op, p, st);
+	op_header(op, p->tp);
+	source_set(w, op, p, slot);
 	return RELAY_OK;
 }
 
@@ -377,13 +387,13 @@ static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct
 static enum relay_drop repeats(struct relay_worker *w, struct srtp_op *op, struct packet *p)
 {
 	enum relay_drop why = RELAY_DROP_TX_REPEAT;
-	struct dp_stream *st = source_stream(w, p, p->ssrc, &why);
+	const struct dp_tx_slot *slot = source_slot(w, p, &why);
 
-	if (st != NULL && op->stream == &st->srtp)
-		st = source_repeats(w, p, p->ssrc, &why);
-	if (st == NULL)
+	if (slot != NULL && op->stream == &w->relay->map.streams[slot->stream].srtp)
+		slot = source_repeats(w, p, &why);
+	if (slot == NULL)
 		return why;
-	stream_set(op, p, st);
+	source_set(w, op, p, slot);
 	srtp_protect_burst(w->engine, op, 1);
 	return drop_of[op->result];
 }

@@ -151,8 +151,8 @@ static void slot_empty(struct relay_worker *w, struct dp_tx_slot *slot, uint32_t
 	stream_give(w, stream);
 }
 
-static struct dp_stream *slot_fill(struct relay_worker *w, const struct packet *p, struct dp_tx_slot *slot,
-				   uint32_t ssrc, uint32_t out)
+static const struct dp_tx_slot *slot_fill(struct relay_worker *w, const struct packet *p, struct dp_tx_slot *slot,
+					  uint32_t out)
 {
 	struct srtp_stream srtp;
 	struct dp_stream *st;
@@ -162,11 +162,11 @@ static struct dp_stream *slot_fill(struct relay_worker *w, const struct packet *
 	st = stream_take(w, p->index, &srtp);
 	if (st == NULL)
 		return NULL;
-	slot->ssrc = ssrc;
+	slot->ssrc = p->ssrc;
 	slot->from = p->from;
 	slot->out = out;
 	__atomic_store_n(&slot->stream, (uint32_t)(st - w->relay->map.streams), __ATOMIC_RELEASE);
-	return st;
+	return slot;
 }
 
 static bool may_carry(const struct dp_transport *tp, uint32_t ssrc)
@@ -178,15 +178,15 @@ static bool may_carry(const struct dp_transport *tp, uint32_t ssrc)
 	return carried < DP_TX_CARRIED && !ssrc_known(tp, ssrc);
 }
 
-static struct dp_stream *source_new(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why)
+static const struct dp_tx_slot *source_new(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
 {
 	struct dp_tx_slot *slot = slot_free(w, p->tp);
-	bool carry = may_carry(p->tp, ssrc);
+	bool carry = may_carry(p->tp, p->ssrc);
 
 	*why = RELAY_DROP_SSRC_LIMIT;
 	if (slot == NULL || w->n_free_streams == 0 || (!carry && !map_allowed(w, p->tp)))
 		return NULL;
-	return slot_fill(w, p, slot, ssrc, carry ? ssrc : map_next(p->tp));
+	return slot_fill(w, p, slot, carry ? p->ssrc : map_next(p->tp));
 }
 
 // Whether the transport that an SSRC came in by may still bring more of it.
@@ -207,12 +207,12 @@ static bool still_feeds(const struct relay_worker *w, const struct dp_tx_slot *s
 	return false;
 }
 
-static struct dp_tx_slot *slot_of(struct relay_worker *w, const struct packet *p, uint32_t ssrc)
+static struct dp_tx_slot *slot_of(struct relay_worker *w, const struct packet *p)
 {
 	struct dp_tx_slot *slots = p->tp->tx_ssrcs, *other = NULL;
 
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
-		if (slots[i].ssrc != ssrc || !slot_live(w, &slots[i]))
+		if (slots[i].ssrc != p->ssrc || !slot_live(w, &slots[i]))
 			continue;
 		if (slots[i].from == p->from)
 			return &slots[i];
@@ -224,11 +224,11 @@ static struct dp_tx_slot *slot_of(struct relay_worker *w, const struct packet *p
 	return other;
 }
 
-struct dp_stream *source_stream(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why)
+const struct dp_tx_slot *source_slot(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
 {
-	const struct dp_tx_slot *slot = slot_of(w, p, ssrc);
+	const struct dp_tx_slot *slot = slot_of(w, p);
 
-	return slot != NULL ? &w->relay->map.streams[slot->stream] : source_new(w, p, ssrc, why);
+	return slot != NULL ? slot : source_new(w, p, why);
 }
 
 // ---- sources that begin anew
@@ -267,9 +267,9 @@ static bool has_restarted(struct relay_worker *w, const struct packet *p, uint32
 
 // A packet whose index was sent before. What was authenticated on its way in was not there before (the replay window of
 // its own leg says so): its sender has a new key and began a new sequence with it.
-struct dp_stream *source_repeats(struct relay_worker *w, const struct packet *p, uint32_t ssrc, enum relay_drop *why)
+const struct dp_tx_slot *source_repeats(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
 {
-	struct dp_tx_slot *slot = slot_of(w, p, ssrc), *fresh;
+	struct dp_tx_slot *slot = slot_of(w, p), *fresh;
 
 	*why = RELAY_DROP_TX_REPEAT;
 	if (slot == NULL)
@@ -285,5 +285,5 @@ struct dp_stream *source_repeats(struct relay_worker *w, const struct packet *p,
 	}
 	if (fresh != slot)
 		slot_empty(w, slot, DP_USED);
-	return slot_fill(w, p, fresh, ssrc, map_next(p->tp));
+	return slot_fill(w, p, fresh, map_next(p->tp));
 }
