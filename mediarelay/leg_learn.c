@@ -50,7 +50,7 @@ void leg_learn_begin(struct leg_transport *tp)
 	enum media_learn learn = leg_line_profile(tp->line)->learn;
 	bool rtcp = tp->component == LEG_RTCP; // is learnt at the address that RTP has: leg_rtcp.c
 
-	if (learn == MEDIA_LEARN_NEVER || (learn == MEDIA_LEARN_NAT && !rtcp && !behind_nat(tp)))
+	if (learn == MEDIA_LEARN_NEVER || (learn == MEDIA_LEARN_NAT && !behind_nat(tp)))
 		return;
 	tp->learn_since = env_now(tp->line->session->media->env);
 	tp->learn_until = tp->learn_since + (rtcp ? LEG_LEARN_WINDOW_RTCP : LEG_LEARN_WINDOW);

@@ -533,7 +533,19 @@ static void test_plain_rtcp_learns_its_port_once(void **state)
 	struct call c;
 
 	(void)state;
-	call_open(&c, SRTP_AES_CM_128_HMAC_SHA1_80, true, false);
+	// Without NAT the port is the one that was signalled: another of that host is another's, a past call's perhaps.
+	call_begin(&c, SRTP_AES_CM_128_HMAC_SHA1_80, true, false);
+	c.b->sip_source = c.b->remote.addr;
+	call_apply(&c);
+	fake_dp_punt(&c.b->seat.rtcp, &real, DP_PUNT_RTCP, pli, sizeof(pli));
+	fake_dp_punt(&c.b->seat.rtcp, &c.b->remote_rtcp, DP_PUNT_RTCP, receiver_report, sizeof(receiver_report));
+	expect(&c, c.a, receiver_report, sizeof(receiver_report));
+	call_end(&c, log, sizeof(log));
+	assert_summary(log, "core", "\"drops_by\":\"rtcp_wrong_source=1\"");
+
+	call_begin(&c, SRTP_AES_CM_128_HMAC_SHA1_80, true, false);
+	c.b->sip_source = endpoint("10.0.0.7:0").addr;
+	call_apply(&c);
 	fake_dp_punt(&c.b->seat.rtcp, &stranger, DP_PUNT_RTCP, pli, sizeof(pli));
 	fake_dp_punt(&c.b->seat.rtcp, &real, DP_PUNT_RTCP, receiver_report, sizeof(receiver_report));
 	expect(&c, c.a, receiver_report, sizeof(receiver_report));
