@@ -1,56 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_media.c - offers and answers of one call, carried from side to side; see call_media.h.
-#include "signaling/call_media.h"
-#include "signaling/call_streams.h"
-#include "signaling/sdp/sdp_build.h"
+#include "signaling/call_media_priv.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct side_media { // one dialog's descriptions
-	struct sdp_map map, map_pending;
-	struct sdp_session_id id;        // of our o= lines; never goes back
-	struct sdp_doc *ours;            // our last stable description
-	struct sdp_doc *ours_pending;    // our open offer, or the answer that a preview carried
-};
-
-struct call_media {
-	struct side_media side[SIDES];
-	struct streams stable, pending;
-	struct streams asked;        // pending as our offer left it: each answer (of a fork) starts from here
-	unsigned n_streams, n_streams_pending;
-	enum media_confirm confirm[SIDES]; // whether the peer there has our last answer
-	bool offered;                // pending is in use
-	enum call_side offerer;      // then
-	struct sdp_doc *offer;       // theirs, then
-	struct sdp_doc *answer;      // theirs, if a preview brought one
-	char *body;                  // what was written last
-	size_t body_len;
-	char why[160];               // text of the last refusal
-};
-
-static enum call_side side_of(const struct sip_dialog *d)
-{
-	return d->outgoing ? SIDE_CALLEE : SIDE_CALLER;
-}
-
-static const struct media_profile *profile_of(const struct sip_dialog *d)
-{
-	return &d->call->sip->config->profiles[d->profile];
-}
-
-static int refuse(struct call_refusal *why, int status, int warning, const char *text)
-{
-	*why = (struct call_refusal){ .status = status, .warning = warning, .text = text };
-	return -EPROTO;
-}
-
-static int refuse_text(struct call_media *m, struct call_refusal *why, int status, int warning, const char *text)
-{
-	snprintf(m->why, sizeof(m->why), "%s", text);
-	return refuse(why, status, warning, m->why);
-}
 
 int call_media_create(struct sip_call *call)
 {
@@ -157,150 +111,9 @@ static int apply_plan(struct sip_call *call, enum plan_of of)
 	return err;
 }
 
-static int take_seat(struct sip_dialog *d, struct stream_side *s, enum inet_family family, struct call_refusal *why)
-{
-	int err;
-
-	if (s->seat.id != 0)
-		return 0;
-	err = media_seat_take(d->call->sip->media, d->realm, family, &s->seat);
-	if (err == 0)
-		return 0;
-	s->seat.id = 0;
-	if (err == -ENOSPC)
-		return refuse(why, 503, 0, "no media port is free");
-	if (err == -EADDRNOTAVAIL)
-		return refuse(why, 503, 0, "this host does not have the media address now");
-	return refuse(why, 488, 301, "no media address of this family");
-}
-
-// A line that we cannot take is answered with port 0. If it is one that flows, the whole offer is refused instead: it goes
-// on as it was, and nobody loses it, or its protection, by asking for something else.
-static int line_refused(struct call_media *m, const struct sdp_media *line, bool in_force, const char *text,
-			struct call_refusal *why)
-{
-	bool taken_away = line->refusal == SDP_REFUSE_PORT_ZERO || line->refusal == SDP_REFUSE_BUNDLE_ONLY;
-
-	snprintf(m->why, sizeof(m->why), "%s", text);
-	return in_force && !taken_away ? refuse(why, 488, 305, m->why) : 0;
-}
-
-// Reads one m-line of the offerer and decides how it would be answered. A line that cannot be is not wanted.
-static int offer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
-		      struct call_refusal *why)
-{
-	struct call_media *m = from->call->media;
-	enum call_side here = side_of(from);
-	struct stream_side *s = &stream->side[here];
-	struct sdp_media line;
-	struct keying_lines keying;
-	struct keying_reason reason;
-	const struct keying_choice *current = stream->agreed ? &s->choice : NULL;
-	bool was_wanted = stream->wanted;
-	int err;
-
-	stream->wanted = false;
-	stream->agreed = false;
-	if (sdp_media_read(doc, index, &line) < 0)
-		return refuse(why, 400, 0, "m-line");
-	if (line.refusal != SDP_REFUSE_NONE)
-		return line_refused(m, &line, current != NULL, sdp_refusal_text[line.refusal], why);
-	if (!was_wanted && streams_wanted(&m->pending) >= MEDIA_LINES_MAX)
-		return 0;
-	enum inet_family family = line.rtp.addr.family != INET_NONE ? line.rtp.addr.family : from->source.addr.family;
-
-	err = take_seat(from, s, family, why);
-	if (err < 0)
-		return err;
-	struct keying_facts facts = {
-		.ice = line.ice,
-		.media_at_source = inet_addr_equal(&line.rtp.addr, &from->source.addr),
-		.floor = keying_floor_of(&s->choice), // also of a line that was taken away and is back
-	};
-	struct keying_identity us = { media_fingerprint(from->call->sip->media), s->seat.tls_id };
-	struct keying_choice choice, before;
-
-	if (current != NULL) {
-		before = *current;
-		current = &before;
-	}
-	sdp_media_keying(doc, index, &keying);
-	err = keying_choose(&choice, &s->local, &profile_of(from)->keying, &keying, &facts, &us, current,
-			    from->call->sip->env, &reason);
-	if (err == 0) {
-		s->choice = choice;
-		s->remote = line.rtp;
-		s->remote_rtcp = line.rtcp;
-		s->rtcp_mux = line.rtcp_mux && profile_of(from)->rtcp_mux != MEDIA_MUX_NEVER;
-		s->direction = line.direction;
-		stream->wanted = true;
-		keying_choice_wipe(&choice);
-	} else if (err == -ENOTSUP) {
-		err = line_refused(m, &line, current != NULL, reason.text, why);
-	} else {
-		err = refuse(why, 500, 0, "keying");
-	}
-	if (current != NULL)
-		keying_choice_wipe(&before);
-	return err;
-}
-
-// A leg that must be secured rules out that the other one is plain.
-static bool far_leg_forbids(const struct sip_dialog *here, enum keying_mechanism there)
-{
-	return profile_of(here)->keying.far_leg_secured && there == KEYING_PLAIN;
-}
-
-// AVPF or AVP in our offer: a line in force keeps what it has, a new one follows the profile.
-static bool onward_feedback(const struct sip_dialog *to, const struct stream_side *s, bool theirs)
-{
-	if (s->choice.mechanism != KEYING_UNDECIDED)
-		return s->local.proto.feedback;
-	switch (profile_of(to)->feedback) {
-	case MEDIA_FEEDBACK_PASS:
-		return theirs;
-	case MEDIA_FEEDBACK_ALWAYS:
-		return true;
-	default:
-		return false;
-	}
-}
-
-// in_force: the line is up, and our offer repeats its keys. Those of a line that was taken away never come back: its
-// transports are gone, and with them what of the keys was used.
-static int onward_line(struct sip_dialog *to, struct stream *stream, bool in_force, bool feedback,
-		       struct call_refusal *why)
-{
-	struct stream_side *s = &stream->side[side_of(to)], *other = &stream->side[!side_of(to)];
-	const struct keying_policy *policy = &profile_of(to)->keying;
-	int err;
-
-	if (far_leg_forbids(to, other->choice.mechanism) || far_leg_forbids(to->joined, policy->offer[0]))
-		return refuse(why, 488, 399, "the other leg would not be secured");
-	err = take_seat(to, s, to->hop.address.addr.family, why);
-	if (err < 0)
-		return err;
-	struct keying_identity us = { media_fingerprint(to->call->sip->media), s->seat.tls_id };
-
-	if (keying_offer(&s->local, policy, onward_feedback(to, s, feedback), &us, in_force ? &s->choice : NULL, to->call->sip->env) < 0)
-		return refuse(why, 500, 0, "keying");
-	if (!in_force)
-		s->rtcp_mux = profile_of(to)->rtcp_mux == MEDIA_MUX_OFFER;
-	return 0;
-}
-
 static struct inet_addr seat_address(const struct media_seat *seat)
 {
 	return seat->advertise.family != INET_NONE ? seat->advertise : seat->rtp.addr;
-}
-
-static struct sdp_extension_hops hops_of(const struct sip_dialog *here, const struct stream *stream)
-{
-	const struct media_profile *profiles[SIDES];
-
-	profiles[side_of(here)] = profile_of(here);
-	profiles[side_of(here->joined)] = profile_of(here->joined);
-	return stream_hops(stream, here->call->media->offerer, profiles);
 }
 
 // What the builder needs of each m-line of a description for `to`. received: map of the document it is made from.
@@ -322,7 +135,7 @@ static void build_lines(struct sdp_build_line *lines, const struct sip_dialog *t
 		lines[i].seat = (struct sdp_seat){ seat_address(&s->seat), s->seat.rtp.port, s->seat.rtcp.port };
 		lines[i].rtcp_mux = s->rtcp_mux;
 		lines[i].keying = &s->local;
-		lines[i].hops = hops_of(to, stream);
+		lines[i].hops = call_line_hops(to, stream);
 		if (origin->family == INET_NONE)
 			*origin = lines[i].seat.address;
 	}
@@ -371,12 +184,12 @@ static int prepare(struct sip_dialog *from, size_t n_lines, struct call_refusal 
 		m->side[side].map_pending = m->side[side].map;
 	m->n_streams_pending = m->n_streams;
 	if (n_lines == 0)
-		return refuse(why, 488, 304, "no m-line");
+		return call_refuse(why, 488, 304, "no m-line");
 	err = sdp_map_offer(&here->map_pending, &there->map_pending, &m->n_streams_pending, n_lines);
 	if (err < 0)
-		return refuse(why, 488, 304, err == -EBADMSG ? "fewer m-lines than before" : "too many m-lines");
+		return call_refuse(why, 488, 304, err == -EBADMSG ? "fewer m-lines than before" : "too many m-lines");
 	if (streams_copy(&m->pending, &m->stable, m->n_streams_pending) < 0)
-		return refuse(why, 500, 0, "no memory");
+		return call_refuse(why, 500, 0, "no memory");
 	return 0;
 }
 
@@ -390,15 +203,15 @@ static int read_offer(struct sip_dialog *from, struct call_refusal *why)
 		struct stream *stream = &m->pending.list[map->stream[i]];
 		bool in_force = stream->agreed;
 		struct sdp_media line;
-		int err = offer_line(from, m->offer, i, stream, why);
+		int err = call_line_offered(from, m->offer, i, stream, why);
 
 		if (err == 0 && stream->wanted && sdp_media_read(m->offer, i, &line) == 0)
-			err = onward_line(from->joined, stream, in_force, line.proto.feedback, why);
+			err = call_line_onward(from->joined, stream, in_force, line.proto.feedback, why);
 		if (err < 0)
 			return err;
 	}
 	if (streams_wanted(&m->pending) == 0 && streams_wanted(&m->stable) == 0)
-		return refuse(why, 488, 305, m->why[0] != '\0' ? m->why : "no m-line can be relayed");
+		return call_refuse(why, 488, 305, m->why[0] != '\0' ? m->why : "no m-line can be relayed");
 	return 0;
 }
 
@@ -410,22 +223,22 @@ int call_media_offer(struct sip_dialog *from, const char *body, size_t len, stru
 	int err;
 
 	if (m == NULL || body == NULL)
-		return refuse(why, 488, 399, "no offer");
+		return call_refuse(why, 488, 399, "no offer");
 	if (m->offered || !oa_allows(&from->oa, OA_EV_RECV_OFFER) || !oa_allows(&from->joined->oa, OA_EV_SEND_OFFER))
-		return refuse(why, 491, 0, NULL);
+		return call_refuse(why, 491, 0, NULL);
 	err = sdp_doc_parse(&m->offer, body, len, &error);
 	if (err < 0) {
 		snprintf(m->why, sizeof(m->why), "line %u, column %u: %.80s", error.line, error.column, error.text);
-		return err == -ENOMEM ? refuse(why, 500, 0, "no memory") : refuse(why, 400, 399, m->why);
+		return err == -ENOMEM ? call_refuse(why, 500, 0, "no memory") : call_refuse(why, 400, 399, m->why);
 	}
 	m->offerer = side_of(from);
 	err = prepare(from, sdp_doc_media_count(m->offer), why);
 	if (err == 0)
 		err = read_offer(from, why);
 	if (err == 0 && write_body(from->joined, m->offer, &m->side[side_of(from)].map_pending, false, out) < 0)
-		err = refuse(why, 500, 0, "cannot write the offer");
+		err = call_refuse(why, 500, 0, "cannot write the offer");
 	if (err == 0 && (apply_plan(call, PLAN_PREPARED) < 0 || streams_copy(&m->asked, &m->pending, m->pending.n) < 0))
-		err = refuse(why, 500, 0, "media");
+		err = call_refuse(why, 500, 0, "media");
 	if (err < 0) {
 		drop_pending(call);
 		return err;
@@ -436,52 +249,6 @@ int call_media_offer(struct sip_dialog *from, const char *body, size_t len, stru
 	return 0;
 }
 
-static void extend_stream(const struct sip_dialog *from, const struct sdp_doc *answer, size_t index, struct stream *stream)
-{
-	const struct call_media *m = from->call->media;
-	const struct side_media *there = &m->side[!side_of(from)], *here = &m->side[side_of(from)];
-	struct sdp_extension_hops hops = hops_of(from, stream);
-	struct sdp_extensions offered, answered;
-
-	sdp_extensions_read(m->offer, (size_t)sdp_map_line(&there->map_pending, here->map_pending.stream[index]), &offered);
-	sdp_extensions_read(answer, index, &answered);
-	stream_extend(stream, m->offerer, &hops, &offered, &answered);
-}
-
-static int answer_line(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
-		       struct call_refusal *why)
-{
-	struct call_media *m = from->call->media;
-	struct stream_side *s = &stream->side[side_of(from)];
-	struct sdp_media line;
-	struct keying_lines keying;
-	struct keying_choice choice;
-	struct keying_reason reason;
-
-	if (!stream->wanted)
-		return 0;
-	if (sdp_media_read(doc, index, &line) < 0)
-		return refuse(why, 488, 0, "m-line");
-	if (line.refusal != SDP_REFUSE_NONE) { // declined, or nothing that we could relay to
-		stream->wanted = false;
-		return 0;
-	}
-	sdp_media_keying(doc, index, &keying);
-	if (keying_accept_answer(&choice, &s->local, &keying, &reason) < 0)
-		return refuse_text(m, why, 488, 305, reason.text);
-	s->choice = choice;
-	keying_choice_wipe(&choice);
-	if (far_leg_forbids(from->joined, s->choice.mechanism))
-		return refuse(why, 488, 399, "the other leg would not be secured");
-	s->remote = line.rtp;
-	s->remote_rtcp = line.rtcp;
-	s->rtcp_mux = s->rtcp_mux && line.rtcp_mux;
-	s->direction = line.direction;
-	extend_stream(from, doc, index, stream);
-	stream->agreed = true;
-	return 0;
-}
-
 static int read_answer(struct sip_dialog *from, const struct sdp_doc *doc, struct call_refusal *why)
 {
 	struct call_media *m = from->call->media;
@@ -489,15 +256,15 @@ static int read_answer(struct sip_dialog *from, const struct sdp_doc *doc, struc
 	struct sdp_error error;
 
 	if (sdp_answer_check(m->side[side_of(from)].ours_pending, doc, &error) < 0)
-		return refuse_text(m, why, 488, 399, error.text);
+		return call_refuse_text(m, why, 488, 399, error.text);
 	for (unsigned i = 0; i < map->n_lines; i++) {
-		int err = answer_line(from, doc, i, &m->pending.list[map->stream[i]], why);
+		int err = call_line_answered(from, doc, i, &m->pending.list[map->stream[i]], why);
 
 		if (err < 0)
 			return err;
 	}
 	if (streams_wanted(&m->pending) == 0 && streams_wanted(&m->stable) == 0)
-		return refuse(why, 488, 305, "the far side took no m-line");
+		return call_refuse(why, 488, 305, "the far side took no m-line");
 	return 0;
 }
 
@@ -559,24 +326,24 @@ int call_media_answer(struct sip_dialog *from, const char *body, size_t len, boo
 	int err = 0;
 
 	if (m == NULL || !m->offered || m->offerer != side_of(to))
-		return refuse(why, 500, 0, "an answer to no offer");
+		return call_refuse(why, 500, 0, "an answer to no offer");
 	if (body != NULL) {
 		drop_doc(&m->answer);
 		err = sdp_doc_parse(&m->answer, body, len, &error);
 	}
 	if (err < 0)
-		return refuse_text(m, why, 488, 399, error.text);
+		return call_refuse_text(m, why, 488, 399, error.text);
 	if (m->answer == NULL) // a 2xx may leave out what its own 1xx has said
-		return refuse(why, 488, 399, "the far side sent no answer");
+		return call_refuse(why, 488, 399, "the far side sent no answer");
 	if (streams_copy(&m->pending, &m->asked, m->asked.n) < 0)
-		return refuse(why, 500, 0, "no memory");
+		return call_refuse(why, 500, 0, "no memory");
 	err = read_answer(from, m->answer, why);
 	if (err == 0 && answer_rekeys(m)) // in a 200, which gets an ACK, or in an ACK, which gets nothing
 		m->confirm[m->offerer] = to->invite_out == NULL ? MEDIA_CONFIRM_AWAITED : MEDIA_CONFIRM_SOON;
 	if (err == 0 && write_body(to, m->answer, &m->side[side_of(from)].map_pending, true, out) < 0)
-		err = refuse(why, 500, 0, "cannot write the answer");
+		err = call_refuse(why, 500, 0, "cannot write the answer");
 	if (err == 0 && apply_plan(call, PLAN_ANSWERED) < 0)
-		err = refuse(why, 500, 0, "media");
+		err = call_refuse(why, 500, 0, "media");
 	if (err < 0)
 		return err;
 	oa_step(&from->oa, preview ? OA_EV_PREVIEW : OA_EV_RECV_ANSWER, call_now(call));

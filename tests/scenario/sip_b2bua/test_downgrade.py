@@ -30,16 +30,21 @@ def sdp(net, side, proto, *attributes, port=None, version=1):
     return "\r\n".join(lines) + "\r\n"
 
 
-_opened = set()
+_taken = set()
+
+
+def next_invite(peer, timeout=3.0):
+    """The next INVITE. Those that were taken before may have come again."""
+    while True:
+        invite = peer.expect("INVITE", timeout)
+        name = invite.get("Call-ID"), invite.get("CSeq"), peer.port
+        if name not in _taken:
+            _taken.add(name)
+            return invite
 
 
 def new_callee(peer):
-    """Of an INVITE that opens a call; one that was taken before may have come again."""
-    while True:
-        invite = peer.expect("INVITE")
-        if invite.get("Call-ID") not in _opened:
-            _opened.add(invite.get("Call-ID"))
-            return Dialog(peer, invite=invite)
+    return Dialog(peer, invite=next_invite(peer))
 
 
 def call_up(net, offer, answer=None, side="access"):
@@ -59,16 +64,8 @@ def plan(net):
     """What the media side was last told of each line, access and core."""
     newest = {}
     for event in net.gateway.events("plan line"):
-        newest[event["realm"]] = {k: v for k, v in event.items() if k != "time"}
+        newest[event["realm"]] = {k: v for k, v in event.items() if k not in ("time", "confirm")}
     return [newest[realm] for realm in sorted(newest)]
-
-
-def next_invite(peer):
-    """The INVITE within the dialog."""
-    while True:
-        invite = peer.expect("INVITE")
-        if ";tag=" in invite.get("To"):
-            return invite
 
 
 def reinvite(first, second, offer, answer):
@@ -82,11 +79,8 @@ def reinvite(first, second, offer, answer):
 
 
 def reinvited(peer):
-    """Whether an INVITE within the dialog comes; those that opened it may come again."""
     try:
-        while True:
-            if ";tag=" in peer.expect("INVITE", 0.1).get("To"):
-                return True
+        return next_invite(peer, 0.1) is not None
     except AssertionError:
         return False
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// call_media_priv.h - what a call holds of its descriptions, and the steps for one m-line of it (call_line.c).
+#pragma once
+#include "signaling/call_media.h"
+#include "signaling/call_streams.h"
+#include "signaling/sdp/sdp_build.h"
+
+struct side_media { // one dialog's descriptions
+	struct sdp_map map, map_pending;
+	struct sdp_session_id id;        // of our o= lines; never goes back
+	struct sdp_doc *ours;            // our last stable description
+	struct sdp_doc *ours_pending;    // our open offer, or the answer that a preview carried
+};
+
+struct call_media {
+	struct side_media side[SIDES];
+	struct streams stable, pending;
+	struct streams asked;        // pending as our offer left it: each answer (of a fork) starts from here
+	unsigned n_streams, n_streams_pending;
+	enum media_confirm confirm[SIDES]; // whether the peer there has our last answer
+	bool offered;                // pending is in use
+	enum call_side offerer;      // then
+	struct sdp_doc *offer;       // theirs, then
+	struct sdp_doc *answer;      // theirs, if a preview brought one
+	char *body;                  // what was written last
+	size_t body_len;
+	char why[160];               // text of the last refusal
+};
+
+static inline enum call_side side_of(const struct sip_dialog *d)
+{
+	return d->outgoing ? SIDE_CALLEE : SIDE_CALLER;
+}
+
+static inline const struct media_profile *profile_of(const struct sip_dialog *d)
+{
+	return &d->call->sip->config->profiles[d->profile];
+}
+
+int call_refuse(struct call_refusal *why, int status, int warning, const char *text); // -EPROTO; text is static
+int call_refuse_text(struct call_media *m, struct call_refusal *why, int status, int warning, const char *text);
+
+// Reads one m-line of the offerer and decides how it would be answered. A line that cannot be is not wanted.
+int call_line_offered(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
+		      struct call_refusal *why);
+// What we offer for it on the other side. in_force: the line is up, and our offer repeats its keys.
+int call_line_onward(struct sip_dialog *to, struct stream *stream, bool in_force, bool feedback,
+		     struct call_refusal *why);
+int call_line_answered(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
+		       struct call_refusal *why);
+// What the two hops let pass of header extensions, in the offer that is open.
+struct sdp_extension_hops call_line_hops(const struct sip_dialog *here, const struct stream *stream);
