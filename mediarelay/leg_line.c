@@ -83,8 +83,10 @@ static void keying_timeout(evutil_socket_t fd, short what, void *ctx)
 	struct log_field f[11];
 
 	(void)fd, (void)what;
-	if (tp->keying == KEYING_STATE_SECURED)
+	if (tp->keying == KEYING_STATE_SECURED) {
+		leg_rekey_end_rtcp(line);
 		return;
+	}
 	if (tp->keying == KEYING_STATE_REKEYING && leg_rekey_may_stay(line)) {
 		leg_rekey_keep(line);
 		return;
@@ -151,13 +153,22 @@ static void line_expect(struct leg_line *line)
 		line->expecting_since = env_now(line->session->media->env);
 }
 
+// RTCP of its own port has its own new association to make.
+static bool rtcp_due(const struct leg_line *line)
+{
+	const struct leg_transport *rtcp = &line->transports[LEG_RTCP];
+
+	return transport_live(rtcp) && rtcp->keying == KEYING_STATE_REKEYING && rtcp->next.tx.suite == SRTP_SUITE_NONE;
+}
+
 void leg_line_keyed(struct leg_line *line, enum leg_component component)
 {
 	if (component == LEG_RTCP) {
 		media_record_save(line->session);
 		return;
 	}
-	event_del(line->keying_timer);
+	if (!rtcp_due(line))
+		event_del(line->keying_timer);
 	if (line->transports[LEG_RTP].keying == KEYING_STATE_REKEYING)
 		return; // the peer does not have our new key yet
 	if (!leg_line_secured(line))

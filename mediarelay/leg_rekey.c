@@ -3,6 +3,7 @@
 #include "mediarelay/leg_rekey.h"
 #include "base/log.h"
 #include "mediarelay/leg_dtls.h"
+#include "mediarelay/leg_keys.h"
 #include "mediarelay/leg_line.h"
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_record.h"
@@ -127,6 +128,19 @@ void leg_rekey_keep(struct leg_line *line)
 			leg_transport_remote(tp, &tp->signalled);
 	}
 	line->rekey = (struct leg_rekey){ .change = LEG_CHANGE_NONE };
+	media_record_save(line->session);
+}
+
+// Its old keys belong to an association that the peer has left.
+void leg_rekey_end_rtcp(struct leg_line *line)
+{
+	struct leg_transport *rtcp = &line->transports[LEG_RTCP];
+
+	if (!transport_live(rtcp) || rtcp->keying != KEYING_STATE_REKEYING)
+		return;
+	keying_step(&rtcp->keying, KEYING_EVENT_EXPIRE);
+	leg_dtls_close(rtcp);
+	leg_keys_forget(rtcp);
 	media_record_save(line->session);
 }
 

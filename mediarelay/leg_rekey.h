@@ -11,6 +11,7 @@ void leg_rekey_done(struct leg_line *line); // says so in the log
 // goes on with them.
 bool leg_rekey_may_stay(const struct leg_line *line);
 void leg_rekey_keep(struct leg_line *line);
+void leg_rekey_end_rtcp(struct leg_line *line); // media has its new keys, RTCP on its own port has none: it ends
 void leg_rekey_resume(struct leg_line *line); // after a restart
 
 const char *leg_change_name(enum leg_change change);

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lib import dtls, srtp
+from lib import dtls, libsrtp, srtp
 from lib.audio import TONE_A, TONE_C
 from lib.baresip import Baresip
 from lib.capture import Capture, Readable, Rtp, stream_gaps
@@ -17,7 +17,7 @@ from lib.phone import Sdp
 from lib.rekey import Changing, Verdict, missing
 
 FULL = bool(os.environ.get("SALLYPORT_FULL"))
-SUITES = list(dtls.PROFILES) if FULL else ["AES_CM_128_HMAC_SHA1_80"]
+SUITES = [suite for suite in dtls.PROFILES if suite in libsrtp.SUITES] if FULL else ["AES_CM_128_HMAC_SHA1_80"]
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_new_association(topology, talking, suite, active):
 	"""The phone's role at the start; then by its re-offer, and by its answer to ours: each kind of change."""
 	gateway, access, core, *wires = talking(
 		{"keying": "dtls", "suite": suite, "role": "active" if active else "passive", "mux": True},
-		core={"rtcp": True})
+		{"suites": [suite]}, core={"rtcp": True})
 	change_tls_id(access, active) # from none to one
 	for expected, change in [("tls-id", lambda *_: active), *CHANGES]:
 		since = gateway.mark()
@@ -249,11 +249,14 @@ def test_refused_offer_changes_nothing(topology, talking):
 
 # SDES
 
-def sdes_reoffer(access, core, ack_first, keep_sending=0):
+def sdes_reoffer(access, core, ack_first):
 	"""The phone offers a new key. ack_first: it ACKs, then sends under it; else its first packet tells us."""
 	access.fresh()
-	access.reoffer(core, access.offer(), ack=ack_first)
-	access.take_sdes(access.described)
+	access.reoffer(core, access.offer(), ack=False)
+	sending = access.receive_sdes(access.described)
+	if ack_first:
+		access.dialog.ack(access.dialog.cseq)
+	access.media.sending = sending
 	if not ack_first:
 		more(access, packets=5)
 		access.dialog.ack(access.dialog.cseq)
@@ -275,8 +278,7 @@ def test_new_sdes_key(topology, talking, suite, keep):
 	their sequence numbers while the keys change."""
 	gateway, access, core, *wires = talking(
 		{"keying": "sdes", "suite": suite, "mux": True, "keep": keep, "first_sequence": 65500},
-		gateway={"access": "sdes"}, core={"rtcp": True})
-	core_key_kept = len(access.keys)
+		gateway={"access": "sdes", "suites": [suite]}, core={"rtcp": True})
 	for number, (ack_first, expected) in enumerate([(True, "key"), (False, "key")], 1):
 		since = gateway.mark()
 		sdes_reoffer(access, core, ack_first)
@@ -292,7 +294,7 @@ def test_new_sdes_key(topology, talking, suite, keep):
 	reports_cross(access, core)
 	access.hang_up()
 	core.taken_down()
-	assert core_key_kept == 1 and access.media.unreadable <= (0 if keep else 2)
+	assert access.media.unreadable <= (0 if keep else 2)
 	assert missing(packet for _, packet in access.media.received) <= (0 if keep else 2)
 	access.keys.pop() # what it answered with named no new key of ours
 	verdict = judge(topology, access, wires)

@@ -17,6 +17,7 @@ _SETTERS = { # of srtp_crypto_policy_t; RFC 4568 6.2: the short tag is for RTP a
 	"AEAD_AES_128_GCM": ("srtp_crypto_policy_set_aes_gcm_128_16_auth",) * 2,
 	"AEAD_AES_256_GCM": ("srtp_crypto_policy_set_aes_gcm_256_16_auth",) * 2,
 }
+SUITES = tuple(_SETTERS)
 ANY_INBOUND = 2
 
 

@@ -141,9 +141,15 @@ class Changing(Leg):
 	def fresh(self):
 		self.masters = {name: srtp.fresh_master(name) for name in self.suites}
 
-	def take_sdes(self, described):
+	def receive_sdes(self, described):
+		"""Opens what is under the key that an answer brought; returns what ours would be sent with."""
 		(_, suite, key), = described.crypto()
-		self.take(srtp.Context.from_inline(suite, key), srtp.Context(suite, self.masters[suite]))
+		self.ring.add(srtp.Context.from_inline(suite, key), self.keep)
+		self._remember(self.ring.contexts[-1])
+		return srtp.Context(suite, self.masters[suite])
+
+	def take_sdes(self, described):
+		self.media.sending = self.receive_sdes(described)
 
 	# DTLS
 
