@@ -172,7 +172,11 @@ def test_without_advertise():
 			phone.dial()
 			invite = core.ring()
 			core.dialog = core.phone.accept(invite, core.begin_answer(invite.body))
-			phone.take_answer(phone.phone.wait_response(1).body)
+			answer = phone.phone.wait_response(1)
+			phone.take_answer(answer.body)
+			phone.phone.confirm(phone.dialog, answer, ack=False) # the Contact is private, too: by the way of the INVITE
+			phone.phone.send_request("ACK", phone.dialog.target, phone.dialog.call_id, phone.dialog.local, phone.dialog.remote,
+						 1, target=(topology.PUBLIC, 5060))
 			assert phone.described.address() == "10.10.0.1"
 			topology.net.run("ip", "route", "add", "10.0.0.0/8", "via", "198.51.100.99") # the Internet: nobody knows
 			phone.talk()

@@ -13,7 +13,7 @@ class PatientPhone(phone.Phone):
 	def __init__(self, *arguments, **more):
 		self._pending = {} # (call-id, cseq number, method, "request" or "answer") -> [raw, target, next time, interval]
 		self._acks = {}    # (call-id, cseq number) -> (raw, target)
-		self._sending = threading.local()
+		self._calls = set() # ours: an answer that is late for the phone that was at this address before is nobody's
 		self.repeated = 0
 		super().__init__(*arguments, **more)
 		threading.Thread(target=self._repeat, daemon=True).start()
@@ -25,6 +25,7 @@ class PatientPhone(phone.Phone):
 		if message.method == "ACK":
 			self._acks[call, number] = (raw, target)
 		elif message.method:
+			self._calls.add(call)
 			self._pending[call, number, method, "request"] = [raw, target, time.monotonic() + T1, T1]
 		elif message.status == 200 and method == "INVITE":
 			self._pending[call, number, method, "answer"] = [raw, target, time.monotonic() + T1, T1]
@@ -48,6 +49,8 @@ class PatientPhone(phone.Phone):
 	def _incoming(self, raw, source):
 		message = phone.Message(raw) if raw.strip() else None
 		if message and message.status:
+			if message.get("call-id") not in self._calls:
+				return
 			number, method = message.cseq
 			self._pending.pop((message.get("call-id"), number, method, "request"), None)
 			ack = self._acks.get((message.get("call-id"), number)) if method == "INVITE" and message.status >= 200 else None
