@@ -30,6 +30,7 @@ def topology():
 		yield made
 
 
+@pytest.mark.alone
 def test_the_road_itself(topology):
 	"""What it does to 2,000 numbered datagrams is what it was told."""
 	topology.impair(seed=7)

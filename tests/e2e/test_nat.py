@@ -9,6 +9,7 @@ from lib.baresip import Baresip
 from lib.capture import Capture, Readable
 from lib.gateway import Gateway, configuration
 from lib.leg import Leg, both_hear, call
+from lib.media import sender_report
 from lib.nat import HOME, Home, keep_open
 from lib.netns import Namespace, veth
 from test_chain import AsCore
@@ -29,15 +30,26 @@ def home_leg(topology, keying, **more):
 	return leg
 
 
+def reports_cross(home, core):
+	"""RTCP, too, finds its way back: on a port of its own, which the NAT has mapped on its own, once the phone has sent some."""
+	for sender, receiver in ((home, core), (core, home)):
+		for _ in range(2): # as media, secured reports move a path by two
+			sender.media.send_rtcp(sender_report(sender.media.ssrc))
+		receiver.media.wait_received(1, 5, receiver.media.rtcp)
+		assert any(sender.media.ssrc.to_bytes(4, "big") in packet for _, packet in receiver.media.rtcp)
+
+
 @pytest.mark.parametrize("keying", list(PROFILES))
 def test_a_phone_behind_a_nat(topology, start, keying):
 	"""Calls in and out: both hear each other, SIP goes back where it came from, either side ends the call."""
 	gateway = start(access=PROFILES[keying])
 	for outward in (True, False):
-		with home_leg(topology, keying) as home, Leg(topology, "core") as core:
+		with home_leg(topology, keying, rtcp=True, mux=keying == "dtls") as home, Leg(topology, "core", rtcp=True) as core:
 			assert keep_open(home.phone, topology.gateway("access")) == 5060
 			call_id = call(home, core) if outward else call(core, home)
 			both_hear(home, core)
+			if keying != "dtls" or home.mux: # our phone has no second association
+				reports_cross(home, core)
 			line = gateway.wait_event("line secured", call_id=call_id, leg="access")
 			if keying == "dtls": # a ClientHello of ours would have gone to the private address
 				assert line["dtls_role"] == "passive", line

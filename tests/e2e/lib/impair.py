@@ -14,7 +14,7 @@ import time
 from . import netns
 from .process import Process
 
-PACKET_IGNORE_OUTGOING, SOL_PACKET = 23, 263
+PACKET_IGNORE_OUTGOING, SOL_PACKET, SO_RCVBUFFORCE = 23, 263, 33
 
 
 class Road(netns.Topology):
@@ -68,7 +68,7 @@ class Forwarder:
 	def _open(device):
 		s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 		s.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
-		s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+		s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
 		s.bind((device, 3))
 		s.setblocking(False)
 		return s
