@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from lib import tshark
 from lib.attack import set_up
 from lib.attacker import rtp
 from lib.capture import Capture
@@ -19,6 +20,8 @@ def judged(topology, wire, leg):
 	"""The verdict on all that the gateway sent to that leg's phone; the capture ends."""
 	wire.stop()
 	datagrams = media_of(wire, topology.gateway(leg.side))
+	assert not tshark.fields(wire.path, f"(_ws.malformed || _ws.short) && ip.src == {topology.gateway(leg.side)}", "frame.number",
+				 "frame.protocols") # the second reader
 	return Judge(fresh(leg.media.receiving)).judge(datagrams), datagrams
 
 
