@@ -377,7 +377,7 @@ def test_control_killed_in_a_handshake(topology, talking):
 
 def test_control_killed_and_no_handshake_after(topology, talking):
 	"""The phone was in the middle of its handshake and cannot begin again: it goes on with the old keys, and so does the
-	call; a re-offer is refused until then, and BYE ends it."""
+	call, until a BYE ends it on both sides."""
 	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"}, gateway={"keying_timeout": 1})
 	change_fingerprint(access, True)
 	access.reoffer(core, access.offer())
