@@ -131,16 +131,24 @@ static int tls_set_cookie(struct dtls_endpoint *ep, const struct dtls_endpoint_c
 
 // As client we offer classical groups unless told: a post-quantum key share does not fit the first datagram below an
 // MTU of 1500, and 5.9.2 answers a HelloRetryRequest without cookie by an empty key share again. The large curves are
-// there for the servers' certificates: in DTLS 1.2 this list says what those may be, too (RFC 8422 section 5.1.1).
+// there for the servers' certificates: in DTLS 1.2 this list says what those may be, too (RFC 8422 section 5.1.1). The
+// library's own list would begin with them.
 static int tls_set_groups(struct dtls_endpoint *ep, const struct dtls_endpoint_config *config)
 {
 	int groups[] = { WOLFSSL_X25519MLKEM768, WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1,
 			 WOLFSSL_ECC_SECP521R1 };
-	int skip = config->post_quantum ? 0 : 1, n = (int)(sizeof(groups) / sizeof(groups[0])) - skip;
+	int n = sizeof(groups) / sizeof(groups[0]), ok = WOLFSSL_SUCCESS;
 
-	if (ep->role != DTLS_ACTIVE || config->max_version == DTLS_VERSION_1_2)
+	if (ep->role != DTLS_ACTIVE)
 		return 0;
-	return wolfSSL_set_groups(ep->ssl, groups + skip, n) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
+	if (config->max_version != DTLS_VERSION_1_2) {
+		int skip = config->post_quantum ? 0 : 1;
+
+		return wolfSSL_set_groups(ep->ssl, groups + skip, n - skip) == WOLFSSL_SUCCESS ? 0 : -EINVAL;
+	}
+	for (int i = 1; i < n && ok == WOLFSSL_SUCCESS; i++) // wolfSSL_set_groups() wants 1.3
+		ok = wolfSSL_UseSupportedCurve(ep->ssl, (uint16_t)groups[i]);
+	return ok == WOLFSSL_SUCCESS ? 0 : -EINVAL;
 }
 
 int dtls_tls_open(struct dtls_endpoint *ep, const struct dtls_endpoint_config *config)
