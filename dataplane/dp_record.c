@@ -59,6 +59,7 @@ static size_t layout(struct dp_map *map, uint8_t *base, const struct dp_config *
 	for (unsigned w = 0; w <= c->n_workers; w++)
 		map->events[w] = take(base, &used, byte_ring_footprint(DP_EVENT_RING), PAGE);
 	map->transports = take(base, &used, sizeof(*map->transports) * map->n_transports, PAGE);
+	map->rare = take(base, &used, sizeof(*map->rare) * map->n_transports, PAGE);
 	map->keys = take(base, &used, sizeof(*map->keys) * map->n_keys, PAGE);
 	map->streams = take(base, &used, sizeof(*map->streams) * map->n_streams, PAGE);
 	return used;
@@ -96,6 +97,7 @@ int dp_region_format(void *base, size_t size, const struct dp_config *config)
 	memset(map.header, 0, sizeof(*map.header));
 	memset(map.workers, 0, sizeof(*map.workers) * config->n_workers);
 	memset(map.transports, 0, sizeof(*map.transports) * map.n_transports);
+	memset(map.rare, 0, sizeof(*map.rare) * map.n_transports);
 	memset(map.keys, 0, sizeof(*map.keys) * map.n_keys);
 	memset(map.streams, 0, sizeof(*map.streams) * map.n_streams);
 	for (uint32_t i = 0; i < map.n_streams; i++)

@@ -113,8 +113,11 @@ struct dp_transport {
 	alignas(DP_LINE) struct dp_counters counters;
 	alignas(DP_LINE) struct dp_tx_slot tx_ssrcs[DP_TX_SSRCS];
 	alignas(DP_LINE) struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
-	// From here on: what few packets need.
-	alignas(DP_LINE) struct dp_extensions extensions;
+};
+
+// The rest of a transport, which few packets need: apart, so that what each packet needs lies close. The worker's alone.
+struct dp_rare {
+	alignas(DP_LINE) struct dp_extensions extensions; // immutable
 	uint32_t map_base, map_count;       // SSRCs of the relay's own under the live send key: how many there were
 	uint32_t map_credit;                // with map_since: rate limit of new ones
 	mono_ns map_since;
@@ -168,6 +171,7 @@ struct dp_map {
 	void *events[DP_WORKERS_MAX + 1]; // the last is the keeper's: events[n_workers]
 	struct dp_worker_record *workers;
 	struct dp_transport *transports;
+	struct dp_rare *rare; // of each transport
 	struct srtp_key *keys;
 	struct dp_stream *streams;
 	uint32_t n_transports, n_keys, n_streams;

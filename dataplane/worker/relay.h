@@ -124,6 +124,11 @@ static inline struct srtp_key *key_at(const struct relay *relay, const struct dp
 	return key < relay->map.n_keys ? &relay->map.keys[key] : NULL; // DP_NONE: none
 }
 
+static inline struct dp_rare *rare_of(const struct relay *relay, const struct dp_transport *tp)
+{
+	return &relay->map.rare[tp - relay->map.transports];
+}
+
 static inline unsigned rx_newest(const struct dp_transport *tp)
 {
 	return tp->rx_newest % DP_RX_EPOCHS;
@@ -155,7 +160,7 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n);
 uint16_t stage_protect(struct relay_worker *w, uint16_t n);
 
 // relay_extension.c
-void extension_choose(struct packet *p); // of a packet that came in: what of its header extension goes on
+void extension_choose(struct packet *p, const struct dp_extensions *x); // what of its header extension goes on
 
 // relay_output.c
 uint16_t stage_ready(struct relay_worker *w, uint16_t n);
@@ -191,7 +196,7 @@ void key_release(struct relay_worker *w, uint32_t key);
 // relay_source.c: who is sent by a secured transport, and under which SSRC
 const struct dp_tx_slot *source_slot(struct relay_worker *w, const struct packet *p, enum relay_drop *why);
 const struct dp_tx_slot *source_repeats(struct relay_worker *w, const struct packet *p, enum relay_drop *why);
-void source_key_new(struct dp_transport *tp); // before the transport has it
+void source_key_new(struct dp_rare *rare); // before the transport has it
 void source_forget(struct relay_worker *w, struct dp_transport *tp);
 
 // A packet ends here; tp NULL: it belongs to no transport.

@@ -47,10 +47,10 @@ static uint64_t key_mark(const struct srtp_key *key)
 	return mark;
 }
 
-static bool key_was_left(const struct dp_transport *tp, enum dp_direction d, const struct srtp_key *key)
+static bool key_was_left(const struct dp_rare *rare, enum dp_direction d, const struct srtp_key *key)
 {
-	for (unsigned i = 0; i < DP_KEYS_LEFT && i < tp->n_keys_left[d]; i++) {
-		if (tp->keys_left[d][i] == key_mark(key))
+	for (unsigned i = 0; i < DP_KEYS_LEFT && i < rare->n_keys_left[d]; i++) {
+		if (rare->keys_left[d][i] == key_mark(key))
 			return true;
 	}
 	return false;
@@ -61,12 +61,13 @@ static void key_leave(struct relay_worker *w, struct dp_transport *tp, enum dp_d
 		      const struct dp_key_slot *slot)
 {
 	const struct srtp_key *key = key_at(w->relay, slot);
+	struct dp_rare *rare = rare_of(w->relay, tp);
 
-	if (key == NULL || key_was_left(tp, d, key))
+	if (key == NULL || key_was_left(rare, d, key))
 		return;
-	tp->keys_left[d][tp->n_keys_left[d] % DP_KEYS_LEFT] = key_mark(key);
+	rare->keys_left[d][rare->n_keys_left[d] % DP_KEYS_LEFT] = key_mark(key);
 	atomic_signal_fence(memory_order_seq_cst);
-	tp->n_keys_left[d]++;
+	rare->n_keys_left[d]++;
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
@@ -149,7 +150,7 @@ static void keys_tx(struct relay_worker *w, struct dp_transport *tp, const struc
 		return;
 	}
 	tx_release(w, tp);
-	source_key_new(tp);
+	source_key_new(rare_of(w->relay, tp));
 	tp->tx_key.epoch = k->epoch;
 	tp->tx_key.roc = k->roc;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -183,7 +184,7 @@ static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_r
 		key_release(w, fresh);
 		return;
 	}
-	if (key_was_left(tp, rx ? DP_RX : DP_TX, &w->relay->map.keys[fresh])) {
+	if (key_was_left(rare_of(w->relay, tp), rx ? DP_RX : DP_TX, &w->relay->map.keys[fresh])) {
 		key_release(w, fresh);
 		refuse(w, ref, k);
 		return;
@@ -231,7 +232,7 @@ static void unpublish(struct relay_worker *w, struct dp_transport *tp, uint32_t 
 	w->keeper_wants_wake = true;
 }
 
-static void mutable_reset(struct dp_transport *tp)
+static void mutable_reset(struct dp_transport *tp, struct dp_rare *rare)
 {
 	tp->rx_newest = 0;
 	tp->tx_key = (struct dp_key_slot){ .key = DP_NONE };
@@ -245,12 +246,9 @@ static void mutable_reset(struct dp_transport *tp)
 	}
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
 		tp->tx_ssrcs[i] = (struct dp_tx_slot){ .stream = DP_NONE };
-	memset(&tp->extensions, 0, sizeof(tp->extensions));
 	tp->work = 0;
-	tp->n_keys_left[DP_RX] = tp->n_keys_left[DP_TX] = 0;
-	memset(tp->keys_left, 0, sizeof(tp->keys_left));
-	tp->map_since = 0;
-	source_key_new(tp);
+	memset(rare, 0, sizeof(*rare));
+	source_key_new(rare);
 	memset(&tp->counters, 0, sizeof(tp->counters));
 	tp->counters.newest_stream = DP_NONE;
 }
@@ -270,7 +268,7 @@ static void on_publish(struct relay_worker *w, struct dp_ref ref, const struct d
 		unpublish(w, tp, ref.index);
 	tp->state = DP_STATE_FREE;
 	atomic_signal_fence(memory_order_seq_cst);
-	mutable_reset(tp);
+	mutable_reset(tp, rare_of(w->relay, tp));
 	tp->generation = ref.generation;
 	tp->mode = (uint8_t)conf->mode;
 	tp->security = 0;
@@ -353,13 +351,13 @@ static void on_path(struct relay_worker *w, struct dp_transport *tp, uint32_t in
 	w->keeper_wants_wake = true;
 }
 
-static void on_extensions(struct dp_transport *tp, const struct dp_extensions *extensions)
+static void on_extensions(struct relay_worker *w, struct dp_transport *tp, const struct dp_extensions *extensions)
 {
 	static const uint8_t none[sizeof(extensions->encrypted)];
 	bool encrypted = memcmp(extensions->encrypted, none, sizeof(none)) != 0;
 
 	write_begin(tp);
-	tp->extensions = *extensions;
+	rare_of(w->relay, tp)->extensions = *extensions;
 	tp->work = (uint8_t)((tp->work & DP_WORK_EPOCH) |
 			     (extensions->mode != DP_EXTENSION_PASS ? DP_WORK_CHOOSE : 0) |
 			     (encrypted ? DP_WORK_ENCRYPT : 0) | (extensions->cryptex ? DP_WORK_CRYPTEX : 0));
@@ -408,7 +406,7 @@ static void command_apply(struct relay_worker *w, const struct dp_command *c, co
 	case DP_COMMAND_PATH: on_path(w, tp, c->transport.index, &c->path); break;
 	case DP_COMMAND_KEYS: on_keys(w, tp, c->transport, &c->keys); break;
 	case DP_COMMAND_RETIRE: on_retire(w, tp, c->retire.direction, c->retire.below_epoch); break;
-	case DP_COMMAND_EXTENSIONS: on_extensions(tp, &c->extensions); break;
+	case DP_COMMAND_EXTENSIONS: on_extensions(w, tp, &c->extensions); break;
 	case DP_COMMAND_EDGES: on_edges(tp, c->edges.list, c->edges.n); break;
 	case DP_COMMAND_SEND: relay_datagram(w, c->transport.index, &c->send_to, body, body_len); break;
 	default: break;

@@ -44,12 +44,12 @@ static void key_warm(const struct srtp_key *key)
 		lines_prefetch((const char *)key->gcm.data + 11 * DP_LINE, 5);
 }
 
-static inline void op_header(struct srtp_op *op, const struct dp_transport *tp)
+static inline void op_header(struct relay_worker *w, struct srtp_op *op, const struct dp_transport *tp)
 {
 	if (!(tp->work & DP_WORK_HEADER))
 		return;
 	op->cryptex = tp->work & DP_WORK_CRYPTEX;
-	op->encrypted = tp->work & DP_WORK_ENCRYPT ? tp->extensions.encrypted : NULL;
+	op->encrypted = tp->work & DP_WORK_ENCRYPT ? rare_of(w->relay, tp)->extensions.encrypted : NULL;
 }
 
 // ---- in
@@ -105,7 +105,7 @@ static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, 
 		.key = key,
 		.stream = st != NULL ? &st->srtp : scratch_for(w, tp, epoch, ssrc),
 	};
-	op_header(op, tp);
+	op_header(w, op, tp);
 	return true;
 }
 
@@ -326,7 +326,7 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n)
 			continue;
 		}
 		if (p->tp->work & DP_WORK_CHOOSE)
-			extension_choose(p);
+			extension_choose(p, &rare_of(w->relay, p->tp)->extensions);
 		p->payload_len = (uint16_t)(p->len - p->hdr_len);
 		stream_account(p->tp, p, w->now);
 		p->tp->counters.newest_stream = (uint32_t)(p->stream - w->relay->map.streams);
@@ -377,7 +377,7 @@ static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct
 		.hdr_len = p->hdr_len,
 		.key = key,
 	};
-	op_header(op, p->tp);
+	op_header(w, op, p->tp);
 	source_set(w, op, p, slot);
 	return RELAY_OK;
 }

@@ -64,10 +64,8 @@ static void filter(struct packet *p, const struct dp_extensions *x)
 	header_cut(p, (uint16_t)(begin + words * 4));
 }
 
-void extension_choose(struct packet *p)
+void extension_choose(struct packet *p, const struct dp_extensions *x)
 {
-	const struct dp_extensions *x = &p->tp->extensions;
-
 	if (!rtp_has_extension(p->bytes))
 		return;
 	if (x->mode == DP_EXTENSION_FILTER)

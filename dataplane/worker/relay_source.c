@@ -27,12 +27,12 @@
 #define RESTART_TIME MONO_MS(35)
 #define RESTART_STEP 8 // packets of it may be lost
 
-void source_key_new(struct dp_transport *tp)
+void source_key_new(struct dp_rare *rare)
 {
-	tp->map_base = (uint32_t)rte_rand();
-	tp->map_count = 0;
+	rare->map_base = (uint32_t)rte_rand();
+	rare->map_count = 0;
 	for (unsigned i = 0; i < DP_RESTARTS; i++)
-		tp->restarts[i].stream = DP_NONE;
+		rare->restarts[i].stream = DP_NONE;
 }
 
 void source_forget(struct relay_worker *w, struct dp_transport *tp)
@@ -58,9 +58,11 @@ static bool slot_carried(const struct dp_tx_slot *slot)
 }
 
 // Whether any packet under this key may have been sent with it, or may yet be.
-static bool ssrc_known(const struct dp_transport *tp, uint32_t ssrc)
+static bool ssrc_known(const struct relay_worker *w, const struct dp_transport *tp, uint32_t ssrc)
 {
-	if ((ssrc - tp->map_base) * ODD_INVERSE <= tp->map_count)
+	const struct dp_rare *rare = rare_of(w->relay, tp);
+
+	if ((ssrc - rare->map_base) * ODD_INVERSE <= rare->map_count)
 		return true;
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
 		const struct dp_tx_slot *slot = &tp->tx_ssrcs[i];
@@ -73,30 +75,33 @@ static bool ssrc_known(const struct dp_transport *tp, uint32_t ssrc)
 
 static bool map_allowed(struct relay_worker *w, struct dp_transport *tp)
 {
-	if (tp->map_since == 0 || w->now >= tp->map_since + MAPS_AT_ONCE * MAPS_EVERY) {
-		tp->map_since = w->now;
-		tp->map_credit = MAPS_AT_ONCE;
+	struct dp_rare *rare = rare_of(w->relay, tp);
+
+	if (rare->map_since == 0 || w->now >= rare->map_since + MAPS_AT_ONCE * MAPS_EVERY) {
+		rare->map_since = w->now;
+		rare->map_credit = MAPS_AT_ONCE;
 	}
-	while (tp->map_credit < MAPS_AT_ONCE && w->now >= tp->map_since + MAPS_EVERY) {
-		tp->map_since += MAPS_EVERY;
-		tp->map_credit++;
+	while (rare->map_credit < MAPS_AT_ONCE && w->now >= rare->map_since + MAPS_EVERY) {
+		rare->map_since += MAPS_EVERY;
+		rare->map_credit++;
 	}
-	return tp->map_credit > 0;
+	return rare->map_credit > 0;
 }
 
 // Counted first: a kill loses an SSRC, it does not use one twice.
-static uint32_t map_next(struct dp_transport *tp)
+static uint32_t map_next(struct relay_worker *w, struct dp_transport *tp)
 {
+	struct dp_rare *rare = rare_of(w->relay, tp);
 	uint32_t out;
 
 	do {
-		out = tp->map_base + (tp->map_count + 1) * ODD;
-		if (!ssrc_known(tp, out))
+		out = rare->map_base + (rare->map_count + 1) * ODD;
+		if (!ssrc_known(w, tp, out))
 			break;
-		tp->map_count++;
+		rare->map_count++;
 	} while (true);
-	tp->map_count++;
-	tp->map_credit--;
+	rare->map_count++;
+	rare->map_credit--;
 	srtp_window_order();
 	return out;
 }
@@ -169,24 +174,24 @@ static const struct dp_tx_slot *slot_fill(struct relay_worker *w, const struct p
 	return slot;
 }
 
-static bool may_carry(const struct dp_transport *tp, uint32_t ssrc)
+static bool may_carry(const struct relay_worker *w, const struct dp_transport *tp, uint32_t ssrc)
 {
 	unsigned carried = 0;
 
 	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
 		carried += slot_carried(&tp->tx_ssrcs[i]);
-	return carried < DP_TX_CARRIED && !ssrc_known(tp, ssrc);
+	return carried < DP_TX_CARRIED && !ssrc_known(w, tp, ssrc);
 }
 
 static const struct dp_tx_slot *source_new(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
 {
 	struct dp_tx_slot *slot = slot_free(w, p->tp);
-	bool carry = may_carry(p->tp, p->ssrc);
+	bool carry = may_carry(w, p->tp, p->ssrc);
 
 	*why = RELAY_DROP_SSRC_LIMIT;
 	if (slot == NULL || w->n_free_streams == 0 || (!carry && !map_allowed(w, p->tp)))
 		return NULL;
-	return slot_fill(w, p, slot, carry ? p->ssrc : map_next(p->tp));
+	return slot_fill(w, p, slot, carry ? p->ssrc : map_next(w, p->tp));
 }
 
 // Whether the transport that an SSRC came in by may still bring more of it.
@@ -233,12 +238,12 @@ const struct dp_tx_slot *source_slot(struct relay_worker *w, const struct packet
 
 // ---- sources that begin anew
 
-static struct dp_restart *restart_of(struct dp_transport *tp, uint32_t stream)
+static struct dp_restart *restart_of(struct dp_rare *rare, uint32_t stream)
 {
-	struct dp_restart *oldest = &tp->restarts[0];
+	struct dp_restart *oldest = &rare->restarts[0];
 
 	for (unsigned i = 0; i < DP_RESTARTS; i++) {
-		struct dp_restart *r = &tp->restarts[i];
+		struct dp_restart *r = &rare->restarts[i];
 
 		if (r->stream == stream)
 			return r;
@@ -250,7 +255,7 @@ static struct dp_restart *restart_of(struct dp_transport *tp, uint32_t stream)
 
 static bool has_restarted(struct relay_worker *w, const struct packet *p, uint32_t stream)
 {
-	struct dp_restart *r = restart_of(p->tp, stream);
+	struct dp_restart *r = restart_of(rare_of(w->relay, p->tp), stream);
 	uint64_t highest = w->relay->map.streams[stream].srtp.highest;
 	uint16_t seq = rtp_seq(p->bytes);
 
@@ -285,5 +290,5 @@ const struct dp_tx_slot *source_repeats(struct relay_worker *w, const struct pac
 	}
 	if (fresh != slot)
 		slot_empty(w, slot, DP_USED);
-	return slot_fill(w, p, fresh, map_next(p->tp));
+	return slot_fill(w, p, fresh, map_next(w, p->tp));
 }
