@@ -115,7 +115,8 @@ struct dp_transport {
 	alignas(DP_LINE) struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
 };
 
-// The rest of a transport, which few packets need: apart, so that what each packet needs lies close. The worker's alone.
+// The rest of a transport, which few packets need: apart, so that what each packet needs lies close. The worker's
+// alone.
 struct dp_rare {
 	alignas(DP_LINE) struct dp_extensions extensions; // immutable
 	uint32_t map_base, map_count;       // SSRCs of the relay's own under the live send key: how many there were

@@ -3,8 +3,8 @@
 //
 // A source is an SSRC and the transport that it comes in by. It is sent as it came (carried), unless its indices could
 // have been used before: another source has this SSRC, or it began its sequence anew. Then it is sent under an SSRC of
-// the relay's own (mapped). Those are base + k * ODD with k counting up under each key, so none comes twice and none has
-// to be remembered; carried ones are remembered as long as the key lives.
+// the relay's own (mapped). Those are base + k * ODD with k counting up under each key, so none comes twice and none
+// has to be remembered; carried ones are remembered as long as the key lives.
 #include "dataplane/worker/relay.h"
 #include "dataplane/worker/srtp/rtp_header.h"
 #include "dataplane/worker/srtp/srtp_window.h"

@@ -14,7 +14,7 @@ struct bed_call {
 
 void bed_call_sockets(struct bed_call *call, struct bed *bed); // of the peers
 void bed_call_legs(struct bed_call *call, enum dp_security a); // published and joined
-void bed_call_remove(struct bed_call *call);                   // the legs; what still lies in the sockets is thrown away
+void bed_call_remove(struct bed_call *call); // the legs; what still lies in the sockets is thrown away
 void bed_call_close(struct bed_call *call);                    // the sockets
 
 struct bed_srtp {

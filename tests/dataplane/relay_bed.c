@@ -227,7 +227,8 @@ void bed_start(struct bed *bed)
 	errno = -dp_map_open(&bed->map, dup(bed->region.fd));
 	must(errno == 0, "map");
 	for (unsigned w = 0; w < bed->config.n_workers; w++)
-		must(byte_ring_attach(&bed->commands[w], bed->map.commands[w], DP_COMMAND_RING, BYTE_RING_PRODUCER) == 0,
+		must(byte_ring_attach(&bed->commands[w], bed->map.commands[w], DP_COMMAND_RING, BYTE_RING_PRODUCER) ==
+			     0,
 		     "ring");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test_relay_attack.c - attacks on a real relay over real ports (AF_XDP on veth): its memory, its counters, what leaves
-// it while it is killed and its sources and keys change, and VLANs with one address. unit/test_dp_attack.c has the forms
-// one by one.
+// it while it is killed and its sources and keys change, and VLANs with one address. unit/test_dp_attack.c has the
+// forms one by one.
 //
 // SALLYPORT_FULL: the sizes of the threat model; else a tenth of it.
 #include "tests/dataplane/bed_call.h"
@@ -208,8 +208,8 @@ static void bad_tags_cost_the_call_nothing(void **state)
 			good_passes(&s, (uint16_t)good++);
 	}
 	drops_reach(call.leg_a, n);
-	print_message("%u bad packets, %u good ones among them, all of them passed; resident %lu kB, before %lu\n", n, good,
-		      resident_kb(), resident);
+	print_message("%u bad packets, %u good ones among them, all of them passed; resident %lu kB, before %lu\n", n,
+		      good, resident_kb(), resident);
 	assert_int_equal(bed_drops(&bed, call.leg_a, RELAY_DROP_AUTH), n - runts);
 	assert_int_equal(bed_drops(&bed, call.leg_a, RELAY_DROP_MALFORMED), runts);
 	assert_int_equal(streams_owned(), streams);
@@ -256,7 +256,8 @@ static void every_first_octet_is_counted_once(void **state)
 				told++;
 				continue;
 			}
-			if (kind == UINT32_MAX) { // RTP: no tag, unless the header says that there is more than there is
+			if (kind ==
+			    UINT32_MAX) { // RTP: no tag, unless the header says that there is more than there is
 				bool x = first & 0x10;
 				size_t header = 12 + 4 * (first & 15u) + (x ? 4 : 0);
 
@@ -338,8 +339,8 @@ static void no_index_twice_whatever_happens(void **state)
 		}
 		bed.n_events = 0;
 	}
-	print_message("%u packets read, none under an index used before; %u kills, roll-over counter %u\n", seen, rounds,
-		      newest);
+	print_message("%u packets read, none under an index used before; %u kills, roll-over counter %u\n", seen,
+		      rounds, newest);
 	assert_true(seen > rounds * 200);
 	assert_true(newest >= 1);
 	srtp_reader_close(reader);
@@ -378,13 +379,33 @@ static void tagged_send(int fd, const uint8_t mac[6], uint16_t outer, uint16_t v
 
 		if (tag == 0)
 			continue;
-		memcpy(f + at, (uint8_t[]){ i == 0 ? 0x88 : 0x81, i == 0 ? 0xa8 : 0, (uint8_t)(tag >> 8), (uint8_t)tag }, 4);
+		memcpy(f + at,
+		       (uint8_t[]){ i == 0 ? 0x88 : 0x81, i == 0 ? 0xa8 : 0, (uint8_t)(tag >> 8), (uint8_t)tag }, 4);
 		at += 4;
 	}
 	f[at] = 8;
 	ip = f + at + 2;
-	memcpy(ip, (uint8_t[]){ 0x45, 0, (uint8_t)((len + 28) >> 8), (uint8_t)(len + 28), 0, 0, 0, 0, 64, IPPROTO_UDP, 0,
-				0, 10, 77, 1, 2, 10, 77, 1, 1 }, 20);
+	memcpy(ip, (uint8_t[]){ 0x45,
+				0,
+				(uint8_t)((len + 28) >> 8),
+				(uint8_t)(len + 28),
+				0,
+				0,
+				0,
+				0,
+				64,
+				IPPROTO_UDP,
+				0,
+				0,
+				10,
+				77,
+				1,
+				2,
+				10,
+				77,
+				1,
+				1 },
+	       20);
 	for (unsigned i = 0; i < 20; i += 2)
 		sum += (unsigned)(ip[i] << 8 | ip[i + 1]);
 	sum = ~((sum & 0xffff) + (sum >> 16));
@@ -428,8 +449,10 @@ static void one_address_in_three_networks(void **state)
 
 	mac_of(mac);
 	for (unsigned i = 0; i < 3; i++) {
-		in[i] = bed_transport(&bed, i == 0 ? 0 : 1 + i, "10.77.1.1", 16700, DP_MODE_RTP, DP_PLAIN, &call.peer_a);
-		out[i] = bed_transport(&bed, 1, "10.77.2.1", (uint16_t)(16700 + i), DP_MODE_RTP, DP_PLAIN, &call.peer_b);
+		in[i] = bed_transport(&bed, i == 0 ? 0 : 1 + i, "10.77.1.1", 16700, DP_MODE_RTP, DP_PLAIN,
+				      &call.peer_a);
+		out[i] = bed_transport(&bed, 1, "10.77.2.1", (uint16_t)(16700 + i), DP_MODE_RTP, DP_PLAIN,
+				       &call.peer_b);
 		dp_transport_edges(bed.dp, in[i], &(struct dp_edge){ .to = out[i], .open = true }, 1);
 	}
 	bed_pump(&bed, 200);

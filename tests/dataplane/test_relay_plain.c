@@ -106,7 +106,8 @@ static void drops_strangers_and_says_so(void **state)
 	for (int ours = 0; ours < 2; ours++) {
 		uint32_t from = inet_addr_hash(&event.source.addr) ^ !ours;
 
-		dp_transport_path(bed.dp, call.leg_a, &(struct dp_path){ .remote = call.peer_a, .learn = true, .learn_from = from });
+		dp_transport_path(bed.dp, call.leg_a,
+				  &(struct dp_path){ .remote = call.peer_a, .learn = true, .learn_from = from });
 		bed_pump(&bed, 50);
 		len = bed_rtp(pkt, 0x3333, (uint16_t)(3 + ours), 160);
 		bed_send(stranger, &call.gw_a, pkt, len);
@@ -172,7 +173,8 @@ static void punts_and_sends(void **state)
 
 static void gates_edges_and_paths_are_named(void **state)
 {
-	uint64_t gate = bed_drops(&bed, call.leg_a, RELAY_DROP_GATE), none = bed_drops(&bed, call.leg_a, RELAY_DROP_NO_EDGE);
+	uint64_t gate = bed_drops(&bed, call.leg_a, RELAY_DROP_GATE),
+		 none = bed_drops(&bed, call.leg_a, RELAY_DROP_NO_EDGE);
 	struct dp_ref lone = bed_transport(&bed, 1, "10.77.2.1", 16400, DP_MODE_RTP, DP_PLAIN, NULL);
 	uint8_t pkt[512];
 	size_t len = bed_rtp(pkt, 0x4444, 1, 160);

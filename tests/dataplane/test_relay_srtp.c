@@ -287,7 +287,8 @@ static void a_swap_under_load_loses_nothing(void **state)
 			dp_transport_retire(bed.dp, call.leg_a, DP_RX, s[ours].rx.epoch);
 		bed_send(call.a, &call.gw_a, pkt, bed_srtp_make(&s[peers], pkt, SSRC_A, sent++));
 		while (i % 8 == 0 && heard != sent) { // eight are under way at a time
-			assert_int_equal(bed_receive(call.b, got, sizeof(got), 5000, NULL), bed_rtp(want, SSRC_A, heard, 160));
+			assert_int_equal(bed_receive(call.b, got, sizeof(got), 5000, NULL),
+					 bed_rtp(want, SSRC_A, heard, 160));
 			assert_memory_equal(got, want, 172);
 			heard++;
 		}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // srtp_reader.h - an independent reader of SRTP that holds the keys: which index a packet was made under, and whether
-// any (key, SSRC, index) was there before. AES_CM_128_HMAC_SHA1_80 alone, by OpenSSL, with none of the relay's code: the
-// index is not guessed, but the one with which the tag is good.
+// any (key, SSRC, index) was there before. AES_CM_128_HMAC_SHA1_80 alone, by OpenSSL, with none of the relay's code:
+// the index is not guessed, but the one with which the tag is good.
 #pragma once
 #include "dataplane/srtp_suite.h"
 #include <stddef.h>

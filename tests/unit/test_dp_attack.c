@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test_dp_attack.c - what a peer or a stranger may throw at the packet path (threats M3, M4, M5, M7, M9, M12): nothing
-// that is not authentic leaves, changes a leg or takes memory, and each packet is counted once, by its name. Each attack
-// is shown beside the packet that does pass, with the same instrument.
+// that is not authentic leaves, changes a leg or takes memory, and each packet is counted once, by its name. Each
+// attack is shown beside the packet that does pass, with the same instrument.
 //
 // SALLYPORT_FULL: a million bad tags and all header spaces; else a tenth of it.
 #include "tests/support/relay_alone.h"
@@ -305,7 +305,8 @@ static void give_at_guard(uint8_t *end, const struct alone_to *to, const uint8_t
 	relay_flush(ra->worker);
 }
 
-// Every length to 64 with every CSRC count, extension and padding. What is no RTP is malformed; what is, ends at its tag.
+// Every length to 64 with every CSRC count, extension and padding. What is no RTP is malformed; what is, ends at its
+// tag.
 static void every_header_at_the_end_of_a_page(void **state)
 {
 	static const uint16_t words[] = { 0, 1, 0xffff, 12 };
@@ -343,7 +344,8 @@ static void every_header_at_the_end_of_a_page(void **state)
 		assert_int_equal(drops(a, RELAY_DROP_AUTH), n - malformed);
 		assert_int_equal(drops_all(a), n);
 		sent = ra->n_sent;
-		for (unsigned i = 0; i < 64; i++) { // good ones are opened there, and have just the room for the other tag
+		for (unsigned i = 0; i < 64;
+		     i++) { // good ones are opened there, and have just the room for the other tag
 			uint8_t p[512];
 			size_t plain = 12 + i;
 

@@ -15,7 +15,9 @@ static struct dp_ref access_leg,
 	core_leg; // 198.51.100.1:4000 - 192.0.0.1:16384 | 192.0.1.1:16386 (VLAN 100) - 198.51.100.2:4000
 
 static const struct alone_to from_access = { .network = 0, .source_port = 4000, .port = 16384, .source_last = 1 };
-static const struct alone_to from_core = { .network = 1, .source_port = 4000, .port = 16386, .source_last = 2, .vlan = 100 };
+static const struct alone_to from_core = {
+	.network = 1, .source_port = 4000, .port = 16386, .source_last = 2, .vlan = 100
+};
 
 static void give(const struct alone_to *to, const void *payload, size_t len)
 {

@@ -198,7 +198,8 @@ static void encrypted_joins_what_is_not(void **state)
 {
 	static const enum srtp_suite suites[] = { SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_AES_256_CM_HMAC_SHA1_32,
 						  SRTP_AEAD_AES_128_GCM, SRTP_AEAD_AES_256_GCM };
-	static const char *const forms[] = { "bede 0002 10 aa 33 b1b2b3b4 00", "1000 0003 01 01 aa 03 04 b1b2b3b4 0000 00" };
+	static const char *const forms[] = { "bede 0002 10 aa 33 b1b2b3b4 00",
+					     "1000 0003 01 01 aa 03 04 b1b2b3b4 0000 00" };
 	const struct dp_extensions none = { 0 }, cryptex = { .cryptex = true };
 	struct dp_extensions third = { 0 };
 
