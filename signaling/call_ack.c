@@ -19,7 +19,7 @@ int call_ack_out(struct sip_dialog *d, const struct call_body *answer)
 		if (cseq != NULL && mf != NULL && msg_header_insert(msg, NULL, (msg_header_t *)cseq) == 0 &&
 		    msg_header_insert(msg, NULL, (msg_header_t *)mf) == 0) {
 			if (answer != NULL)
-				sip_message_body(msg, "application/sdp", answer->text, answer->len);
+				msg = sip_message_body(msg, "application/sdp", answer->text, answer->len);
 			ack = sip_dialog_send(d, msg, sip_method_ack, NULL);
 		} else {
 			msg_destroy(msg);
@@ -49,11 +49,13 @@ static void answer_in_ack(struct sip_dialog *from, const sip_t *request)
 		call_step(&call->fsm, CALL_EV_SETTLED, call_now(call));
 }
 
-// The ACK for our 2xx is here, or 64*T1 have passed without it.
+// The ACK for our 2xx is here, or 64*T1 have passed without it. It may be the ACK for a 500: nta puts that in the place of
+// a 2xx that it cannot send.
 static void confirmed(struct sip_dialog *d, const sip_t *request)
 {
 	struct sip_call *call = d->call;
-	bool acked = request != NULL;
+	bool unsent = nta_incoming_status(d->invite_in) >= 300;
+	bool acked = request != NULL && !unsent;
 	bool initial = d->fsm.state == DIALOG_ANSWERED;
 
 	sip_drop_incoming(call->sip, &d->invite_in);
@@ -65,7 +67,8 @@ static void confirmed(struct sip_dialog *d, const sip_t *request)
 		return;
 	}
 	if (!acked) {
-		call_end(call, "gateway", 408, "no ACK for the answer");
+		call_end(call, "gateway", unsent ? 500 : 408,
+			 unsent ? "the answer could not be sent" : "no ACK for the answer");
 		return;
 	}
 	call_step(&call->fsm, CALL_EV_ACK, call_now(call));

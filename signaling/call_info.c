@@ -46,7 +46,7 @@ int call_info_in(struct sip_dialog *from, nta_incoming_t *irq, const sip_t *requ
 	if (in != NULL)
 		msg_destroy(in);
 	if (msg != NULL && body.text != NULL && request->sip_content_type != NULL)
-		sip_message_body(msg, request->sip_content_type->c_type, body.text, body.len);
+		msg = sip_message_body(msg, request->sip_content_type->c_type, body.text, body.len);
 	to->relayed_out = sip_dialog_send(to, msg, sip_method_info, info_response);
 	if (to->relayed_out == NULL)
 		return sip_refuse(sip, irq, 500, 0, NULL);

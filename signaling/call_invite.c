@@ -216,7 +216,7 @@ static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *r
 		sip_headers_cross(msg, in, sip->config->realms[a->realm].trusted, sip->config->realms[b->realm].trusted);
 	if (in != NULL)
 		msg_destroy(in);
-	sip_message_body(msg, "application/sdp", offer->text, offer->len);
+	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
 	b->loop_mark = mark_of(request, a->realm);
 	b->invite_out = sip_dialog_send(b, msg, sip_method_invite, call_response_in);
 	return b->invite_out != NULL ? 0 : -EHOSTUNREACH;

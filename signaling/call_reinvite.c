@@ -38,7 +38,7 @@ static int send_on(struct sip_dialog *from, nta_incoming_t *irq, const struct ca
 		sip_headers_cross(msg, in, config->realms[from->realm].trusted, config->realms[to->realm].trusted);
 	if (in != NULL)
 		msg_destroy(in);
-	sip_message_body(msg, "application/sdp", offer->text, offer->len);
+	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
 	to->cancelled = false;
 	to->invite_out = sip_dialog_send(to, msg, sip_method_invite, call_response_in);
 	return to->invite_out != NULL ? 0 : -1;
@@ -123,6 +123,7 @@ static void accepted(struct sip_dialog *to, const sip_t *response)
 		call_route(to, false);
 	}
 	bool offers = !call_media_offered(call); // then the ACK waits for the answer
+	bool acked = true;
 
 	if (call->closing || from->invite_in == NULL) {
 		call_ack_out(to, NULL);
@@ -131,7 +132,7 @@ static void accepted(struct sip_dialog *to, const sip_t *response)
 	err = offers ? call_media_offer(to, in.text, in.len, &out, &why)
 		     : call_media_answer(to, in.text, in.len, false, &out, &why);
 	if (err < 0 || !offers)
-		call_ack_out(to, NULL);
+		acked = call_ack_out(to, NULL) == 0;
 	if (err < 0) { // it has moved to a session that we cannot join: there is no way back for it
 		sip_respond(from->invite_in, why.status == 400 ? 488 : why.status,
 			    sip_response_new(call->sip, from->invite_in, from));
@@ -141,8 +142,13 @@ static void accepted(struct sip_dialog *to, const sip_t *response)
 	}
 	msg_t *msg = sip_response_new(call->sip, from->invite_in, from);
 
-	sip_message_body(msg, "application/sdp", out.text, out.len);
-	sip_respond(from->invite_in, 200, msg);
+	msg = sip_message_body(msg, "application/sdp", out.text, out.len);
+	if (sip_respond(from->invite_in, 200, msg) < 0 || !acked) { // one side has moved, the other does not know
+		if (offers)
+			call_ack_out(to, NULL);
+		call_end(call, "gateway", 500, "no memory");
+		return;
+	}
 	if (offers)
 		return; // settled by the ACK
 	call_step(&call->fsm, CALL_EV_SETTLED, call_now(call));

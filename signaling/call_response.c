@@ -59,15 +59,15 @@ static void end_forks(struct sip_dialog *taken, const char *tag)
 	}
 }
 
-static void tell_caller(struct sip_dialog *b, nta_outgoing_t *orq, int status, const struct call_body *body)
+static int tell_caller(struct sip_dialog *b, nta_outgoing_t *orq, int status, const struct call_body *body)
 {
 	struct sip_dialog *a = b->joined;
 	msg_t *msg = sip_response_new(b->call->sip, a->invite_in, a);
 
 	cross_headers(msg, orq, b);
 	if (body != NULL)
-		sip_message_body(msg, "application/sdp", body->text, body->len);
-	sip_respond(a->invite_in, status, msg);
+		msg = sip_message_body(msg, "application/sdp", body->text, body->len);
+	return sip_respond(a->invite_in, status, msg);
 }
 
 static int progress(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response, int status)
@@ -122,6 +122,7 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 	struct call_refusal why;
 
 	bool offers = !call_media_offered(call); // ours had none: the ACK waits for the caller's answer
+	bool acked = true;
 	int err = 0;
 
 	take_dialog(b, orq, response);
@@ -130,7 +131,7 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 			     : call_media_answer(b, in.text, in.len, false, &out, &why);
 	// An answer needs its ACK even when nobody wants it any more.
 	if (call->closing || err < 0 || !offers) {
-		call_ack_out(b, NULL);
+		acked = call_ack_out(b, NULL) == 0;
 		dialog_step(&b->fsm, DIALOG_EV_ACK, call_now(call));
 	}
 	if (err < 0) { // a 400 would blame the caller for what the far side wrote
@@ -144,7 +145,10 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 		return 0;
 	}
 	su_timer_reset(call->timer_c);
-	tell_caller(b, orq, 200, &out);
+	if (!acked || tell_caller(b, orq, 200, &out) < 0) {
+		call_end(call, "gateway", 500, "no memory");
+		return 0;
+	}
 	dialog_step(&a->fsm, DIALOG_EV_ANSWER, call_now(call));
 	call_step(&call->fsm, CALL_EV_ANSWER, call_now(call));
 	call->answered = call_now(call);

@@ -55,18 +55,19 @@ msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards)
 	return msg;
 }
 
-void sip_message_body(msg_t *msg, const char *type, const char *body, size_t len)
+msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t len)
 {
 	if (msg == NULL || len == 0)
-		return;
+		return msg;
 	su_home_t *home = msg_home(msg);
 	sip_content_type_t *content = sip_content_type_make(home, type);
 	sip_payload_t *payload = sip_payload_create(home, body, len);
 
-	if (content != NULL)
-		msg_header_insert(msg, NULL, (msg_header_t *)content);
-	if (payload != NULL)
-		msg_header_insert(msg, NULL, (msg_header_t *)payload);
+	if (content != NULL && payload != NULL && msg_header_insert(msg, NULL, (msg_header_t *)content) == 0 &&
+	    msg_header_insert(msg, NULL, (msg_header_t *)payload) == 0)
+		return msg;
+	msg_destroy(msg);
+	return NULL;
 }
 
 struct call_body sip_body_of(const sip_t *sip)
@@ -113,8 +114,10 @@ msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_d
 	if (d != NULL) {
 		sip_contact_t *contact = sip_contact_format(msg_home(msg), "<%s>", d->contact);
 
-		if (contact != NULL)
-			msg_header_insert(msg, NULL, (msg_header_t *)contact);
+		if (contact == NULL || msg_header_insert(msg, NULL, (msg_header_t *)contact) < 0) {
+			msg_destroy(msg);
+			return NULL;
+		}
 		sip_message_header(msg, "Allow", "%s", ALLOW);
 	}
 	add_agent_name(sip, msg, "Server");
@@ -123,13 +126,13 @@ msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_d
 
 int sip_respond(nta_incoming_t *irq, int status, msg_t *msg)
 {
-	if (msg == NULL)
-		return nta_incoming_treply(irq, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
-	if (nta_incoming_complete_response(irq, msg, status, NULL, TAG_END()) < 0) {
+	if (msg != NULL && nta_incoming_complete_response(irq, msg, status, NULL, TAG_END()) == 0)
+		return nta_incoming_mreply(irq, msg);
+	if (msg != NULL)
 		msg_destroy(msg);
-		return -1;
-	}
-	return nta_incoming_mreply(irq, msg);
+	if (status >= 200) // whoever waits gets a final response, if there is memory for one
+		nta_incoming_treply(irq, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
+	return -1;
 }
 
 // Spread over a few seconds, so that the refused do not all come back at once.

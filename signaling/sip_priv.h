@@ -122,13 +122,14 @@ void call_log(enum log_level level, const struct sip_call *call, const char *eve
 
 // sip_message.c - building what we send.
 msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards);
-void sip_message_body(msg_t *msg, const char *type, const char *body, size_t len);
+msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t len); // NULL: no memory, msg is gone
 void sip_message_header(msg_t *msg, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback);
 struct call_body sip_body_of(const sip_t *sip); // text NULL: none
 bool sip_body_is_sdp(const sip_t *sip);
 msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_dialog *d);
-int sip_respond(nta_incoming_t *irq, int status, msg_t *msg); // takes msg
+// Takes msg; NULL or no memory to send it: -1, and the final response was 500 if one was due.
+int sip_respond(nta_incoming_t *irq, int status, msg_t *msg);
 // A final response without a dialog; the transaction is given up. text: Warning's, or NULL.
 int sip_refuse(struct sip *sip, nta_incoming_t *irq, int status, int warning, const char *text);
 int sip_refuse_silently(nta_incoming_t *irq); // an ACK gets no response

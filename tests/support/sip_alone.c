@@ -6,6 +6,7 @@
 #include "base/region.h"
 #include "mediarelay/call_record.h"
 #include "signaling/sip.h"
+#include "tests/support/alloc_fail.h"
 #include "tests/support/fake_media.h"
 #include <err.h>
 #include <malloc.h>
@@ -226,7 +227,7 @@ static void corrupt(unsigned session, unsigned offset)
 		call_record_write(records, session, CALL_RECORD_SIP, record, (size_t)len);
 }
 
-// One command: mark N (logged: what was logged before it has been read when it is), counts, drain, forget (media's sessions), corrupt SESSION OFFSET, limits SESSIONS SEATS, failed|silent|secured SESSION CAUSE, restart, quit
+// One command: mark N (logged: what was logged before it has been read when it is), counts, drain, forget (media's sessions), corrupt SESSION OFFSET, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
 static bool command(char *line)
 {
 	char word[16] = "", cause[96] = "";
@@ -251,6 +252,12 @@ static bool command(char *line)
 	} else if (strcmp(word, "limits") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {
 		fake_media_set_limits(media, a, b);
 		say("ok");
+	} else if (strcmp(word, "fail") == 0 && sscanf(line, "%*s %u", &a) == 1) {
+		alloc_fail_arm(a);
+		say("ok");
+	} else if (strcmp(word, "allocations") == 0) {
+		printf("allocations counted=%lu struck=%d\n", alloc_fail_counted(), alloc_fail_struck());
+		fflush(stdout);
 	} else if (sscanf(line, "%*s %u %95[^\n]", &a, cause) >= 1) {
 		fake_media_event(media, word[0] == 'f' ? MEDIA_EVENT_FAILED : word[1] == 'i' ? MEDIA_EVENT_SILENT : MEDIA_EVENT_SECURED,
 				 a, cause);
@@ -270,6 +277,7 @@ int main(int argc, char **argv)
 	struct region region;
 	char line[256];
 
+	alloc_fail_exempt(); // the sip thread's are what counts
 	read_arguments(argc, argv);
 	log_setup(quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, LOG_FORMAT_JSON, "sip_alone");
 	media_config.max_sessions = config.max_calls;
