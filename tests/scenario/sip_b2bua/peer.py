@@ -159,9 +159,19 @@ class Peer:
         if self.transport == "udp":
             self.socket.sendto(data, to or self.gateway)
         else:
-            if self.connection is None:
+            if self.connection is None or self._is_closed(self.connection):
                 self.connect()
             self.connection.sendall(data)
+
+    @staticmethod
+    def _is_closed(connection):
+        """The other side has closed it, whether or not the reading thread knows yet; what is sent there is lost."""
+        try:
+            return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def expect(self, what, timeout=3.0, retransmissions=False):
         """The next message of this method (a request) or status (a response, e.g. 200 or "200 BYE"). Others are kept."""
