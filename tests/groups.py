@@ -29,6 +29,8 @@ HARNESS = "tests/e2e/test_harness.py"
 CROWD = ["-n", "3", "--dist", "load", "-m", "not alone"]
 ALONE = ["-m", "alone"]
 E2E = ["tests/e2e", f"--ignore={PHONES}"]
+# A file stays together: its tests share a browser.
+INTEROP = [PHONES, "tests/interop", "-n", "3", "--dist", "loadfile"]
 
 # group: its stages, one after the other; a stage's runs at once. A run: (runner, preset, what); ctest takes a label, pytest
 # paths and options. Both kinds of build meet the real peers: what is shipped, and the sanitizers.
@@ -41,7 +43,7 @@ GROUPS = {
     "dataplane": [[("ctest", "dev", "dataplane")], [("ctest", "asan", "dataplane")]],
     "e2e": [[("pytest", "release", E2E + CROWD), ("pytest", "asan", E2E + CROWD + [f"--ignore={HARNESS}"])],
             [("pytest", "release", E2E + ALONE)], [("pytest", "asan", E2E + ALONE)]],
-    "interop": [[("pytest", "release", [PHONES, "tests/interop"]), ("pytest", "asan", [PHONES, "tests/interop"])]],
+    "interop": [[("pytest", "release", INTEROP), ("pytest", "asan", INTEROP)]],
 }
 # The SIP scenarios are on loopback: a network of its own for each build, so that neither meets the other's ports.
 OWN_NETWORK = {"scenario"}
