@@ -197,6 +197,11 @@ struct leg_line *leg_line_open(struct media_session *session, uint32_t dialog, c
 	line->plan = *plan;
 	line->plan.agreed = false;
 	line->keying_timer = event_new(session->media->base, -1, 0, keying_timeout, line);
+	if (line->keying_timer == NULL) {
+		keying_choice_wipe(&line->plan.keying);
+		free(line);
+		return NULL;
+	}
 	line->next = session->lines;
 	session->lines = line;
 	return line;
@@ -206,10 +211,11 @@ void leg_line_close(struct leg_line *line)
 {
 	struct leg_transport *rtp = &line->transports[LEG_RTP], *rtcp = &line->transports[LEG_RTCP];
 
+	if (!transport_live(rtcp) && !transport_live(rtp)) // no port was ever opened
+		seat_stock_give(line->session->media->seats, &line->plan.seat, true);
 	leg_transport_close(rtcp, !transport_live(rtp));
 	leg_transport_close(rtp, true);
-	if (line->keying_timer != NULL)
-		event_free(line->keying_timer);
+	event_free(line->keying_timer);
 	keying_choice_wipe(&line->plan.keying);
 	free(line);
 }

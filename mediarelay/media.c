@@ -81,6 +81,19 @@ static void on_event(void *ctx, const struct dp_event *event)
 
 // From the sip thread
 
+// There is not even memory for a session: the calls of the plan hear it as they would hear of keys that did not come.
+static void tell_no_session(const struct media *media, const struct media_plan *plan)
+{
+	struct media_event event = { .kind = MEDIA_EVENT_FAILED, .session = plan->session, .cause = "no memory" };
+
+	for (uint8_t l = 0; l < plan->n_legs; l++) {
+		event.dialog = plan->legs[l].dialog;
+		media->start.event(media->start.ctx, &event);
+	}
+	log_error("media", "no memory", LOG_STR("call_id_a", plan->call_id_a), LOG_STR("call_id_b", plan->call_id_b),
+		  LOG_UINT("session", plan->session));
+}
+
 static void slot_apply(struct media *media, uint32_t id)
 {
 	struct media_slot *slot = &media->slots[id];
@@ -92,15 +105,18 @@ static void slot_apply(struct media *media, uint32_t id)
 		media_session_new(media, id);
 	if (slot->session != NULL)
 		media_session_follow(slot->session, plan);
+	else
+		tell_no_session(media, plan);
 	secret_wipe(plan, sizeof(*plan));
 	free(plan);
 }
 
 static void slot_close(struct media *media, uint32_t id)
 {
-	if (media->slots[id].session == NULL && media_session_new(media, id) == NULL)
-		return;
-	media_session_end(media->slots[id].session);
+	if (media->slots[id].session != NULL)
+		media_session_end(media->slots[id].session);
+	else // it never came to one
+		media_session_over(media, id);
 }
 
 static void on_mail(evutil_socket_t fd, short what, void *ctx)

@@ -102,27 +102,24 @@ static void record_line(struct recorded_line *rl, struct leg_line *line)
 
 void media_record_save(struct media_session *session)
 {
-	struct media_record *record = calloc(1, sizeof(*record));
+	static struct media_record record; // the media thread is alone here; a record that is missing for want of memory is a call lost
 	bool whole = session->n_joins <= RECORD_JOINS;
 
-	if (record == NULL)
-		return;
-	memcpy(record->call_id_a, session->call_id_a, sizeof(record->call_id_a));
-	memcpy(record->call_id_b, session->call_id_b, sizeof(record->call_id_b));
+	memcpy(record.call_id_a, session->call_id_a, sizeof(record.call_id_a));
+	memcpy(record.call_id_b, session->call_id_b, sizeof(record.call_id_b));
 	for (struct leg_line *line = session->lines; line != NULL && whole; line = line->next) {
-		whole = record->n_lines < RECORD_LINES;
+		whole = record.n_lines < RECORD_LINES;
 		if (whole)
-			record_line(&record->lines[record->n_lines++], line);
+			record_line(&record.lines[record.n_lines++], line);
 	}
 	if (whole) {
-		record->n_joins = session->n_joins;
-		memcpy(record->joins, session->joins, session->n_joins * sizeof(session->joins[0]));
-		call_record_write(session->media->records, session->id, CALL_RECORD_MEDIA, record, sizeof(*record));
+		record.n_joins = session->n_joins;
+		memcpy(record.joins, session->joins, session->n_joins * sizeof(session->joins[0]));
+		call_record_write(session->media->records, session->id, CALL_RECORD_MEDIA, &record, sizeof(record));
 	} else { // too large to be found again: said once a session, in its record's absence
 		media_record_erase(session);
 	}
-	secret_wipe(record, sizeof(*record));
-	free(record);
+	secret_wipe(&record, sizeof(record));
 }
 
 void media_record_erase(struct media_session *session)
@@ -228,13 +225,76 @@ static int adopt_line(struct media_session *session, const struct recorded_line 
 	return err;
 }
 
+// A record of another version, or damaged, is not used at all: what is an index, a choice or a text must be one.
+
+static bool is_flag(const bool *flag)
+{
+	return *(const uint8_t *)flag <= 1;
+}
+
+static bool endpoint_is_sound(const struct inet_endpoint *ep)
+{
+	return ep->addr.family == INET_NONE || ep->addr.family == INET_V4 || ep->addr.family == INET_V6;
+}
+
+static bool transport_is_sound(const struct recorded_transport *rt)
+{
+	const struct srtp_master *masters[] = { &rt->rx_master, &rt->rx_master_before, &rt->tx_master, &rt->next_master };
+
+	for (size_t i = 0; i < sizeof(masters) / sizeof(masters[0]); i++) {
+		if ((unsigned)masters[i]->suite >= SRTP_SUITE_COUNT)
+			return false;
+	}
+	return is_flag(&rt->rekeying) && rt->rx_mki.len <= SRTP_MKI_MAX && rt->tx_mki.len <= SRTP_MKI_MAX &&
+	       rt->next_mki.len <= SRTP_MKI_MAX && endpoint_is_sound(&rt->remote) && endpoint_is_sound(&rt->signalled) &&
+	       endpoint_is_sound(&rt->next_remote);
+}
+
+static bool fingerprints_are_sound(const struct dtls_fingerprints *prints)
+{
+	for (size_t i = 0; i < DTLS_FINGERPRINTS_MAX; i++) {
+		if ((unsigned)prints->list[i].hash >= DTLS_HASH_COUNT || prints->list[i].len > DTLS_DIGEST_MAX)
+			return false;
+	}
+	return prints->n <= DTLS_FINGERPRINTS_MAX;
+}
+
+static bool line_is_sound(const struct recorded_line *rl)
+{
+	for (size_t i = 0; i < KEYING_SUITES_MAX + 1; i++) {
+		if ((unsigned)rl->suites[i] >= SRTP_SUITE_COUNT)
+			return false;
+	}
+	return rl->leg < MEDIA_LEGS_MAX && rl->index < MEDIA_LINES_MAX && is_flag(&rl->agreed) && is_flag(&rl->rtcp_mux) &&
+	       is_flag(&rl->send) && is_flag(&rl->receive) && is_flag(&rl->silent_allowed) &&
+	       (unsigned)rl->mechanism < KEYING_MECHANISM_COUNT && (unsigned)rl->change < LEG_CHANGE_COUNT &&
+	       (unsigned)rl->dtls_role <= DTLS_PASSIVE && fingerprints_are_sound(&rl->fingerprints) &&
+	       memchr(rl->tls_id, 0, sizeof(rl->tls_id)) != NULL && rl->suites[KEYING_SUITES_MAX] == SRTP_SUITE_NONE &&
+	       memchr(rl->seat.tls_id, 0, sizeof(rl->seat.tls_id)) != NULL && endpoint_is_sound(&rl->seat.rtp) &&
+	       endpoint_is_sound(&rl->seat.rtcp) && transport_is_sound(&rl->transports[LEG_RTP]) &&
+	       transport_is_sound(&rl->transports[LEG_RTCP]);
+}
+
+static bool record_is_sound(const struct media_record *record)
+{
+	if (record->n_lines > RECORD_LINES || record->n_joins > RECORD_JOINS ||
+	    memchr(record->call_id_a, 0, sizeof(record->call_id_a)) == NULL ||
+	    memchr(record->call_id_b, 0, sizeof(record->call_id_b)) == NULL)
+		return false;
+	for (uint8_t i = 0; i < record->n_lines; i++) {
+		if (!line_is_sound(&record->lines[i]))
+			return false;
+	}
+	return true;
+}
+
 static int record_read(const struct media *media, uint32_t id, struct media_record *record)
 {
 	int len = call_record_read(media->records, id, CALL_RECORD_MEDIA, record, sizeof(*record));
 
 	if (len < 0)
 		return len;
-	if ((size_t)len != sizeof(*record) || record->n_lines > RECORD_LINES || record->n_joins > RECORD_JOINS)
+	if ((size_t)len != sizeof(*record) || !record_is_sound(record))
 		return -ESTALE;
 	return 0;
 }
@@ -254,7 +314,6 @@ int media_record_adopt(struct media *media, uint32_t id)
 	}
 	memcpy(session->call_id_a, record->call_id_a, sizeof(session->call_id_a));
 	memcpy(session->call_id_b, record->call_id_b, sizeof(session->call_id_b));
-	session->call_id_a[MEDIA_CALL_ID_MAX - 1] = session->call_id_b[MEDIA_CALL_ID_MAX - 1] = '\0';
 	session->n_joins = record->n_joins;
 	memcpy(session->joins, record->joins, record->n_joins * sizeof(record->joins[0]));
 	for (uint8_t i = 0; i < record->n_lines && err == 0; i++)

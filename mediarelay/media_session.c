@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // media_session.c - a call's media.
 #include "mediarelay/media_session.h"
+#include "mediarelay/call_record.h"
 #include "mediarelay/leg_line.h"
 #include "mediarelay/leg_path.h"
 #include "mediarelay/media_record.h"
@@ -117,8 +118,13 @@ static void follow_line(struct media_session *session, const struct media_leg *l
 	line = line_of(session, leg->dialog, index, plan);
 	if (line == NULL)
 		line = leg_line_open(session, leg->dialog, plan);
-	if (line == NULL)
+	if (line == NULL) { // its seat stays out: a later plan of the call may name it still
+		media_session_tell(session, &(struct media_event){ .kind = MEDIA_EVENT_FAILED,
+								   .session = session->id,
+								   .dialog = leg->dialog,
+								   .cause = "no memory" });
 		return;
+	}
 	line->marked = true;
 	line->leg = leg_number;
 	line->index = index;
@@ -163,7 +169,6 @@ void media_session_end(struct media_session *session)
 {
 	struct media *media = session->media;
 	uint32_t id = session->id;
-	bool live = false;
 
 	session->closing = true;
 	session->n_joins = 0;
@@ -175,11 +180,15 @@ void media_session_end(struct media_session *session)
 		leg_line_close(line);
 	}
 	media_summary_total(session);
-	media_record_erase(session);
 	media->slots[id].session = NULL;
 	free(session);
-	live = media->removals_of[id] > 0;
-	if (!live)
+	media_session_over(media, id);
+}
+
+void media_session_over(struct media *media, uint32_t id)
+{
+	call_record_write(media->records, id, CALL_RECORD_MEDIA, NULL, 0);
+	if (media->removals_of[id] == 0)
 		media_session_gone(media, id);
 }
 

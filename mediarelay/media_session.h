@@ -6,6 +6,7 @@
 struct media_session *media_session_new(struct media *media, uint32_t id);
 void media_session_follow(struct media_session *session, const struct media_plan *plan);
 void media_session_end(struct media_session *session); // logs the summary; frees; its number comes back later
+void media_session_over(struct media *media, uint32_t id); // of a number without a session: no record, and back it comes
 void media_session_tick(struct media_session *session, mono_ns now);
 void media_session_gone(struct media *media, uint32_t id); // no port of it is left in the relay
 void media_session_edges(struct media_session *session);   // joins and directions become edges

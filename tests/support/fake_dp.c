@@ -39,7 +39,7 @@ struct dp_client {
 	int fd;
 };
 
-static struct shared *shared;
+static struct shared *shared, kept;
 static struct queue inward, outward;
 static struct dp_client *client;
 static bool hold_removals;
@@ -61,6 +61,17 @@ void fake_dp_reset(void)
 	memset(&outward, 0, sizeof(outward));
 	hold_removals = false;
 	lose = 0;
+}
+
+void fake_dp_keep(void)
+{
+	kept = *state();
+}
+
+void fake_dp_back(void)
+{
+	fake_dp_reset();
+	*state() = kept;
 }
 
 void fake_dp_hold_removals(bool hold)
@@ -226,6 +237,13 @@ int fake_dp_sent(struct inet_endpoint *to, void *bytes, size_t room)
 	*to = d.remote;
 	memcpy(bytes, d.bytes, d.len);
 	return (int)d.len;
+}
+
+void fake_dp_forget_sent(void)
+{
+	pthread_mutex_lock(&lock);
+	outward.count = 0;
+	pthread_mutex_unlock(&lock);
 }
 
 // dp_client.h

@@ -25,6 +25,8 @@ struct fake_transport {
 };
 
 void fake_dp_reset(void);
+void fake_dp_keep(void); // what is now
+void fake_dp_back(void); // is again
 void fake_dp_hold_removals(bool hold); // DP_EVENT_REMOVED comes at once unless held
 void fake_dp_lose(unsigned n);         // the next n datagrams between transports vanish
 // Copies; false when no live transport has this local endpoint.
@@ -42,3 +44,4 @@ void fake_dp_punt(const struct inet_endpoint *local, const struct inet_endpoint 
 void fake_dp_source(const struct inet_endpoint *local, const struct inet_endpoint *source, bool authenticated);
 // The next datagram sent to an endpoint outside; its length, or -1 after two seconds.
 int fake_dp_sent(struct inet_endpoint *to, void *bytes, size_t room);
+void fake_dp_forget_sent(void); // all that were, so far

@@ -172,6 +172,14 @@ int stand_setup(void **state)
 	return 0;
 }
 
+struct call_records *stand_records(void)
+{
+	struct call_records *cr;
+
+	assert_int_equal(call_records_open(&cr, dup(calls.fd), config.max_sessions), 0);
+	return cr;
+}
+
 int stand_teardown(void **state)
 {
 	(void)state;

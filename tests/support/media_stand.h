@@ -19,6 +19,7 @@ int stand_group_teardown(void **state);
 int stand_setup(void **state);
 int stand_teardown(void **state);
 struct media *stand_open(void); // once more, after media_close()
+struct call_records *stand_records(void); // the same ones, for the test
 #define STAND_TEST(f) cmocka_unit_test_setup_teardown(f, stand_setup, stand_teardown)
 
 // Polls what the media thread does asynchronously: true within ten seconds, or the test fails.
