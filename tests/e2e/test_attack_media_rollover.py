@@ -55,7 +55,18 @@ class Mouth:
 
 	def cross(self, roc):
 		"""From behind one wrap to before the next."""
-		self.run(((roc - 1) << 16) + 40, (roc << 16) - 36, STEP)
+		self.run(self.media.sequence + 1, (roc << 16) - 36, STEP)
+
+	def probe(self, timeout=10):
+		"""Until it is heard again: a relay that was killed looks its next hops up anew."""
+		deadline, since = time.monotonic() + timeout, len(self.ear.received)
+		while len(self.ear.received) == since:
+			assert time.monotonic() < deadline, "not heard again"
+			self.say(self.media.sequence + 1)
+			self.expected.discard(self.media.sequence)
+			time.sleep(0.02)
+		time.sleep(0.05)
+		self.base = len(self.ear.received) - len(self.expected)
 
 	def heard(self):
 		return {int.from_bytes(packet[12:18], "big") for _, packet in list(self.ear.received)}
@@ -99,12 +110,14 @@ def test_three_wraps_both_ways(topology, start, suite):
 				offer_again(access, core, access.offer(direction))
 		kill(gateway, "relay")
 		for mouth in mouths:
+			mouth.probe()
 			mouth.cross(2)
 			mouth.wrap(2)
 			mouth.check()
 		kill(gateway, "control") # ROC 2
 		kill(gateway, "relay")
 		for mouth in mouths:
+			mouth.probe()
 			mouth.cross(3)
 			mouth.wrap(3)
 			mouth.check()

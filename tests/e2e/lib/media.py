@@ -11,11 +11,16 @@ from . import audio
 from .capture import Rtp, kind_of
 
 
+_SO_RCVBUFFORCE = 33
+
+
 class Media:
 	def __init__(self, ns, address, port=0, tone=audio.TONE_A, payload_type=0, rtcp=False):
 		self.socket = ns.udp(address, port)
 		self.address, self.port = self.socket.getsockname()[:2]
 		self.rtcp_socket = ns.udp(address, self.port + 1) if rtcp else None
+		for own in filter(None, (self.socket, self.rtcp_socket)): # what comes at once waits for a busy interpreter
+			own.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 22)
 		self.tone, self.payload_type = tone, payload_type
 		self.ssrc = random.getrandbits(32)
 		self.sequence = random.getrandbits(15)
