@@ -23,7 +23,7 @@ CHILDREN = ("control", "relay")
 
 def documented():
 	"""{process: {column: text}} of the table in docs/security.md."""
-	part = (ROOT / "docs/security.md").read_text().split("\n## Processes\n")[1].split("\n## ")[0]
+	part = (ROOT / "docs/security.md").read_text().split("\n## Processes\n")[1].split("\n##")[0]
 	rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line.startswith("|")]
 	return {row[0]: dict(zip(rows[0][1:], row[1:])) for row in rows[2:]}
 
