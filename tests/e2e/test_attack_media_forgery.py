@@ -71,20 +71,22 @@ def test_one_flipped_bit_with_equal_keys_on_both_legs(topology, gateway, attacke
 		talking(access, core)
 		bits = 8 * srtp.SUITES[suite].tag
 		packets = next_packets(access.media, bits + 8)
-		source, before = (access.address, access.media.port), len(core.media.received)
+		source = access.address, access.media.port
 		flipped = [packet[:-1 - bit // 8] + bytes([packet[-1 - bit // 8] ^ 1 << bit % 8]) + packet[len(packet) - bit // 8:]
 			   for bit, packet in enumerate(packets[:bits])]
 		sent = attacker.flood(flipped, access.media.remote, source, rate=1000)
 		time.sleep(0.2)
-		assert len(core.media.received) == before
+		assert not marked(core.media.received)
 		attacker.flood(packets[bits:], access.media.remote, source, rate=1000)
-		core.media.wait_received(before + 8)
+		deadline = time.monotonic() + 10
+		while len(marked(core.media.received)) < 8 and time.monotonic() < deadline:
+			time.sleep(0.02)
 		assert len(marked(core.media.received)) == 8
 		access.talk()
 		both_hear(access, core, packets=12, seconds=0.1)
 		assert not gateway.events("source moved")
 		drops = end(gateway, access, core)["access"]
-		assert drops == {"auth": sent}, drops
+		assert set(drops) == {"auth"} and sent - attacker.lost() <= drops["auth"] <= sent, drops
 		wire.stop()
 		assert not [d for d in wire.media(source=topology.GW["core"]) if d.payload in flipped]
 	assert not attacker.received()
