@@ -36,7 +36,7 @@ def test_the_road_itself(topology):
 	topology.impair(seed=7)
 	with topology.gw.udp("10.10.0.1", 7000) as there, \
 	     topology.access.udp(topology.phone("access"), 7000) as here:
-		there.settimeout(0.5)
+		there.settimeout(3)
 		arrived = []
 
 		def listen():

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Media outlives a crash: each process is killed while two people talk, and what they miss is measured.
-import contextlib
 import os
 import pathlib
 import signal
@@ -10,8 +9,7 @@ import pytest
 
 from lib.capture import Capture, stream_gaps
 from lib.gateway import Gateway, sanitized
-from lib.leg import Leg, both_hear, call
-from lib.media import sender_report
+from lib.leg import Leg, both_hear, call, report_until_heard
 
 
 @pytest.fixture
@@ -61,16 +59,6 @@ def test_control_killed_and_new_calls_come(topology, talking):
 		both_hear(second, core)
 		second.hang_up()
 		core.taken_down()
-
-
-def report_until_heard(sender, hearer):
-	"""As reports go: again and again. One that comes while control takes up its sessions may be lost."""
-	before, deadline = len(hearer.media.rtcp), time.monotonic() + 5
-	while len(hearer.media.rtcp) == before:
-		assert time.monotonic() < deadline, "no report came"
-		sender.media.send_rtcp(sender_report(sender.media.ssrc))
-		with contextlib.suppress(AssertionError):
-			hearer.media.wait_received(before + 1, 0.2, hearer.media.rtcp)
 
 
 def test_control_killed_repeats_no_srtcp_index(topology, start):

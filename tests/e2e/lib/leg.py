@@ -2,9 +2,11 @@
 # One end of a call: our own phone with one audio stream, keyed as told. A test says who offers, who answers, and what is
 # done wrong; two Legs and call() make the usual call.
 import base64
+import contextlib
+import time
 
 from . import audio, dtls, phone, srtp
-from .media import Media
+from .media import Media, sender_report
 
 _certificates = {}
 
@@ -161,3 +163,13 @@ def both_hear(a, b, seconds=0.6, packets=50):
 		heard = ear.media.heard(mouth.tone, since)
 		assert heard.ok(seconds), f"{ear.side} heard {heard}"
 		assert ear.media.unreadable == 0, f"{ear.side}: {ear.media.unreadable} unreadable"
+
+
+def report_until_heard(sender, hearer):
+	"""As reports go: again and again. One that comes while control takes up its sessions, or a path moves, may be lost."""
+	before, deadline = len(hearer.media.rtcp), time.monotonic() + 5
+	while len(hearer.media.rtcp) == before:
+		assert time.monotonic() < deadline, "no report came"
+		sender.media.send_rtcp(sender_report(sender.media.ssrc))
+		with contextlib.suppress(AssertionError):
+			hearer.media.wait_received(before + 1, 0.2, hearer.media.rtcp)
