@@ -211,7 +211,7 @@ def test_a_flood_of_silent_handshakes(topology, start, own):
 	assert told["proven"] >= 0.5 * count
 	assert drops_of(summary)["dtls_gave_way"] >= 0.5 * count - KEPT, "the oldest went"
 	assert len(told["retransmitted_to"]) <= 2 * KEPT + told["seconds"] * 2, told["retransmitted_to"]
-	took.sort()
-	assert took[int(len(took) * 0.98)] < 1 and took[-1] < 2.5 and there < 1 # one lost hello costs the phone's first second
+	late = sum(seconds >= 1 for seconds in took) # a lost hello costs the phone's first second
+	assert late <= max(1, 0.02 * len(took)) and max(took) < 2.5 and there < 1, sorted(took)
 	if not sanitized():
 		assert grown < 1024 + 40 * len(took) # SIP remembers each call for 32 s
