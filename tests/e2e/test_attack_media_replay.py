@@ -185,7 +185,7 @@ def test_no_index_twice_whatever_the_plain_side_does(topology, start, attacker, 
 	assert len({ssrc for _, ssrc in verdict.highest}) >= 2 and verdict.kinds["rtcp"] == 4
 	for word, sent in ((b"first", 200), (b"restarted", 60), (b"after relay", 60), (b"restarted after relay", 60),
 			   (b"after control", 60), (b"restarted after control", 60)):
-		assert heard.get(word, 0) >= 0.6 * sent, (word, heard) # some 10 are lost; more, where this thread is late
+		assert heard.get(word, 0) >= 0.5 * sent, (word, heard) # some 10 are lost; more, where this thread is late
 
 
 def test_the_judge_knows_a_sender_that_forgets(topology):

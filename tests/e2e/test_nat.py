@@ -10,6 +10,7 @@ from lib.baresip import Baresip
 from lib.capture import Capture, Readable
 from lib.gateway import Gateway, configuration
 from lib.leg import Leg, both_hear, call, report_until_heard
+from lib.media import sender_report
 from lib.nat import HOME, Home, keep_open
 from lib.netns import Namespace, veth
 from test_chain import AsCore
@@ -33,8 +34,10 @@ def home_leg(topology, keying, **more):
 
 def reports_cross(home, core):
 	"""RTCP, too, finds its way back: on a port of its own, which the NAT has mapped on its own, once the phone has sent some."""
+	report_until_heard(home, core)
+	home.media.send_rtcp(sender_report(home.media.ssrc)) # as media, secured reports move a path by two
+	report_until_heard(core, home)
 	for sender, receiver in ((home, core), (core, home)):
-		report_until_heard(sender, receiver) # as media, secured reports move a path by two
 		assert any(sender.media.ssrc.to_bytes(4, "big") in packet for _, packet in receiver.media.rtcp)
 
 
