@@ -47,6 +47,12 @@ static inline uint64_t srtp_index_guess(const struct srtp_stream *stream, uint16
 	return roc << 16 | seq;
 }
 
+// The record lies in memory that another process can write: no mask of its may lead outside of bits[].
+static inline unsigned srtp_window_mask(const struct srtp_stream *stream)
+{
+	return stream->word_mask & (SRTP_WINDOW_WORDS - 1);
+}
+
 // What the window says of an index; changes nothing.
 static inline enum srtp_result srtp_window_check(const struct srtp_stream *stream, uint64_t index)
 {
@@ -56,16 +62,16 @@ static inline enum srtp_result srtp_window_check(const struct srtp_stream *strea
 		return SRTP_OK;
 	if (stream->highest - index >= stream->window)
 		return SRTP_OLD;
-	if (stream->bits[index / 64 & stream->word_mask] >> index % 64 & 1)
+	if (stream->bits[index / 64 & srtp_window_mask(stream)] >> index % 64 & 1)
 		return SRTP_REPLAY;
 	return SRTP_OK;
 }
 
 static inline void srtp_window_start(struct srtp_stream *stream, uint64_t index)
 {
-	for (unsigned w = 0; w <= stream->word_mask; w++)
+	for (unsigned w = 0; w <= srtp_window_mask(stream); w++)
 		stream->bits[w] = 0;
-	stream->bits[index / 64 & stream->word_mask] = UINT64_C(1) << index % 64;
+	stream->bits[index / 64 & srtp_window_mask(stream)] = UINT64_C(1) << index % 64;
 	stream->highest = index;
 	srtp_window_order();
 	stream->started = 1; // a stream that a kill left unstarted starts again; its packet went nowhere
@@ -90,10 +96,10 @@ static inline void srtp_window_accept(struct srtp_stream *stream, uint64_t index
 		newest = stream->highest / 64;
 		stream->highest = index;
 		srtp_window_order();
-		first = block - newest > stream->word_mask ? block - stream->word_mask : newest + 1;
+		first = block - newest > srtp_window_mask(stream) ? block - srtp_window_mask(stream) : newest + 1;
 		for (uint64_t b = first; b <= block; b++)
-			stream->bits[b & stream->word_mask] = 0;
+			stream->bits[b & srtp_window_mask(stream)] = 0;
 		srtp_window_order();
 	}
-	stream->bits[block & stream->word_mask] |= UINT64_C(1) << index % 64;
+	stream->bits[block & srtp_window_mask(stream)] |= UINT64_C(1) << index % 64;
 }
