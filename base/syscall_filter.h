@@ -19,6 +19,25 @@ struct syscall_rule {
 
 #define SYSCALL_RULES_MAX 160
 
+// clang-format off
+// What every process of ours needs: memory that is never code; threads, signals, the end.
+#define SYSCALL_RULES_PROCESS \
+	{ SYS_mmap, SYSCALL_ARG_LACKS, 2, PROT_EXEC }, { SYS_mprotect, SYSCALL_ARG_LACKS, 2, PROT_EXEC }, \
+	{ SYS_munmap }, { SYS_mremap }, { SYS_brk }, { SYS_madvise }, { SYS_mlock }, { SYS_munlock }, \
+	{ SYS_clone, SYSCALL_ARG_HAS, 0, CLONE_THREAD }, { SYS_set_robust_list }, { SYS_rseq }, \
+	{ SYS_membarrier }, { SYS_sched_getaffinity }, { SYS_prctl, SYSCALL_ARG_IS, 0, PR_SET_NAME }, \
+	{ SYS_rt_sigaction }, { SYS_rt_sigprocmask }, { SYS_rt_sigreturn }, { SYS_sigaltstack }, \
+	{ SYS_restart_syscall }, { SYS_tgkill }, { SYS_exit }, \
+	{ SYS_exit_group }
+
+// The leak check at the end traces its own threads from a helper; reports look up who is who.
+#define SYSCALL_RULES_SANITIZER \
+	{ SYS_clone }, { SYS_ptrace }, { SYS_getdents }, { SYS_wait4 }, { SYS_prctl }, { SYS_readlink }, { SYS_open }, \
+	{ SYS_mmap }, { SYS_mprotect }, { SYS_arch_prctl }, { SYS_kill }, { SYS_process_vm_readv }, \
+	{ SYS_getcwd }, { SYS_pipe }, \
+	{ SYS_dup2 }
+// clang-format on
+
 // For all threads of the process and what they start; further filters can only narrow it. Sets no_new_privs.
 // -EINVAL: too many rules; else the kernel's error, and nothing is filtered.
 int syscall_filter_install(const struct syscall_rule *rules, size_t n);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// relay_syscalls.c - the list, hot ones first. The opening of ports, which needs far more, is done by then; netlink
-// goes on over a socket that is open already.
+// relay_syscalls.c - the list, hot ones first. The opening of ports, which needs far more, is done by then.
 #include "dataplane/worker/relay_syscalls.h"
 #include "base/syscall_filter.h"
 #include <linux/bpf.h>
@@ -63,53 +62,16 @@ static const struct syscall_rule rules[] = {
 	{ SYS_getdents64 },
 	{ SYS_flock },
 	{ SYS_bpf, SYSCALL_ARG_IS, 0, BPF_MAP_DELETE_ELEM },
-	// memory that is never code
-	{ SYS_mmap, SYSCALL_ARG_LACKS, 2, PROT_EXEC },
-	{ SYS_mprotect, SYSCALL_ARG_LACKS, 2, PROT_EXEC },
-	{ SYS_munmap },
-	{ SYS_mremap },
-	{ SYS_brk },
-	{ SYS_madvise },
-	{ SYS_mlock },
-	{ SYS_munlock },
+	// which memory and which core
 	{ SYS_mbind },
 	{ SYS_get_mempolicy },
-	// threads, signals, the end
-	{ SYS_clone, SYSCALL_ARG_HAS, 0, CLONE_THREAD },
-	{ SYS_set_robust_list },
-	{ SYS_rseq },
-	{ SYS_membarrier },
-	{ SYS_sched_getaffinity },
 	{ SYS_sched_setaffinity },
 	{ SYS_getpid },
 	{ SYS_gettid },
 	{ SYS_getrandom },
-	{ SYS_prctl, SYSCALL_ARG_IS, 0, PR_SET_NAME },
-	{ SYS_rt_sigaction },
-	{ SYS_rt_sigprocmask },
-	{ SYS_rt_sigreturn },
-	{ SYS_sigaltstack },
-	{ SYS_restart_syscall },
-	{ SYS_tgkill },
-	{ SYS_exit },
-	{ SYS_exit_group },
+	SYSCALL_RULES_PROCESS,
 #ifdef SALLYPORT_SANITIZE_ADDRESS
-	// The leak check at the end traces its own threads from a helper; reports look up who is who.
-	{ SYS_clone },
-	{ SYS_ptrace },
-	{ SYS_getdents },
-	{ SYS_wait4 },
-	{ SYS_prctl },
-	{ SYS_readlink },
-	{ SYS_open },
-	{ SYS_mmap },
-	{ SYS_mprotect },
-	{ SYS_arch_prctl },
-	{ SYS_kill },
-	{ SYS_process_vm_readv },
-	{ SYS_getcwd },
-	{ SYS_pipe },
-	{ SYS_dup2 },
+	SYSCALL_RULES_SANITIZER,
 	{ SYS_getppid },
 	{ SYS_prlimit64 },
 	{ SYS_stat },
