@@ -26,6 +26,14 @@ struct dp_queue {
 
 #define DP_QUEUES_MAX 64
 
+// Who makes the UDP checksum of what we send (the IPv4 header's is always made in software: 20 octets).
+enum dp_checksum {
+	DP_CHECKSUM_SOFTWARE = 0,
+	DP_CHECKSUM_OFFLOAD, // the device: whoever writes the frame puts the pseudo header's sum into the UDP header
+			     // and sets TX_UDP_CKSUM, TX_IPV4 or TX_IPV6, l2_len and l3_len
+	DP_CHECKSUM_ZERO,    // none with IPv4 (RFC 768); IPv6 must have one (RFC 8200 8.1): in software
+};
+
 struct dp_port {
 	char name[DP_NAME_MAX];
 	uint8_t index;
@@ -33,6 +41,7 @@ struct dp_port {
 	uint16_t mtu;
 	int ifindex; // 0: no kernel interface
 	bool loopback;
+	uint8_t tx_checksum; // enum dp_checksum
 	uint16_t n_queues;
 	struct dp_queue *queues[DP_QUEUES_MAX];
 	void (*close)(struct dp_port *port);

@@ -72,6 +72,7 @@ struct relay_worker {
 	mono_ns now;
 	struct dp_worker_record *record;
 	struct srtp_engine *engine;
+	struct rte_mempool *pool; // of its NUMA node: for copies and datagrams of control's
 	struct byte_ring commands, punts[DP_CLASSES], events;
 	bool control_wants_wake;
 	bool keeper_wants_wake;
@@ -115,6 +116,8 @@ int relay_worker_start(struct relay_worker *w); // its thread
 void relay_worker_join(struct relay_worker *w);
 unsigned relay_worker_round(struct relay_worker *w); // one turn of the loop; how much there was to do
 void relay_worker_wake(struct relay_worker *w);      // from any thread
+// A frame that is not media of ours (ARP, ICMP, SIP, SSH): Linux's affair, if the port has a way there. Takes it.
+void relay_not_ours(struct relay_worker *w, struct rte_mbuf *m);
 
 // Records lie in memory that control could write, too: what is an index there is checked where it is used.
 static inline struct srtp_key *key_at(const struct relay *relay, const struct dp_key_slot *slot)

@@ -7,7 +7,7 @@
 // For the second and later edges of a stream: a packet of its own, since each leg encrypts in place.
 static struct rte_mbuf *copy_of(struct relay_worker *w, struct packet *p)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->relay->pool);
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
 	uint8_t *bytes = m == NULL ? NULL : (uint8_t *)rte_pktmbuf_append(m, p->len);
 
 	if (bytes == NULL) {

@@ -192,8 +192,7 @@ static uint16_t headers_read(struct relay_worker *w, struct rte_mbuf **frames, u
 			__builtin_prefetch(p->slot);
 			kept++;
 		} else if (drop == NOT_OURS) {
-			dp_count(&w->record->ignored, 1);
-			rte_pktmbuf_free(p->m);
+			relay_not_ours(w, p->m);
 		} else {
 			relay_drop(w, NULL, drop, p->m);
 		}

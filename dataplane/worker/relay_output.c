@@ -280,7 +280,7 @@ static enum relay_drop datagram(struct relay_worker *w, uint32_t index, const st
 		return RELAY_DROP_NO_NEXTHOP;
 	if (!fits(tp, &hop, len, to->addr.family))
 		return RELAY_DROP_TOO_BIG;
-	m = rte_pktmbuf_alloc(w->relay->pool);
+	m = rte_pktmbuf_alloc(w->pool);
 	if (m == NULL)
 		return RELAY_DROP_NO_MBUF;
 	at = rte_pktmbuf_mtod(m, uint8_t *);

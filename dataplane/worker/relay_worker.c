@@ -112,6 +112,7 @@ int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id
 	w->relay = relay;
 	w->id = id;
 	w->record = &relay->map.workers[id];
+	w->pool = relay->pool;
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	snprintf(name, sizeof(name), "inbox%u", id);
 	w->inbox = rte_ring_create(name, INBOX, SOCKET_ID_ANY, RING_F_SC_DEQ);
@@ -155,6 +156,12 @@ void relay_worker_wake(struct relay_worker *w)
 }
 
 // ---- the loop
+
+void relay_not_ours(struct relay_worker *w, struct rte_mbuf *m)
+{
+	dp_count(&w->record->ignored, 1);
+	rte_pktmbuf_free(m);
+}
 
 static unsigned packets_from_queue(struct relay_worker *w, struct dp_queue *q)
 {
