@@ -28,7 +28,6 @@ int call_info_in(struct sip_dialog *from, nta_incoming_t *irq, const sip_t *requ
 {
 	struct sip_dialog *to = from->joined;
 	struct sip *sip = from->call->sip;
-	const struct sip_config *config = sip->config;
 	struct call_body body = sip_body_of(request);
 
 	if (to == NULL || to->fsm.state != DIALOG_CONFIRMED || from->fsm.state != DIALOG_CONFIRMED)
@@ -39,12 +38,9 @@ int call_info_in(struct sip_dialog *from, nta_incoming_t *irq, const sip_t *requ
 		return sip_refuse(sip, irq, 415, 0, NULL);
 	if (from->relayed_in != NULL || to->relayed_out != NULL)
 		return sip_refuse(sip, irq, 500, 0, NULL); // one at a time, as in RFC 6086 section 4.2.2
-	msg_t *msg = sip_request_new(to, 70), *in = nta_incoming_getrequest(irq);
+	msg_t *msg = sip_request_new(to, 70);
 
-	if (msg != NULL && in != NULL)
-		sip_headers_cross(msg, in, config->realms[from->realm].trusted, config->realms[to->realm].trusted);
-	if (in != NULL)
-		msg_destroy(in);
+	sip_request_headers(msg, irq, from, to);
 	if (msg != NULL && body.text != NULL && request->sip_content_type != NULL)
 		msg = sip_message_body(msg, request->sip_content_type->c_type, body.text, body.len);
 	to->relayed_out = sip_dialog_send(to, msg, sip_method_info, info_response);

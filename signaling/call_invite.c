@@ -11,15 +11,6 @@
 #include <string.h>
 
 #define MAX_FORWARDS 70u
-#define FIRST_CSEQ "100" // not nta's, which is the time: after a restart it must go on from the record
-
-static bool copy_id(char dst[SIP_ID_MAX], const char *text)
-{
-	if (text == NULL || strlen(text) >= SIP_ID_MAX)
-		return false;
-	strcpy(dst, text);
-	return true;
-}
 
 // What decides where a request goes, as a number: RFC 3261 section 16.6 item 8. One that comes back with the same is in a
 // loop; with another, a proxy of the peer's has sent it round on purpose.
@@ -80,142 +71,25 @@ static int check_request(const struct sip *sip, const sip_t *request, uint16_t r
 // The caller's dialog: ours is the To side.
 static int accept_caller(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from)
 {
-	struct sip *sip = d->call->sip;
+	int err;
 
 	d->invite_in = irq;
-	sip->n_requests++;
+	d->sip->n_requests++;
 	nta_incoming_bind(irq, call_ack_or_cancel_in, d);
-	d->hop = *from;
-	d->source = from->address;
-	sip_agent_token(sip->agent, d->local_tag);
-	copy_id(d->call_id, request->sip_call_id->i_id);
-	copy_id(d->remote_tag, request->sip_from->a_tag);
-	url_e(d->local_uri, sizeof(d->local_uri), request->sip_to->a_url);
-	url_e(d->remote_uri, sizeof(d->remote_uri), request->sip_from->a_url);
-	if (sip_agent_contact(sip->agent, from->listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
-		return -ENAMETOOLONG;
-	d->leg = nta_leg_tcreate(sip_agent_nta(sip->agent), call_request_in, d, SIPTAG_CALL_ID(request->sip_call_id),
-				 SIPTAG_FROM(request->sip_to), SIPTAG_TO(request->sip_from),
-				 SIPTAG_CSEQ_STR(FIRST_CSEQ), NTATAG_REMOTE_CSEQ(request->sip_cseq->cs_seq), TAG_END());
-	if (d->leg == NULL)
-		return -ENOMEM;
-	if (nta_leg_tag(d->leg, d->local_tag) == NULL || nta_incoming_tag(irq, d->local_tag) == NULL ||
-	    nta_leg_server_route(d->leg, request->sip_record_route, request->sip_contact) < 0)
-		return -ENOMEM;
-	// nta put `received` into the Via of a client that does not know its own address.
-	call_route(d, request->sip_via->v_next == NULL && request->sip_via->v_received != NULL);
+	err = sip_dialog_accept(d, irq, request, from, call_request_in);
+	if (err < 0)
+		return err;
 	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	return 0;
 }
 
-void call_route(struct sip_dialog *d, bool behind_nat)
-{
-	const sip_route_t *route = NULL;
-	const sip_contact_t *target = NULL;
-	struct sip_hop hop;
-	enum sip_transport transport;
-	const struct sip *sip = d->call->sip;
-	const struct sip_agent *agent = sip->agent;
-
-	if (nta_leg_get_route(d->leg, &route, &target) < 0 || (route == NULL && target == NULL))
-		return;
-	d->by_flow = route == NULL && behind_nat;
-	if (d->by_flow)
-		return;
-	// A name, or a transport that the realm does not have: what has worked so far goes on working.
-	if (sip_uri_hop(route != NULL ? route->r_url : target->m_url, &hop.address, &transport) < 0 ||
-	    sip_agent_find(agent, d->realm, transport, hop.address.addr.family, &hop.listener) < 0)
-		return;
-	if (route == NULL && sip_peer_behind_nat(&sip->config->peers[d->peer], &hop.address.addr, &d->source.addr)) {
-		d->by_flow = true;
-		d->hop.address = d->source;
-		return;
-	}
-	const struct sip_listener *now = sip_agent_listener(agent, d->hop.listener);
-
-	if (now != NULL && now->transport == transport && now->bind.addr.family == hop.address.addr.family)
-		hop.listener = d->hop.listener; // of several alike, the one in use
-	d->hop = hop;
-}
-
-// Where the callee's INVITE goes: the peer's target, which configuration has checked to be numeric.
-static int aim(struct sip_dialog *d, const char *user)
-{
-	struct sip *sip = d->call->sip;
-	const struct sip_peer *peer = &sip->config->peers[d->peer];
-	enum sip_transport transport;
-	int err;
-
-	err = sip_target_expand(peer->target, user, d->target, sizeof(d->target));
-	if (err < 0)
-		return err;
-	url_t *url = url_hdup(NULL, (const url_t *)d->target);
-
-	if (url == NULL)
-		return -EINVAL;
-	err = sip_uri_hop(url, &d->hop.address, &transport);
-	su_free(NULL, url);
-	if (err == 0)
-		err = sip_agent_find(sip->agent, d->realm, transport, d->hop.address.addr.family, &d->hop.listener);
-	d->source = d->hop.address;
-	return err;
-}
-
-static sip_from_t *make_from(su_home_t *home, const struct sip_dialog *d, const sip_t *request)
-{
-	const sip_from_t *from = request->sip_from;
-	const struct sip_listener *l = sip_agent_listener(d->call->sip->agent, d->hop.listener);
-	const struct inet_addr *own = l->advertise.family != INET_NONE ? &l->advertise : &l->bind.addr;
-	char host[INET_ADDR_STRLEN], user[128];
-
-	inet_addr_print(host, own);
-	// The name and number of the caller cross; the address they live at does not.
-	if (from->a_url->url_user == NULL ||
-	    sip_target_expand("{user}", from->a_url->url_user, user, sizeof(user)) < 0 || user[0] == '\0')
-		strcpy(user, "anonymous");
-	return sip_from_format(home, "%s <sip:%s@%s%s%s>;tag=%s", from->a_display != NULL ? from->a_display : "", user,
-			       own->family == INET_V6 ? "[" : "", host, own->family == INET_V6 ? "]" : "", d->local_tag);
-}
-
-static int make_callee_leg(struct sip_dialog *d, const sip_t *request)
-{
-	struct sip *sip = d->call->sip;
-	su_home_t home[1] = { SU_HOME_INIT(home) };
-	int err = -ENOMEM;
-
-	sip_agent_token(sip->agent, d->local_tag);
-	if (sip_agent_contact(sip->agent, d->hop.listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
-		return -ENAMETOOLONG;
-	su_home_init(home);
-	sip_from_t *from = make_from(home, d, request);
-	sip_to_t *to = sip_to_format(home, "<%s>", d->target);
-
-	if (from != NULL && to != NULL) {
-		sip_aor_strip(to->a_url);
-		url_e(d->local_uri, sizeof(d->local_uri), from->a_url);
-		url_e(d->remote_uri, sizeof(d->remote_uri), to->a_url);
-		d->leg = nta_leg_tcreate(sip_agent_nta(sip->agent), call_request_in, d, SIPTAG_CALL_ID_STR(d->call_id),
-					 SIPTAG_FROM(from), SIPTAG_TO(to), SIPTAG_CSEQ_STR(FIRST_CSEQ), TAG_END());
-	}
-	if (d->leg != NULL) {
-		err = 0;
-	}
-	su_home_deinit(home);
-	return err;
-}
-
 static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *request, const struct call_body *offer)
 {
-	struct sip *sip = b->call->sip;
 	const struct sip_dialog *a = b->joined;
 	unsigned forwards = request->sip_max_forwards != NULL ? (unsigned)request->sip_max_forwards->mf_count : MAX_FORWARDS;
-	msg_t *in = nta_incoming_getrequest(irq);
 	msg_t *msg = sip_request_new(b, forwards - 1);
 
-	if (msg != NULL && in != NULL)
-		sip_headers_cross(msg, in, sip->config->realms[a->realm].trusted, sip->config->realms[b->realm].trusted);
-	if (in != NULL)
-		msg_destroy(in);
+	sip_request_headers(msg, irq, a, b);
 	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
 	b->loop_mark = mark_of(request, a->realm);
 	b->invite_out = sip_dialog_send(b, msg, sip_method_invite, call_response_in);
@@ -256,15 +130,16 @@ static int refuse_call(struct sip_call *call, const struct call_refusal *why)
 static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_t *request)
 {
 	struct sip_dialog *a = call->dialogs, *b = a->joined;
-	const char *user = request->sip_request->rq_url->url_user;
 	struct call_body body = sip_body_of(request), offer;
 	struct call_refusal why = { 500, 0, "no memory" };
 
 	if (b == NULL)
 		return refuse_call(call, &why);
-	if (aim(b, user != NULL ? user : "") < 0)
+	int err = sip_dialog_reach(b, request, call_request_in);
+
+	if (err == -EHOSTUNREACH)
 		return refuse_call(call, &(struct call_refusal){ 404, 0, "no such target" });
-	if (make_callee_leg(b, request) < 0)
+	if (err < 0)
 		return refuse_call(call, &why);
 	if (call_open_session(call) < 0)
 		return refuse_call(call, &(struct call_refusal){ 503, 0, "at the limit of media sessions" });

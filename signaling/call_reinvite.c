@@ -31,13 +31,9 @@ static int check_glare(const struct sip_dialog *d)
 static int send_on(struct sip_dialog *from, nta_incoming_t *irq, const struct call_body *offer)
 {
 	struct sip_dialog *to = from->joined;
-	const struct sip_config *config = from->call->sip->config;
-	msg_t *msg = sip_request_new(to, 70), *in = nta_incoming_getrequest(irq);
+	msg_t *msg = sip_request_new(to, 70);
 
-	if (msg != NULL && in != NULL)
-		sip_headers_cross(msg, in, config->realms[from->realm].trusted, config->realms[to->realm].trusted);
-	if (in != NULL)
-		msg_destroy(in);
+	sip_request_headers(msg, irq, from, to);
 	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
 	to->cancelled = false;
 	to->invite_out = sip_dialog_send(to, msg, sip_method_invite, call_response_in);
@@ -71,7 +67,7 @@ int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 		return sip_refuse(sip, irq, why.status, why.warning, why.text);
 	if (request->sip_contact != NULL) { // section 12.2.2: the remote target moves with it
 		nta_leg_server_route(d->leg, NULL, request->sip_contact);
-		call_route(d, request->sip_via->v_next == NULL && request->sip_via->v_received != NULL);
+		call_route(d, sip_request_behind_nat(request));
 	}
 	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	if (send_on(d, irq, &out) < 0) {

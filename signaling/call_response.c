@@ -15,19 +15,6 @@ static const char *to_tag(const sip_t *response)
 	return tag != NULL && strlen(tag) < SIP_ID_MAX ? tag : NULL;
 }
 
-static void cross_headers(msg_t *to, nta_outgoing_t *orq, const struct sip_dialog *from)
-{
-	const struct sip_config *config = from->call->sip->config;
-	msg_t *msg = nta_outgoing_getresponse(orq);
-
-	if (msg == NULL)
-		return;
-	if (to != NULL)
-		sip_headers_cross(to, msg, config->realms[from->realm].trusted,
-				  config->realms[from->joined->realm].trusted);
-	msg_destroy(msg);
-}
-
 // A dialog for a To tag that is not the one we follow: noted, so that its state is known; it has no media.
 static void note_fork(struct sip_call *call, const struct sip_dialog *followed, const char *tag)
 {
@@ -64,7 +51,7 @@ static int tell_caller(struct sip_dialog *b, nta_outgoing_t *orq, int status, co
 	struct sip_dialog *a = b->joined;
 	msg_t *msg = sip_response_new(b->call->sip, a->invite_in, a);
 
-	cross_headers(msg, orq, b);
+	sip_response_headers(msg, orq, b, a);
 	if (body != NULL)
 		msg = sip_message_body(msg, "application/sdp", body->text, body->len);
 	return sip_respond(a->invite_in, status, msg);

@@ -105,14 +105,6 @@ void call_restore_session(struct sip_call *call, uint32_t session)
 	*bucket_of(call->sip, session) = call;
 }
 
-static void dialog_drop_leg(struct sip_dialog *d)
-{
-	if (d->leg == NULL)
-		return;
-	nta_leg_destroy(d->leg);
-	d->leg = NULL;
-}
-
 static void dialog_drop(struct sip_dialog *d)
 {
 	struct sip *sip = d->call->sip;
@@ -122,7 +114,7 @@ static void dialog_drop(struct sip_dialog *d)
 	sip_drop_outgoing(sip, &d->bye_out);
 	sip_drop_incoming(sip, &d->relayed_in);
 	sip_drop_outgoing(sip, &d->relayed_out);
-	dialog_drop_leg(d);
+	sip_dialog_drop_leg(d);
 }
 
 void call_free(struct sip_call *call)
@@ -164,12 +156,8 @@ struct sip_dialog *call_dialog_create(struct sip_call *call, bool outgoing, uint
 	d = calloc(1, sizeof(*d));
 	if (d == NULL)
 		return NULL;
+	sip_dialog_init(d, call->sip, outgoing, peer);
 	d->call = call;
-	d->outgoing = outgoing;
-	d->number = ++call->sip->last_dialog;
-	d->peer = peer;
-	d->realm = call->sip->config->peers[peer].realm;
-	d->profile = call->sip->config->peers[peer].profile;
 	dialog_fsm_start(&d->fsm, d->number, call_now(call));
 	oa_fsm_start(&d->oa, d->number, call_now(call));
 	d->fsm.ids = d->oa.ids = &call->ids;

@@ -37,7 +37,7 @@ static void add_agent_name(struct sip *sip, msg_t *msg, const char *header)
 
 msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards)
 {
-	struct sip *sip = d->call->sip;
+	struct sip *sip = d->sip;
 	msg_t *msg = nta_msg_create(sip_agent_nta(sip->agent), 0);
 
 	if (msg == NULL)
@@ -53,6 +53,32 @@ msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards)
 	sip_message_header(msg, "Allow", "%s", ALLOW);
 	add_agent_name(sip, msg, "User-Agent");
 	return msg;
+}
+
+static void headers_cross(msg_t *to, msg_t *in, const struct sip_dialog *from, const struct sip_dialog *onward)
+{
+	const struct sip_realm *realms = from->sip->config->realms;
+
+	if (to != NULL && in != NULL)
+		sip_headers_cross(to, in, realms[from->realm].trusted, realms[onward->realm].trusted);
+	if (in != NULL)
+		msg_destroy(in);
+}
+
+void sip_request_headers(msg_t *to, nta_incoming_t *irq, const struct sip_dialog *from, const struct sip_dialog *onward)
+{
+	headers_cross(to, nta_incoming_getrequest(irq), from, onward);
+}
+
+void sip_response_headers(msg_t *to, nta_outgoing_t *orq, const struct sip_dialog *from, const struct sip_dialog *onward)
+{
+	headers_cross(to, nta_outgoing_getresponse(orq), from, onward);
+}
+
+// nta puts `received` into the Via of a client that does not know its own address.
+bool sip_request_behind_nat(const sip_t *request)
+{
+	return request->sip_via->v_next == NULL && request->sip_via->v_received != NULL;
 }
 
 msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t len)
@@ -90,12 +116,12 @@ static struct sip_hop next_hop(const struct sip_dialog *d)
 {
 	struct sip_hop flow = { .address = d->source, .listener = d->hop.listener };
 
-	return sip_agent_connected(d->call->sip->agent, &flow) ? flow : d->hop;
+	return sip_agent_connected(d->sip->agent, &flow) ? flow : d->hop;
 }
 
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback)
 {
-	struct sip *sip = d->call->sip;
+	struct sip *sip = d->sip;
 	struct sip_hop hop = next_hop(d);
 	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark,
 					     callback, d);

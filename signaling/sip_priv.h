@@ -31,6 +31,7 @@ struct sip_call;
 // One dialog. The caller's is the first of its call; the others are those that our INVITE made.
 struct sip_dialog {
 	struct sip_dialog *next;
+	struct sip *sip;
 	struct sip_call *call;
 	struct sip_dialog *joined; // whose media and requests this one exchanges; NULL for forks not taken
 	uint32_t number;
@@ -120,11 +121,25 @@ void call_settle(struct sip_call *call); // frees the call when nothing of it is
 void call_free(struct sip_call *call);   // at once, silently: the thread ends
 void call_log(enum log_level level, const struct sip_call *call, const char *event);
 
+// sip_dialog.c - a dialog on the wire: identifiers, nta's leg, where its requests go.
+void sip_dialog_init(struct sip_dialog *d, struct sip *sip, bool outgoing, uint16_t peer);
+// From a request of theirs that makes a dialog; `within` is called for what comes in it. On failure d->leg may be set.
+int sip_dialog_accept(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from,
+		      nta_request_f *within);
+// Towards the target of d's peer, for a request of somebody's; d->call_id is set. -EHOSTUNREACH: no target for that user.
+int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, nta_request_f *within);
+void sip_dialog_drop_leg(struct sip_dialog *d);
+void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
+
 // sip_message.c - building what we send.
 msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards);
 msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t len); // NULL: no memory, msg is gone
 void sip_message_header(msg_t *msg, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback);
+// What of a message of theirs goes on to the other side: sip_header.h, by what the realms of the two dialogs are.
+void sip_request_headers(msg_t *to, nta_incoming_t *irq, const struct sip_dialog *from, const struct sip_dialog *onward);
+void sip_response_headers(msg_t *to, nta_outgoing_t *orq, const struct sip_dialog *from, const struct sip_dialog *onward);
+bool sip_request_behind_nat(const sip_t *request); // by the Via of the client that sent it
 struct call_body sip_body_of(const sip_t *sip); // text NULL: none
 bool sip_body_is_sdp(const sip_t *sip);
 msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_dialog *d);
@@ -150,7 +165,6 @@ int call_ack_out(struct sip_dialog *d, const struct call_body *answer); // for t
 int call_cancel_in(struct sip_dialog *d, const sip_t *request);
 void call_cancel_out(struct sip_dialog *d);
 int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response);
-void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
 int call_info_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 int call_options_in(struct sip *sip, nta_incoming_t *irq);
 int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request); // within a dialog
@@ -164,5 +178,5 @@ static inline mono_ns call_now(const struct sip_call *call)
 
 static inline const char *sip_peer_realm_name(const struct sip_dialog *d)
 {
-	return d->call->sip->config->realms[d->realm].name;
+	return d->sip->config->realms[d->realm].name;
 }

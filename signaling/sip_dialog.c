@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip_dialog.c - what a dialog is on the wire: its identifiers, its leg of nta's, and where its requests go. The same for
+// dialogs of calls and of subscriptions.
+#include "signaling/sip_peer.h"
+#include "signaling/sip_priv.h"
+#include <errno.h>
+#include <sofia-sip/sip_tag.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FIRST_CSEQ "100" // not nta's, which is the time: after a restart it must go on from the record
+
+static bool copy_id(char dst[SIP_ID_MAX], const char *text)
+{
+	if (text == NULL || strlen(text) >= SIP_ID_MAX)
+		return false;
+	strcpy(dst, text);
+	return true;
+}
+
+void sip_dialog_init(struct sip_dialog *d, struct sip *sip, bool outgoing, uint16_t peer)
+{
+	*d = (struct sip_dialog){
+		.sip = sip,
+		.outgoing = outgoing,
+		.number = ++sip->last_dialog,
+		.peer = peer,
+		.realm = sip->config->peers[peer].realm,
+		.profile = sip->config->peers[peer].profile,
+	};
+}
+
+int sip_dialog_accept(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from,
+		      nta_request_f *within)
+{
+	struct sip *sip = d->sip;
+
+	d->hop = *from;
+	d->source = from->address;
+	sip_agent_token(sip->agent, d->local_tag);
+	if (!copy_id(d->call_id, request->sip_call_id->i_id) || !copy_id(d->remote_tag, request->sip_from->a_tag))
+		return -EINVAL;
+	url_e(d->local_uri, sizeof(d->local_uri), request->sip_to->a_url);
+	url_e(d->remote_uri, sizeof(d->remote_uri), request->sip_from->a_url);
+	if (sip_agent_contact(sip->agent, from->listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
+		return -ENAMETOOLONG;
+	d->leg = nta_leg_tcreate(sip_agent_nta(sip->agent), within, d, SIPTAG_CALL_ID(request->sip_call_id),
+				 SIPTAG_FROM(request->sip_to), SIPTAG_TO(request->sip_from),
+				 SIPTAG_CSEQ_STR(FIRST_CSEQ), NTATAG_REMOTE_CSEQ(request->sip_cseq->cs_seq), TAG_END());
+	if (d->leg == NULL)
+		return -ENOMEM;
+	if (nta_leg_tag(d->leg, d->local_tag) == NULL || nta_incoming_tag(irq, d->local_tag) == NULL ||
+	    nta_leg_server_route(d->leg, request->sip_record_route, request->sip_contact) < 0)
+		return -ENOMEM;
+	call_route(d, sip_request_behind_nat(request));
+	return 0;
+}
+
+void call_route(struct sip_dialog *d, bool behind_nat)
+{
+	const sip_route_t *route = NULL;
+	const sip_contact_t *target = NULL;
+	struct sip_hop hop;
+	enum sip_transport transport;
+	const struct sip *sip = d->sip;
+	const struct sip_agent *agent = sip->agent;
+
+	if (nta_leg_get_route(d->leg, &route, &target) < 0 || (route == NULL && target == NULL))
+		return;
+	d->by_flow = route == NULL && behind_nat;
+	if (d->by_flow)
+		return;
+	// A name, or a transport that the realm does not have: what has worked so far goes on working.
+	if (sip_uri_hop(route != NULL ? route->r_url : target->m_url, &hop.address, &transport) < 0 ||
+	    sip_agent_find(agent, d->realm, transport, hop.address.addr.family, &hop.listener) < 0)
+		return;
+	if (route == NULL && sip_peer_behind_nat(&sip->config->peers[d->peer], &hop.address.addr, &d->source.addr)) {
+		d->by_flow = true;
+		d->hop.address = d->source;
+		return;
+	}
+	const struct sip_listener *now = sip_agent_listener(agent, d->hop.listener);
+
+	if (now != NULL && now->transport == transport && now->bind.addr.family == hop.address.addr.family)
+		hop.listener = d->hop.listener; // of several alike, the one in use
+	d->hop = hop;
+}
+
+// Where the first request goes: the peer's target, which configuration has checked to be numeric.
+static int aim(struct sip_dialog *d, const char *user)
+{
+	struct sip *sip = d->sip;
+	const struct sip_peer *peer = &sip->config->peers[d->peer];
+	enum sip_transport transport;
+	int err;
+
+	err = sip_target_expand(peer->target, user, d->target, sizeof(d->target));
+	if (err < 0)
+		return err;
+	url_t *url = url_hdup(NULL, (const url_t *)d->target);
+
+	if (url == NULL)
+		return -EINVAL;
+	err = sip_uri_hop(url, &d->hop.address, &transport);
+	su_free(NULL, url);
+	if (err == 0)
+		err = sip_agent_find(sip->agent, d->realm, transport, d->hop.address.addr.family, &d->hop.listener);
+	d->source = d->hop.address;
+	return err;
+}
+
+static sip_from_t *make_from(su_home_t *home, const struct sip_dialog *d, const sip_t *request)
+{
+	const sip_from_t *from = request->sip_from;
+	const struct sip_listener *l = sip_agent_listener(d->sip->agent, d->hop.listener);
+	const struct inet_addr *own = l->advertise.family != INET_NONE ? &l->advertise : &l->bind.addr;
+	char host[INET_ADDR_STRLEN], user[128];
+
+	inet_addr_print(host, own);
+	// The name and number of the caller cross; the address they live at does not.
+	if (from->a_url->url_user == NULL ||
+	    sip_target_expand("{user}", from->a_url->url_user, user, sizeof(user)) < 0 || user[0] == '\0')
+		strcpy(user, "anonymous");
+	return sip_from_format(home, "%s <sip:%s@%s%s%s>;tag=%s", from->a_display != NULL ? from->a_display : "", user,
+			       own->family == INET_V6 ? "[" : "", host, own->family == INET_V6 ? "]" : "", d->local_tag);
+}
+
+int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, nta_request_f *within)
+{
+	const char *user = request->sip_request->rq_url->url_user;
+	struct sip *sip = d->sip;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+
+	if (aim(d, user != NULL ? user : "") < 0)
+		return -EHOSTUNREACH;
+	sip_agent_token(sip->agent, d->local_tag);
+	if (sip_agent_contact(sip->agent, d->hop.listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
+		return -ENAMETOOLONG;
+	su_home_init(home);
+	sip_from_t *from = make_from(home, d, request);
+	sip_to_t *to = sip_to_format(home, "<%s>", d->target);
+
+	if (from != NULL && to != NULL) {
+		sip_aor_strip(to->a_url);
+		url_e(d->local_uri, sizeof(d->local_uri), from->a_url);
+		url_e(d->remote_uri, sizeof(d->remote_uri), to->a_url);
+		d->leg = nta_leg_tcreate(sip_agent_nta(sip->agent), within, d, SIPTAG_CALL_ID_STR(d->call_id),
+					 SIPTAG_FROM(from), SIPTAG_TO(to), SIPTAG_CSEQ_STR(FIRST_CSEQ), TAG_END());
+	}
+	su_home_deinit(home);
+	return d->leg != NULL ? 0 : -ENOMEM;
+}
+
+void sip_dialog_drop_leg(struct sip_dialog *d)
+{
+	if (d->leg == NULL)
+		return;
+	nta_leg_destroy(d->leg);
+	d->leg = NULL;
+}
