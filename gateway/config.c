@@ -72,6 +72,7 @@ void config_free(struct config *cfg)
 	free(cfg->sip.peers);
 	free(cfg->sip.routes);
 	free(cfg->sip.profiles);
+	free(cfg->sip.policies);
 	free(cfg);
 }
 

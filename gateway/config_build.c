@@ -196,6 +196,17 @@ static void build_profile(struct media_profile *to, const struct profile_setting
 	to->media_timeout = MONO_S(p->media_timeout);
 }
 
+static void build_policy(struct sip_policy *to, const struct profile_settings *p)
+{
+	to->session_expires_s = p->session_timer.expires;
+	to->session_min_s = p->session_timer.min;
+	to->early_media = p->early_media;
+	to->history = p->history;
+	to->drop_parts = p->body_parts == SETTING_PARTS_DROP;
+	for (size_t i = 0; i < p->relay.n; i++)
+		to->relay |= p->relay.items[i];
+}
+
 static void build_peer(struct sip_peer *to, const struct settings *s, const struct peer_settings *peer)
 {
 	const struct realm_settings *realm = config_realm(s, peer->realm);
@@ -228,10 +239,11 @@ static int allocate(struct config *cfg, const struct settings *s)
 	cfg->media.realms = calloc(s->realms.n + 1, sizeof(*cfg->media.realms));
 	sip->realms = calloc(s->realms.n + 1, sizeof(*sip->realms));
 	sip->profiles = calloc(s->profiles.n + 1, sizeof(*sip->profiles));
+	sip->policies = calloc(s->profiles.n + 1, sizeof(*sip->policies));
 	sip->peers = calloc(s->peers.n + 1, sizeof(*sip->peers));
 	sip->routes = calloc(s->routes.n + 1, sizeof(*sip->routes));
 	if (cfg->media.realms == NULL || sip->realms == NULL || sip->profiles == NULL || sip->peers == NULL ||
-	    sip->routes == NULL)
+	    sip->routes == NULL || sip->policies == NULL)
 		return -ENOMEM;
 	cfg->media.n_realms = sip->n_realms = s->realms.n;
 	sip->n_profiles = s->profiles.n;
@@ -276,11 +288,14 @@ int config_build(struct config *cfg, const struct settings *s, struct config_err
 	build_media(&cfg->media, s);
 	for (size_t i = 0; i < s->profiles.n; i++)
 		build_profile(&cfg->sip.profiles[i], &s->profiles.items[i]);
+	for (size_t i = 0; i < s->profiles.n; i++)
+		build_policy(&cfg->sip.policies[i], &s->profiles.items[i]);
 	for (size_t i = 0; i < s->peers.n; i++)
 		build_peer(&cfg->sip.peers[i], s, &s->peers.items[i]);
 	for (size_t i = 0; i < s->routes.n; i++)
 		build_route(&cfg->sip.routes[i], s, &s->routes.items[i]);
 	cfg->sip.max_calls = s->limits.calls;
+	cfg->sip.max_subscriptions = s->limits.subscriptions;
 	cfg->sip.timer_c_s = s->sip.timer_c;
 	config_text(cfg->sip.server_name, sizeof(cfg->sip.server_name), s->sip.server_name);
 	return 0;

@@ -174,6 +174,14 @@ static int check_extensions(const struct profile_settings *profile, struct confi
 	return 0;
 }
 
+static int check_session_timer(const struct session_timer_settings *timer, struct config_error *why)
+{
+	if (timer->expires != 0 && timer->expires < timer->min)
+		return config_complain(why, config_at(timer->node, "expires", -1),
+				       "expires: %u is below min, %u; 0 asks for no session timer", timer->expires, timer->min);
+	return 0;
+}
+
 static int check_profile(const struct settings *s, const struct profile_settings *profile, struct config_error *why)
 {
 	int err;
@@ -182,6 +190,8 @@ static int check_profile(const struct settings *s, const struct profile_settings
 		return config_complain(why, config_at(profile->node, "name", -1), "profile \"%s\" is there twice",
 				       profile->name);
 	err = check_extensions(profile, why);
+	if (err == 0)
+		err = check_session_timer(&profile->session_timer, why);
 	return err < 0 ? err : config_check_keying(&profile->keying, why);
 }
 

@@ -5,6 +5,7 @@
 #include "dataplane/dp_config.h"
 #include "dataplane/srtp_suite.h"
 #include "mediarelay/media_config.h"
+#include "signaling/sip_config.h"
 #include <stddef.h>
 
 #define WORDS(...) .words = (const struct schema_word[]){ __VA_ARGS__, { NULL } }
@@ -33,14 +34,16 @@ static const struct schema process_schema = SCHEMA(struct process_settings, proc
 static const struct schema_field limit_fields[] = {
 	{ "calls", AT(struct limit_settings, calls), .type = &schema_number, .min = 1, .max = 100000,
 	  .fallback = "1000" },
+	{ "subscriptions", AT(struct limit_settings, subscriptions), .type = &schema_number, .max = 100000,
+	  .fallback = "1000" },
 };
 static const struct schema limit_schema = SCHEMA(struct limit_settings, limit_fields);
 
 static const struct schema_field sip_fields[] = {
 	{ "server_name", AT(struct sip_settings, server_name), .type = &schema_text, .fallback = "\"\"" },
-	// RFC 3261 16.6 step 11 wants more than three minutes of a proxy; we are none, and testing wants less.
+	// RFC 3261 16.6 step 11: more than three minutes. Less is for testing.
 	{ "timer_c", AT(struct sip_settings, timer_c), .type = &schema_number, .min = 10, .max = 3600,
-	  .fallback = "180" },
+	  .fallback = "181" },
 };
 static const struct schema sip_schema = SCHEMA(struct sip_settings, sip_fields);
 
@@ -136,6 +139,14 @@ static const struct schema keying_schema = SCHEMA(struct keying_settings, keying
 #define WISH_WORDS \
 	WORDS({ "accept", MEDIA_WISH_ACCEPT }, { "offer", MEDIA_WISH_OFFER }, { "never", MEDIA_WISH_NEVER })
 
+static const struct schema_field session_timer_fields[] = {
+	{ "expires", AT(struct session_timer_settings, expires), .type = &schema_number, .max = 86400,
+	  .fallback = "1800" },
+	{ "min", AT(struct session_timer_settings, min), .type = &schema_number, .min = 90, .max = 86400, // RFC 4028 section 4
+	  .fallback = "90" },
+};
+static const struct schema session_timer_schema = SCHEMA(struct session_timer_settings, session_timer_fields);
+
 static const struct schema_field profile_fields[] = {
 	{ "name", AT(struct profile_settings, name), .type = &schema_name },
 	{ "keying", AT(struct profile_settings, keying), .group = &keying_schema },
@@ -156,6 +167,17 @@ static const struct schema_field profile_fields[] = {
 	  .fallback = "10" },
 	{ "media_timeout", AT(struct profile_settings, media_timeout), .type = &schema_number, .max = 86400,
 	  .fallback = "60" },
+	{ "session_timer", AT(struct profile_settings, session_timer), .group = &session_timer_schema },
+	{ "early_media", AT(struct profile_settings, early_media), .type = &schema_choice, .fallback = "both",
+	  WORDS({ "both", SIP_EARLY_MEDIA_BOTH }, { "backward", SIP_EARLY_MEDIA_BACKWARD },
+		{ "none", SIP_EARLY_MEDIA_NONE }) },
+	{ "relay", LIST_AT(struct profile_settings, relay), .type = &schema_choice, .max = 4, .fallback = "[info]",
+	  WORDS({ "info", SIP_RELAY_INFO }, { "message", SIP_RELAY_MESSAGE }, { "subscribe", SIP_RELAY_SUBSCRIBE },
+		{ "publish", SIP_RELAY_PUBLISH }) },
+	{ "history", AT(struct profile_settings, history), .type = &schema_choice, .fallback = "hide",
+	  WORDS({ "hide", SIP_HISTORY_HIDE }, { "pass", SIP_HISTORY_PASS }, { "strip", SIP_HISTORY_STRIP }) },
+	{ "body_parts", AT(struct profile_settings, body_parts), .type = &schema_choice, .fallback = "pass",
+	  WORDS({ "pass", SETTING_PARTS_PASS }, { "drop", SETTING_PARTS_DROP }) },
 };
 static const struct schema profile_schema = SCHEMA(struct profile_settings, profile_fields);
 

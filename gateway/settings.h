@@ -33,7 +33,7 @@ struct process_settings {
 
 struct limit_settings {
 	const struct yaml_node *node;
-	uint32_t calls;
+	uint32_t calls, subscriptions;
 };
 
 struct sip_settings {
@@ -87,6 +87,11 @@ struct keying_settings {
 	unsigned form, role, mki, signalling_security, far_leg;
 };
 
+struct session_timer_settings {
+	const struct yaml_node *node;
+	uint32_t expires, min;
+};
+
 struct profile_settings {
 	const struct yaml_node *node;
 	char name[SETTINGS_NAME];
@@ -95,6 +100,9 @@ struct profile_settings {
 	unsigned header_extension_encryption, cryptex;
 	unsigned rtcp_mux, feedback, learn, unknown_attributes;
 	uint32_t keying_timeout, media_timeout;
+	struct session_timer_settings session_timer;
+	SETTINGS_LIST(unsigned) relay; // enum sip_relay
+	unsigned early_media, history, body_parts;
 };
 
 struct peer_settings {
@@ -126,6 +134,7 @@ enum { SETTING_FORM_STRICT, SETTING_FORM_OSRTP };
 enum { SETTING_SIGNALLING_ANY, SETTING_SIGNALLING_REQUIRED };
 enum { SETTING_FAR_LEG_ANY, SETTING_FAR_LEG_SECURED };
 #define SETTING_EXTENSIONS_ALL "all" // in place of a header extension's URI
+enum { SETTING_PARTS_PASS, SETTING_PARTS_DROP };
 enum { SETTING_UNKNOWN_PASS, SETTING_UNKNOWN_DROP };
 
 extern const struct schema settings_schema;

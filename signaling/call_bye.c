@@ -16,18 +16,20 @@ static void answer_open_requests(struct sip_dialog *d)
 	sip_drop_incoming(sip, &d->invite_in);
 }
 
-// RFC 3326: why one side ended the call is for the other one to know.
-void call_keep_reason(struct sip_call *call, const sip_t *request)
+// RFC 3326, RFC 6432: why one side ended the call, or refused it, is for the other one to know.
+void call_keep_reason(struct sip_call *call, const sip_t *message)
 {
-	if (request->sip_reason == NULL || call->closing)
+	if (call->closing)
 		return;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 
 	su_home_init(home);
-	const char *value = sip_header_as_string(home, (const sip_header_t *)request->sip_reason);
+	const char *value = sip_header_value(home, message, "Reason");
 
 	if (value != NULL && strlen(value) < sizeof(call->reason) && value[strcspn(value, "\r\n")] == '\0')
 		strcpy(call->reason, value);
+	if (message->sip_retry_after != NULL)
+		call->retry_after = (unsigned)message->sip_retry_after->af_delta;
 	su_home_deinit(home);
 }
 

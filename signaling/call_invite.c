@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_invite.c - the INVITE that starts a call: checked, routed, its offer read, and an INVITE of ours sent on.
 #include "signaling/call_media.h"
-#include "signaling/sip_header.h"
+#include "signaling/sip_check.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
@@ -10,21 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_FORWARDS 70u
-
-// What decides where a request goes, as a number: RFC 3261 section 16.6 item 8. One that comes back with the same is in a
-// loop; with another, a proxy of the peer's has sent it round on purpose.
-static uint32_t mark_of(const sip_t *request, uint16_t realm)
-{
-	char uri[SIP_URI_MAX];
-	uint32_t mark = 2166136261u ^ realm;
-
-	url_e(uri, sizeof(uri), request->sip_request->rq_url);
-	uri[sizeof(uri) - 1] = '\0';
-	for (const char *c = uri; *c != '\0'; c++)
-		mark = (mark ^ (uint8_t)*c) * 16777619u;
-	return mark;
-}
 
 // An INVITE that never became a call.
 static int turn_away(struct sip *sip, nta_incoming_t *irq, const sip_t *request, int peer, int status, const char *warning)
@@ -34,38 +19,18 @@ static int turn_away(struct sip *sip, nta_incoming_t *irq, const sip_t *request,
 	return sip_refuse(sip, irq, status, warning != NULL ? 399 : 0, warning);
 }
 
-static int refuse_extensions(struct sip *sip, nta_incoming_t *irq, const sip_t *request)
-{
-	msg_t *msg = sip_response_new(sip, irq, NULL);
-
-	for (const sip_require_t *r = request->sip_require; r != NULL; r = r->k_next) {
-		for (const msg_param_t *item = r->k_items; item != NULL && *item != NULL; item++)
-			sip_message_header(msg, "Unsupported", "%s", *item);
-	}
-	sip_respond(irq, 420, msg);
-	nta_incoming_destroy(irq);
-	return 0;
-}
-
 // What can be wrong with an INVITE before anybody looks at where it goes: 0, or the status.
 static int check_request(const struct sip *sip, const sip_t *request, uint16_t realm)
 {
-	if (request->sip_max_forwards != NULL && request->sip_max_forwards->mf_count == 0)
-		return 483;
-	if (sip_agent_loops(sip->agent, request, mark_of(request, realm)))
-		return 482;
+	int status = sip_check_onward(sip, request, realm);
+
+	if (status != 0)
+		return status;
 	if (request->sip_contact == NULL || request->sip_contact->m_url->url_host == NULL)
 		return 400; // section 8.1.1.8
-	if (request->sip_from->a_tag == NULL || strlen(request->sip_from->a_tag) >= SIP_ID_MAX ||
-	    strlen(request->sip_call_id->i_id) >= SIP_ID_MAX)
-		return 400;
-	if (request->sip_request->rq_url->url_type != url_sip)
-		return 416;
 	if (request->sip_payload != NULL && request->sip_payload->pl_len > 0 && !sip_body_is_sdp(request))
 		return 415;
-	if (sip->draining)
-		return 503;
-	return 0;
+	return sip->draining ? 503 : 0;
 }
 
 // The caller's dialog: ours is the To side.
@@ -86,12 +51,11 @@ static int accept_caller(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *request, const struct call_body *offer)
 {
 	const struct sip_dialog *a = b->joined;
-	unsigned forwards = request->sip_max_forwards != NULL ? (unsigned)request->sip_max_forwards->mf_count : MAX_FORWARDS;
-	msg_t *msg = sip_request_new(b, forwards - 1);
+	msg_t *msg = sip_request_new(b, sip_check_hops(request));
 
 	sip_request_headers(msg, irq, a, b);
 	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
-	b->loop_mark = mark_of(request, a->realm);
+	b->loop_mark = sip_check_mark(request, a->realm);
 	b->invite_out = sip_dialog_send(b, msg, sip_method_invite, call_response_in);
 	return b->invite_out != NULL ? 0 : -EHOSTUNREACH;
 }
@@ -163,8 +127,6 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 	struct sip_call *call;
 	int status, to_peer;
 
-	if (request->sip_require != NULL)
-		return refuse_extensions(sip, irq, request);
 	status = check_request(sip, request, realm);
 	if (status != 0)
 		return turn_away(sip, irq, request, peer, status, NULL);

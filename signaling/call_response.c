@@ -154,6 +154,8 @@ static int failed(struct sip_dialog *b, const sip_t *response, int status)
 		log_warning("sip", "far side asks for credentials", LOG_STR("call", call->name),
 			    LOG_STR("call_id_a", call->dialogs->call_id), LOG_STR("call_id_b", b->call_id),
 			    LOG_STR("peer", call->sip->config->peers[b->peer].name));
+	if (!internal)
+		call_keep_reason(call, response);
 	snprintf(cause, sizeof(cause), internal ? "no response (%d)" : "far side answered %d", status);
 	end_forks(b, NULL);
 	if (call->fsm.state == CALL_CANCELLING)

@@ -2,6 +2,7 @@
 // sip.c - the sip thread: start, its mailbox, drain and end; and where requests outside and inside of dialogs go.
 #include "signaling/sip.h"
 #include "signaling/call_media.h"
+#include "signaling/sip_check.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
@@ -69,6 +70,8 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 	}
 	if (request->sip_to->a_tag != NULL || method == sip_method_cancel)
 		return sip_refuse(sip, irq, 481, 0, NULL);
+	if (sip_check_refused(sip, irq, request))
+		return 0;
 	if (method == sip_method_invite)
 		return call_invite_in(sip, irq, request, &from, peer);
 	if (method == sip_method_options)
@@ -91,6 +94,8 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 	}
 	if (d->by_flow && from.listener == d->hop.listener) // its NAT may have given it another port meanwhile
 		d->source = d->hop.address = from.address;
+	if (sip_check_refused(sip, irq, request))
+		return 0;
 	switch (request->sip_request->rq_method) {
 	case sip_method_ack: // of nothing that is open
 		return sip_refuse_silently(irq);

@@ -243,6 +243,11 @@ void sip_agent_token(struct sip_agent *agent, char dst[SIP_TOKEN_LEN])
 		snprintf(dst + n + 2 * i, 3, "%02x", random[i]);
 }
 
+void sip_agent_host(const struct sip_agent *agent, uint16_t listener, char dst[INET_ENDPOINT_STRLEN])
+{
+	host_print(dst, listener_advertise(sip_agent_listener(agent, listener)));
+}
+
 int sip_agent_contact(const struct sip_agent *agent, uint16_t listener, const char *token, char *dst, size_t room)
 {
 	const struct sip_listener *l = sip_agent_listener(agent, listener);

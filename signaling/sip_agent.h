@@ -45,6 +45,8 @@ bool sip_agent_loops(const struct sip_agent *agent, const sip_t *request, uint32
 bool sip_agent_connected(struct sip_agent *agent, const struct sip_hop *hop);
 
 void sip_agent_token(struct sip_agent *agent, char dst[SIP_TOKEN_LEN]);
+// Our address there as it stands in a URI.
+void sip_agent_host(const struct sip_agent *agent, uint16_t listener, char dst[INET_ENDPOINT_STRLEN]);
 int sip_agent_contact(const struct sip_agent *agent, uint16_t listener, const char *token, char *dst, size_t room);
 
 // Takes msg over, also when it fails (NULL). Completes it from the leg, adds Via with that mark.

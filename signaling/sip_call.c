@@ -243,6 +243,10 @@ static void dialog_end(struct sip_dialog *d, int status, const char *cause)
 
 			if (status == 503)
 				sip_message_retry_after(msg);
+			else if (d->call->retry_after > 0)
+				sip_message_header(msg, "Retry-After", "%u", d->call->retry_after);
+			if (d->call->reason[0] != '\0' && status != 487) // which the caller has asked for himself
+				sip_message_header(msg, "Reason", "%s", d->call->reason);
 			sip_respond(d->invite_in, status, msg);
 			call_dialog_over(d, DIALOG_EV_FAIL);
 		} else if (d->invite_out != NULL) {

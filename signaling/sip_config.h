@@ -20,6 +20,32 @@ struct sip_realm { // same index as media_config.realms
 	bool trusted;     // identity and unknown headers are believed and sent (signaling/sip_header.c); default false
 };
 
+enum sip_early_media { // what flows before the answer
+	SIP_EARLY_MEDIA_BOTH = 0,
+	SIP_EARLY_MEDIA_BACKWARD, // to the caller only
+	SIP_EARLY_MEDIA_NONE,
+};
+enum sip_history { // Diversion and History-Info, where trust lets them pass at all
+	SIP_HISTORY_HIDE = 0, // with our host in place of each
+	SIP_HISTORY_PASS,
+	SIP_HISTORY_STRIP,
+};
+enum sip_relay { // what is carried besides calls, as bits
+	SIP_RELAY_INFO = 0x01,
+	SIP_RELAY_MESSAGE = 0x02,
+	SIP_RELAY_SUBSCRIBE = 0x04, // with the NOTIFYs that come of it
+	SIP_RELAY_PUBLISH = 0x08,
+};
+
+struct sip_policy { // signalling policy of a profile
+	uint32_t session_expires_s; // RFC 4028, what we ask for; 0: nothing, and a peer that asks is served all the same
+	uint32_t session_min_s;     // the least that we let a peer ask for
+	enum sip_early_media early_media;
+	enum sip_history history;
+	unsigned relay; // enum sip_relay; both sides' profiles must allow it
+	bool drop_parts; // of multipart bodies, what is no description
+};
+
 struct sip_peer {
 	char name[32];
 	uint16_t realm;
@@ -41,8 +67,10 @@ struct sip_config {
 	struct sip_peer *peers;
 	struct sip_route *routes;
 	struct media_profile *profiles;
+	struct sip_policy *policies; // one a profile, same index
 	size_t n_realms, n_peers, n_routes, n_profiles;
 	uint32_t max_calls;
-	uint32_t timer_c_s;   // default 180
+	uint32_t max_subscriptions; // of one peer
+	uint32_t timer_c_s;   // default 181: more than three minutes
 	char server_name[64]; // User-Agent/Server; empty: none sent
 };

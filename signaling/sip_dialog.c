@@ -2,6 +2,7 @@
 // sip_dialog.c - what a dialog is on the wire: its identifiers, its leg of nta's, and where its requests go. The same for
 // dialogs of calls and of subscriptions.
 #include "signaling/sip_peer.h"
+#include "signaling/sip_privacy.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <sofia-sip/sip_tag.h>
@@ -112,17 +113,18 @@ static int aim(struct sip_dialog *d, const char *user)
 static sip_from_t *make_from(su_home_t *home, const struct sip_dialog *d, const sip_t *request)
 {
 	const sip_from_t *from = request->sip_from;
-	const struct sip_listener *l = sip_agent_listener(d->sip->agent, d->hop.listener);
-	const struct inet_addr *own = l->advertise.family != INET_NONE ? &l->advertise : &l->bind.addr;
-	char host[INET_ADDR_STRLEN], user[128];
+	char host[INET_ENDPOINT_STRLEN], user[128];
 
-	inet_addr_print(host, own);
+	// RFC 3323 section 5.3. Within a network of trust it is the network's edge that does it.
+	if (sip_request_privacy(request) & SIP_PRIVACY_USER && !d->sip->config->realms[d->realm].trusted)
+		return sip_from_format(home, "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=%s", d->local_tag);
+	sip_agent_host(d->sip->agent, d->hop.listener, host);
 	// The name and number of the caller cross; the address they live at does not.
 	if (from->a_url->url_user == NULL ||
 	    sip_target_expand("{user}", from->a_url->url_user, user, sizeof(user)) < 0 || user[0] == '\0')
 		strcpy(user, "anonymous");
-	return sip_from_format(home, "%s <sip:%s@%s%s%s>;tag=%s", from->a_display != NULL ? from->a_display : "", user,
-			       own->family == INET_V6 ? "[" : "", host, own->family == INET_V6 ? "]" : "", d->local_tag);
+	return sip_from_format(home, "%s <sip:%s@%s>;tag=%s", from->a_display != NULL ? from->a_display : "", user, host,
+			       d->local_tag);
 }
 
 int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, nta_request_f *within)

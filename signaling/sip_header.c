@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define HIDDEN_MAX 1024 // octets of a header with hosts hidden
+
 static const struct {
 	const char *name;
 	enum sip_header_class class;
@@ -22,27 +24,39 @@ static const struct {
 	{ "Path", SIP_HEADER_OURS },
 	{ "Service-Route", SIP_HEADER_OURS },
 	{ "Content-Length", SIP_HEADER_OURS }, { "l", SIP_HEADER_OURS },
-	{ "Content-Type", SIP_HEADER_OURS }, { "c", SIP_HEADER_OURS },
-	{ "Content-Disposition", SIP_HEADER_OURS },
-	{ "Content-Encoding", SIP_HEADER_OURS }, { "e", SIP_HEADER_OURS },
-	{ "Content-Language", SIP_HEADER_OURS },
-	{ "MIME-Version", SIP_HEADER_OURS },
 	{ "Allow", SIP_HEADER_OURS },
 	{ "Supported", SIP_HEADER_OURS }, { "k", SIP_HEADER_OURS },
 	{ "Require", SIP_HEADER_OURS },
 	{ "Proxy-Require", SIP_HEADER_OURS },
 	{ "Unsupported", SIP_HEADER_OURS },
-	{ "Accept", SIP_HEADER_OURS },
-	{ "Accept-Encoding", SIP_HEADER_OURS },
 	{ "User-Agent", SIP_HEADER_OURS },
 	{ "Server", SIP_HEADER_OURS },
 	{ "Timestamp", SIP_HEADER_OURS },
-	{ "Date", SIP_HEADER_OURS },
-	{ "Expires", SIP_HEADER_OURS },
-	{ "Reason", SIP_HEADER_OURS },
 	{ "Warning", SIP_HEADER_OURS },
-	{ "Retry-After", SIP_HEADER_OURS },
 	{ "Error-Info", SIP_HEADER_OURS },
+	{ "Session-Expires", SIP_HEADER_OURS }, { "x", SIP_HEADER_OURS },
+	{ "Min-SE", SIP_HEADER_OURS },
+	// Of requests that are carried each for itself, and of their responses; in calls these are ours, or have no meaning.
+	{ "Event", SIP_HEADER_RELAY }, { "o", SIP_HEADER_RELAY },
+	{ "Allow-Events", SIP_HEADER_RELAY }, { "u", SIP_HEADER_RELAY },
+	{ "Subscription-State", SIP_HEADER_RELAY },
+	{ "Suppress-If-Match", SIP_HEADER_RELAY },
+	{ "SIP-If-Match", SIP_HEADER_RELAY },
+	{ "SIP-ETag", SIP_HEADER_RELAY },
+	{ "Expires", SIP_HEADER_RELAY },
+	{ "Min-Expires", SIP_HEADER_RELAY },
+	{ "Date", SIP_HEADER_RELAY },
+	{ "Info-Package", SIP_HEADER_RELAY },
+	{ "Accept", SIP_HEADER_RELAY },
+	{ "Accept-Encoding", SIP_HEADER_RELAY },
+	{ "Content-Type", SIP_HEADER_RELAY }, { "c", SIP_HEADER_RELAY },
+	{ "Content-Disposition", SIP_HEADER_RELAY },
+	{ "Content-Encoding", SIP_HEADER_RELAY }, { "e", SIP_HEADER_RELAY },
+	{ "Content-Language", SIP_HEADER_RELAY },
+	{ "MIME-Version", SIP_HEADER_RELAY },
+	// Of final responses that are no success: why, and when it may be better.
+	{ "Reason", SIP_HEADER_REFUSAL },
+	{ "Retry-After", SIP_HEADER_REFUSAL },
 	// End to end: said by one user to the other.
 	{ "Subject", SIP_HEADER_END }, { "s", SIP_HEADER_END },
 	{ "Priority", SIP_HEADER_END },
@@ -50,6 +64,7 @@ static const struct {
 	{ "Accept-Language", SIP_HEADER_END },
 	{ "In-Reply-To", SIP_HEADER_END },
 	{ "User-to-User", SIP_HEADER_END },
+	{ "Recv-Info", SIP_HEADER_END },
 	{ "Answer-Mode", SIP_HEADER_END },
 	{ "Geolocation", SIP_HEADER_END },
 	{ "Geolocation-Routing", SIP_HEADER_END },
@@ -96,16 +111,8 @@ static const struct {
 	{ "Refer-To", SIP_HEADER_DROP }, { "r", SIP_HEADER_DROP },
 	{ "Referred-By", SIP_HEADER_DROP }, { "b", SIP_HEADER_DROP },
 	{ "Refer-Sub", SIP_HEADER_DROP },
-	{ "Event", SIP_HEADER_DROP }, { "o", SIP_HEADER_DROP },
-	{ "Allow-Events", SIP_HEADER_DROP }, { "u", SIP_HEADER_DROP },
-	{ "Subscription-State", SIP_HEADER_DROP },
-	{ "Session-Expires", SIP_HEADER_DROP }, { "x", SIP_HEADER_DROP },
-	{ "Min-SE", SIP_HEADER_DROP },
-	{ "Min-Expires", SIP_HEADER_DROP },
 	{ "RSeq", SIP_HEADER_DROP },
 	{ "RAck", SIP_HEADER_DROP },
-	{ "SIP-If-Match", SIP_HEADER_DROP },
-	{ "SIP-ETag", SIP_HEADER_DROP },
 	{ "Encryption", SIP_HEADER_DROP },
 	{ "Hide", SIP_HEADER_DROP },
 	{ "Response-Key", SIP_HEADER_DROP },
@@ -120,20 +127,64 @@ enum sip_header_class sip_header_class(const char *name)
 	return SIP_HEADER_UNKNOWN;
 }
 
-static bool may_cross(enum sip_header_class class, bool from_trusted, bool to_trusted)
+bool sip_header_at(size_t index, const char **name, enum sip_header_class *class)
+{
+	if (index >= sizeof(headers) / sizeof(headers[0]))
+		return false;
+	*name = headers[index].name;
+	*class = headers[index].class;
+	return true;
+}
+
+static bool may_cross(enum sip_header_class class, const struct sip_crossing *how)
 {
 	switch (class) {
 	case SIP_HEADER_END:
 		return true;
 	case SIP_HEADER_TRUST:
-		return from_trusted && to_trusted;
+		return how->from_trusted && how->to_trusted;
 	case SIP_HEADER_UNKNOWN:
-		return from_trusted;
+		return how->from_trusted;
+	case SIP_HEADER_RELAY:
+		return how->relayed;
+	case SIP_HEADER_REFUSAL:
+		return how->refusal;
 	case SIP_HEADER_OURS:
 	case SIP_HEADER_DROP:
 		break;
 	}
 	return false;
+}
+
+static bool is_one_of(const char *name, const char *const list[], size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcasecmp(name, list[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+// RFC 3323 section 5.3: what a user says of himself, which goes when he asks for it.
+static bool tells_of_user(const char *name)
+{
+	static const char *const names[] = { "Subject", "Organization", "In-Reply-To", "Call-Info", "Geolocation",
+					     "User-to-User" };
+
+	return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
+}
+
+static bool tells_of_history(const char *name)
+{
+	return strcasecmp(name, "Diversion") == 0 || strcasecmp(name, "History-Info") == 0;
+}
+
+static bool names_people(const char *name)
+{
+	static const char *const names[] = { "P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID",
+					     "P-Called-Party-ID", "P-Served-User" };
+
+	return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
 }
 
 // A name or value with control bytes could be read differently by the next parser.
@@ -150,23 +201,75 @@ static bool is_clean(const sip_unknown_t *un)
 	return true;
 }
 
-int sip_headers_cross(msg_t *to, msg_t *from, bool from_trusted, bool to_trusted)
+// With our host in place of theirs. A numeric one is always inside a network; a name may be how a domain is called.
+static int cross_hidden(msg_t *to, msg_header_t *h, const char *name, const struct sip_crossing *how)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	char hidden[HIDDEN_MAX];
+	sip_unknown_t *un = NULL;
+	int err = 0;
+
+	su_home_init(home);
+	const char *value = h->sh_class == sip_unknown_class ? ((sip_unknown_t *)h)->un_value
+							     : sip_header_as_string(home, (sip_header_t *)h);
+
+	// Too long to be read is too long to be passed.
+	if (value != NULL && sip_hosts_hide(hidden, sizeof(hidden), value, how->host, !tells_of_history(name)) == 0) {
+		un = sip_unknown_format(msg_home(to), "%s: %s", name, hidden);
+		err = un != NULL ? msg_header_insert(to, NULL, (msg_header_t *)un) : -1;
+	}
+	su_home_deinit(home);
+	return err < 0 ? -ENOMEM : 0;
+}
+
+static int cross_one(msg_t *to, msg_header_t *h, const struct sip_crossing *how)
+{
+	bool unknown = h->sh_class == sip_unknown_class;
+	const char *name = unknown ? ((sip_unknown_t *)h)->un_name : h->sh_class->hc_name;
+
+	if (name == NULL || !may_cross(sip_header_class(name), how))
+		return 0;
+	if (unknown && !is_clean((sip_unknown_t *)h))
+		return 0;
+	if (how->privacy & SIP_PRIVACY_USER && !how->to_trusted && tells_of_user(name))
+		return 0;
+	if (tells_of_history(name) && how->history == SIP_HISTORY_STRIP)
+		return 0;
+	if (names_people(name) || (tells_of_history(name) && how->history == SIP_HISTORY_HIDE))
+		return cross_hidden(to, h, name, how);
+	msg_header_t *copy = msg_header_dup_one(msg_home(to), h);
+
+	return copy != NULL && msg_header_insert(to, NULL, copy) == 0 ? 0 : -ENOMEM;
+}
+
+int sip_headers_cross(msg_t *to, msg_t *from, const struct sip_crossing *how)
 {
 	const sip_t *sip = sip_object(from);
 	msg_header_t *h = (msg_header_t *)(sip->sip_request != NULL ? (void *)sip->sip_request : (void *)sip->sip_status);
 
 	for (h = h->sh_succ; h != NULL && h->sh_class != sip_separator_class; h = h->sh_succ) {
-		bool unknown = h->sh_class == sip_unknown_class;
-		const char *name = unknown ? ((sip_unknown_t *)h)->un_name : h->sh_class->hc_name;
+		int err = cross_one(to, h, how);
 
-		if (name == NULL || !may_cross(sip_header_class(name), from_trusted, to_trusted))
-			continue;
-		if (unknown && !is_clean((sip_unknown_t *)h))
-			continue;
-		msg_header_t *copy = msg_header_dup_one(msg_home(to), h);
-
-		if (copy == NULL || msg_header_insert(to, NULL, copy) < 0)
-			return -ENOMEM;
+		if (err < 0)
+			return err;
 	}
 	return 0;
+}
+
+const char *sip_header_value(su_home_t *home, const sip_t *sip, const char *name)
+{
+	const msg_header_t *h = (const msg_header_t *)(sip->sip_request != NULL ? (const void *)sip->sip_request
+										: (const void *)sip->sip_status);
+
+	for (h = h != NULL ? h->sh_succ : NULL; h != NULL && h->sh_class != sip_separator_class; h = h->sh_succ) {
+		if (h->sh_class == sip_unknown_class) {
+			const sip_unknown_t *un = (const sip_unknown_t *)h;
+
+			if (un->un_name != NULL && strcasecmp(un->un_name, name) == 0)
+				return un->un_value;
+		} else if (h->sh_class->hc_name != NULL && strcasecmp(h->sh_class->hc_name, name) == 0) {
+			return sip_header_as_string(home, (const sip_header_t *)h);
+		}
+	}
+	return NULL;
 }

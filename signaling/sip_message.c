@@ -2,6 +2,7 @@
 // sip_message.c - building the requests and responses that we send; what every one of them has is put in here.
 #include "signaling/sip_priv.h"
 #include "signaling/sip_header.h"
+#include "signaling/sip_option.h"
 #include <sofia-sip/sip_tag.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,14 +56,46 @@ msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards)
 	return msg;
 }
 
+bool sip_method_is_relayed(sip_method_t method)
+{
+	return method == sip_method_info || method == sip_method_message || method == sip_method_subscribe ||
+	       method == sip_method_notify || method == sip_method_publish;
+}
+
 static void headers_cross(msg_t *to, msg_t *in, const struct sip_dialog *from, const struct sip_dialog *onward)
 {
-	const struct sip_realm *realms = from->sip->config->realms;
+	const struct sip_config *config = from->sip->config;
+	const sip_t *sip = in != NULL ? sip_object(in) : NULL;
+	char host[INET_ENDPOINT_STRLEN];
 
-	if (to != NULL && in != NULL)
-		sip_headers_cross(to, in, realms[from->realm].trusted, realms[onward->realm].trusted);
+	if (to != NULL && sip != NULL && sip->sip_cseq != NULL) {
+		sip_agent_host(from->sip->agent, onward->hop.listener, host);
+		struct sip_crossing how = {
+			.from_trusted = config->realms[from->realm].trusted,
+			.to_trusted = config->realms[onward->realm].trusted,
+			.relayed = sip_method_is_relayed(sip->sip_cseq->cs_method),
+			.refusal = sip->sip_status != NULL && sip->sip_status->st_status >= 300,
+			.privacy = sip->sip_request != NULL ? sip_request_privacy(sip) : 0,
+			.history = config->policies[onward->profile].history,
+			.host = host,
+		};
+
+		if (sip_headers_cross(to, in, &how) == 0)
+			sip_options_cross(to, sip, sip->sip_cseq->cs_method);
+	}
 	if (in != NULL)
 		msg_destroy(in);
+}
+
+unsigned sip_request_privacy(const sip_t *request)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+
+	su_home_init(home);
+	unsigned privacy = sip_privacy_read(sip_header_value(home, request, "Privacy"));
+
+	su_home_deinit(home);
+	return privacy;
 }
 
 void sip_request_headers(msg_t *to, nta_incoming_t *irq, const struct sip_dialog *from, const struct sip_dialog *onward)
@@ -123,6 +156,9 @@ nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t m
 {
 	struct sip *sip = d->sip;
 	struct sip_hop hop = next_hop(d);
+
+	if (msg != NULL && method != sip_method_ack)
+		sip_options_cross(msg, NULL, method); // of a request that carries nothing over
 	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark,
 					     callback, d);
 

@@ -79,6 +79,7 @@ struct sip_call {
 	int status;
 	char cause[SIP_CAUSE_MAX];
 	char reason[SIP_CAUSE_MAX]; // the Reason header of the BYE or CANCEL that ended it, for the other side
+	unsigned retry_after; // seconds, of the final response that ended it; 0: none
 	const char *by; // "access", "core" (a realm's name), "gateway"
 };
 
@@ -139,6 +140,8 @@ nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t m
 // What of a message of theirs goes on to the other side: sip_header.h, by what the realms of the two dialogs are.
 void sip_request_headers(msg_t *to, nta_incoming_t *irq, const struct sip_dialog *from, const struct sip_dialog *onward);
 void sip_response_headers(msg_t *to, nta_outgoing_t *orq, const struct sip_dialog *from, const struct sip_dialog *onward);
+bool sip_method_is_relayed(sip_method_t method); // carried each for itself: INFO, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH
+unsigned sip_request_privacy(const sip_t *request); // SIP_PRIVACY_*
 bool sip_request_behind_nat(const sip_t *request); // by the Via of the client that sent it
 struct call_body sip_body_of(const sip_t *sip); // text NULL: none
 bool sip_body_is_sdp(const sip_t *sip);
@@ -157,7 +160,7 @@ void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp);
 int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer);
 int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 int call_reinvite_response(struct sip_dialog *d, const sip_t *response);
-void call_keep_reason(struct sip_call *call, const sip_t *request);
+void call_keep_reason(struct sip_call *call, const sip_t *message);
 int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 void call_bye_out(struct sip_dialog *d, int status, const char *cause);
 int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *request);

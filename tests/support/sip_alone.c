@@ -6,6 +6,7 @@
 #include "base/region.h"
 #include "mediarelay/call_record.h"
 #include "signaling/sip.h"
+#include <sofia-sip/su_time.h>
 #include "tests/support/alloc_fail.h"
 #include "tests/support/fake_media.h"
 #include <err.h>
@@ -22,11 +23,13 @@
 
 enum { PLAIN, SECURE, SDES, ANY, NULL_TOO, DTLS, STRIP, FAR_SECURED, SIGNALLING, PROFILES };
 
+#define PROFILES_MAX (PROFILES + PEERS) // a peer with a policy of its own has a profile of its own
+
 static struct sip_realm realms[REALMS];
 static struct media_realm media_realms[REALMS];
 static struct sip_peer peers[PEERS];
 static struct sip_route routes[ROUTES];
-static struct media_profile profiles[PROFILES] = {
+static struct media_profile profiles[PROFILES_MAX] = {
 	[PLAIN] = { .name = "plain", .keying = { .accept = { KEYING_PLAIN }, .offer = { KEYING_PLAIN } } },
 	[SECURE] = { .name = "secure",
 		     .keying = { .accept = { KEYING_DTLS_SRTP, KEYING_SDES }, .offer = { KEYING_DTLS_SRTP } } },
@@ -48,9 +51,13 @@ static struct media_profile profiles[PROFILES] = {
 				     .offer = { KEYING_PLAIN },
 				     .signalling_security_required = true } },
 };
+static struct sip_policy policies[PROFILES_MAX];
 static struct sip_config config = {
 	.realms = realms, .peers = peers, .routes = routes, .profiles = profiles, .n_profiles = PROFILES,
-	.max_calls = 1000, .timer_c_s = 180,
+	.policies = policies, .max_calls = 1000, .timer_c_s = 181, .max_subscriptions = 1000,
+};
+static const struct sip_policy policy_default = {
+	.session_expires_s = 1800, .session_min_s = 90, .relay = SIP_RELAY_INFO,
 };
 static struct media_config media_config = { .realms = media_realms };
 static unsigned t1_ms;
@@ -123,6 +130,58 @@ static void add_peer(char *arg)
 	snprintf(p->target, sizeof(p->target), "%s", part(&arg));
 }
 
+static unsigned word_of(const char *const words[], const char *word)
+{
+	for (unsigned i = 0; words[i] != NULL; i++) {
+		if (strcmp(words[i], word) == 0)
+			return i;
+	}
+	errx(2, "unknown word %s", word);
+}
+
+static void set_policy(struct sip_policy *policy, char *setting)
+{
+	static const char *const early[] = { "both", "backward", "none", NULL };
+	static const char *const history[] = { "hide", "pass", "strip", NULL };
+	static const char *const relay[] = { "info", "message", "subscribe", "publish", NULL };
+	char *value = setting;
+	const char *key = strsep(&value, "=");
+
+	if (value == NULL)
+		errx(2, "no value for %s", key);
+	if (strcmp(key, "expires") == 0)
+		policy->session_expires_s = (uint32_t)strtoul(value, NULL, 10);
+	else if (strcmp(key, "min") == 0)
+		policy->session_min_s = (uint32_t)strtoul(value, NULL, 10);
+	else if (strcmp(key, "early_media") == 0)
+		policy->early_media = word_of(early, value);
+	else if (strcmp(key, "history") == 0)
+		policy->history = word_of(history, value);
+	else if (strcmp(key, "relay") == 0)
+		policy->relay |= 1u << word_of(relay, value);
+	else if (strcmp(key, "body_parts") == 0)
+		policy->drop_parts = strcmp(value, "drop") == 0;
+	else
+		errx(2, "unknown policy %s", key);
+}
+
+// --policy PEER,KEY=VALUE,... : a profile of its own for this peer, as the one it had but for these
+static void add_policy(char *arg)
+{
+	const char *name = part(&arg);
+	size_t peer = 0, profile = config.n_profiles++;
+
+	while (peer < config.n_peers && strcmp(peers[peer].name, name) != 0)
+		peer++;
+	if (peer == config.n_peers)
+		errx(2, "no peer %s", name);
+	profiles[profile] = profiles[peers[peer].profile];
+	policies[profile] = policies[peers[peer].profile];
+	peers[peer].profile = (uint16_t)profile;
+	while (arg != NULL)
+		set_policy(&policies[profile], part(&arg));
+}
+
 // --route REALM,USER,PEER
 static void add_route(char *arg)
 {
@@ -141,6 +200,8 @@ static void add_route(char *arg)
 
 static void read_arguments(int argc, char **argv)
 {
+	for (int i = 0; i < PROFILES; i++)
+		policies[i] = policy_default;
 	for (int i = 1; i + 1 < argc; i += 2) {
 		char *value = argv[i + 1];
 
@@ -150,6 +211,10 @@ static void read_arguments(int argc, char **argv)
 			add_listener(value);
 		else if (strcmp(argv[i], "--peer") == 0)
 			add_peer(value);
+		else if (strcmp(argv[i], "--policy") == 0)
+			add_policy(value);
+		else if (strcmp(argv[i], "--subscriptions") == 0)
+			config.max_subscriptions = (uint32_t)strtoul(value, NULL, 10);
 		else if (strcmp(argv[i], "--route") == 0)
 			add_route(value);
 		else if (strcmp(argv[i], "--calls") == 0)
@@ -180,16 +245,51 @@ static struct media *media;
 static struct sip *sip;
 static struct call_records *records;
 
+// The clock that tests set forward: the sip thread's, and that of its library's timers.
+extern void (*_su_time)(su_time_t *tv);
+static _Atomic mono_ns shift;
+
+static mono_ns shifted_now(void *ctx)
+{
+	return clock_now() + shift;
+}
+
+static int shifted_random(void *ctx, uint8_t *dst, size_t len)
+{
+	return env_random(&env_real, dst, len);
+}
+
+static void shifted_time(su_time_t *tv)
+{
+	mono_ns now = shifted_now(NULL);
+
+	tv->tv_sec = (unsigned long)(now / MONO_S(1)) + SU_TIME_EPOCH;
+	tv->tv_usec = (unsigned long)(now % MONO_S(1) / 1000);
+}
+
+static const struct env env_shifted = { .now = shifted_now, .random = shifted_random };
+
+static void tell_counts(void);
+
+static void advance(unsigned seconds)
+{
+	_su_time = shifted_time;
+	shift += MONO_S(seconds);
+	tell_counts(); // wakes the sip thread, which looks at its timers then
+}
+
 static void open_sip(void)
 {
 	struct sip_start start = {
-		.config = &config, .media = media, .env = &env_real, .records = records, .t1_ms = t1_ms,
+		.config = &config, .media = media, .env = &env_shifted, .records = records, .t1_ms = t1_ms,
 		.drained = drained,
 	};
 	int err_open = sip_open(&sip, &start);
 
 	if (err_open < 0)
 		errx(1, "sip_open: %s", strerror(-err_open));
+	if (shift > 0)
+		_su_time = shifted_time;
 	fake_media_set_receiver(media, sip_media_event, sip);
 }
 
@@ -227,7 +327,7 @@ static void corrupt(unsigned session, unsigned offset)
 		call_record_write(records, session, CALL_RECORD_SIP, record, (size_t)len);
 }
 
-// One command: mark N (logged: what was logged before it has been read when it is), counts, drain, forget (media's sessions), corrupt SESSION OFFSET, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
+// One command: mark N (logged: what was logged before it has been read when it is), counts, advance SECONDS (of the sip thread's clock; answers as counts), drain, forget (media's sessions), corrupt SESSION OFFSET, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
 static bool command(char *line)
 {
 	char word[16] = "", cause[96] = "";
@@ -239,6 +339,8 @@ static bool command(char *line)
 		return false;
 	if (strcmp(word, "counts") == 0) {
 		tell_counts();
+	} else if (strcmp(word, "advance") == 0 && sscanf(line, "%*s %u", &a) == 1) {
+		advance(a);
 	} else if (strcmp(word, "drain") == 0) {
 		sip_drain(sip);
 	} else if (strcmp(word, "corrupt") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {
@@ -281,7 +383,7 @@ int main(int argc, char **argv)
 	read_arguments(argc, argv);
 	log_setup(quiet ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, LOG_FORMAT_JSON, "sip_alone");
 	media_config.max_sessions = config.max_calls;
-	struct media_start start = { .config = &media_config, .profiles = profiles, .n_profiles = PROFILES, .env = &env_real };
+	struct media_start start = { .config = &media_config, .profiles = profiles, .n_profiles = config.n_profiles, .env = &env_real };
 
 	if (media_open(&media, &start) < 0 ||
 	    region_create(&region, "calls", call_records_footprint(config.max_calls), false) < 0 ||

@@ -156,6 +156,19 @@ static void values_of_media_and_sip(void **state)
 	assert_int_equal(sip->routes[1].from_peer, 2);
 	assert_int_equal(sip->routes[1].to_peer, 0);
 	assert_int_equal(sip->max_calls, 500);
+	assert_int_equal(sip->max_subscriptions, 1000);
+	assert_int_equal(sip->policies[0].session_expires_s, 1800);
+	assert_int_equal(sip->policies[0].session_min_s, 90);
+	assert_int_equal(sip->policies[0].early_media, SIP_EARLY_MEDIA_BOTH);
+	assert_int_equal(sip->policies[0].relay, SIP_RELAY_INFO);
+	assert_int_equal(sip->policies[0].history, SIP_HISTORY_HIDE);
+	assert_false(sip->policies[0].drop_parts);
+	assert_int_equal(sip->policies[1].session_expires_s, 600);
+	assert_int_equal(sip->policies[1].session_min_s, 120);
+	assert_int_equal(sip->policies[1].early_media, SIP_EARLY_MEDIA_BACKWARD);
+	assert_int_equal(sip->policies[1].relay, SIP_RELAY_MESSAGE | SIP_RELAY_SUBSCRIBE);
+	assert_int_equal(sip->policies[1].history, SIP_HISTORY_STRIP);
+	assert_true(sip->policies[1].drop_parts);
 	config_free(cfg);
 }
 
@@ -178,11 +191,19 @@ static const struct {
 	// keys
 	{ "limits: {calls: 500}", "^limit: {calls: 500}",
 	  "unknown key \"limit\"; known here: log, process, limits, sip, dtls, dataplane, realms" },
-	{ "calls: 500", "^cals: 500", "unknown key \"cals\"; known here: calls" },
+	{ "calls: 500", "^cals: 500", "unknown key \"cals\"; known here: calls, subscriptions" },
 	{ "interface: ext0", "^interfaces: ext0", "unknown key \"interfaces\"" },
 	{ "{address: 10.0.0.1}", "{address: 10.0.0.1, ^port: 3}", "unknown key \"port\"" },
 	{ "media: [{address: 10.0.0.1}]", "media: [^{floating: true}]", "key \"address\" is missing" },
 	{ "  - name: core\n    interface: int0", "  - ^name: core", "key \"interface\" is missing" },
+	// signalling policy
+	{ "session_timer: {expires: 600, min: 120}", "session_timer: {expires: ^100, min: 120}", "expires: 100 is below min, 120" },
+	{ "min: 120", "min: ^60", "min: expected a whole number from 90 to 86400" },
+	{ "early_media: backward", "early_media: ^forward", "early_media: expected one of both, backward, none" },
+	{ "relay: [message, subscribe]", "relay: [message, ^refer]", "relay: expected one of info, message, subscribe, publish" },
+	{ "relay: [message, subscribe]", "relay: [message, ^message]", "\"message\" is there twice" },
+	{ "history: strip", "history: ^show", "history: expected one of hide, pass, strip" },
+	{ "body_parts: drop", "body_parts: ^strip", "body_parts: expected one of pass, drop" },
 	// types
 	{ "limits: {calls: 500}", "limits: ^500", "limits: expected a mapping, found a single value" },
 	{ "limits: {calls: 500}", "limits:^ ", "limits: expected a mapping, found a single value" },

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <cmocka.h>
 
 static void classes(void **state)
@@ -21,7 +23,8 @@ static void classes(void **state)
 		{ "diversion", SIP_HEADER_TRUST },    { "Proxy-Authorization", SIP_HEADER_DROP },
 		{ "Replaces", SIP_HEADER_DROP },      { "X-Anything", SIP_HEADER_UNKNOWN },
 		{ "User-Agent", SIP_HEADER_OURS },    { "Server", SIP_HEADER_OURS },
-		{ "Session-Expires", SIP_HEADER_DROP },
+		{ "Session-Expires", SIP_HEADER_OURS },   { "o", SIP_HEADER_RELAY },
+		{ "Reason", SIP_HEADER_REFUSAL },     { "Recv-Info", SIP_HEADER_END },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -42,35 +45,60 @@ static const char request[] =
 	"X-Custom: value\r\n"
 	"Content-Length: 0\r\n\r\n";
 
-static char *cross(bool from_trusted, bool to_trusted)
+static const char request_relayed[] =
+	"NOTIFY sip:a@192.0.2.1 SIP/2.0\r\n"
+	"Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n"
+	"From: <sip:b@192.0.2.9>;tag=1\r\nTo: <sip:a@192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 NOTIFY\r\n"
+	"Event: presence\r\nSubscription-State: active;expires=60\r\nExpires: 60\r\n"
+	"Content-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
+
+static const char history[] =
+	"INVITE sip:a@192.0.2.1 SIP/2.0\r\n"
+	"Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n"
+	"From: <sip:b@192.0.2.9>;tag=1\r\nTo: <sip:a@192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n"
+	"Diversion: <sip:+43@pbx.inner>;reason=busy\r\n"
+	"History-Info: <sip:c@10.0.0.7:5080;user=phone>;index=1, <sips:d@inner.example>;index=1.1\r\n"
+	"P-Asserted-Identity: \"Boss\" <sip:boss@10.0.0.5>\r\n"
+	"Subject: one\r\nPrivacy: user;id\r\n"
+	"Content-Length: 0\r\n\r\n";
+
+// The headers of what goes on, as text.
+static char *cross_as(const char *text, const struct sip_crossing *how)
 {
-	static char text[4096];
-	msg_t *from = msg_make(sip_default_mclass(), 0, request, sizeof(request) - 1);
+	static char out[4096];
+	msg_t *from = msg_make(sip_default_mclass(), 0, text, (ssize_t)strlen(text));
 	msg_t *to = msg_create(sip_default_mclass(), 0);
 
 	assert_non_null(from);
 	assert_non_null(to);
-	assert_int_equal(sip_headers_cross(to, from, from_trusted, to_trusted), 0);
-	text[0] = '\0';
+	assert_int_equal(sip_headers_cross(to, from, how), 0);
+	out[0] = '\0';
+	// A message made by hand has no chain of headers: what was put in is in its fields.
 	const sip_t *sip = sip_object(to);
+	const sip_header_t *known[] = {
+		(const sip_header_t *)sip->sip_subject, (const sip_header_t *)sip->sip_priority,
+		(const sip_header_t *)sip->sip_user_agent, (const sip_header_t *)sip->sip_authorization,
+		(const sip_header_t *)sip->sip_via, (const sip_header_t *)sip->sip_event,
+		(const sip_header_t *)sip->sip_subscription_state, (const sip_header_t *)sip->sip_expires,
+		(const sip_header_t *)sip->sip_content_type, (const sip_header_t *)sip->sip_content_length,
+		(const sip_header_t *)sip->sip_privacy,
+	};
 
-	for (const sip_unknown_t *un = sip->sip_unknown; un != NULL; un = un->un_next) {
-		strcat(text, un->un_name);
-		strcat(text, "\n");
+	for (const sip_unknown_t *un = sip->sip_unknown; un != NULL; un = un->un_next)
+		sprintf(out + strlen(out), "%s: %s\n", un->un_name, un->un_value);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i] != NULL)
+			sprintf(out + strlen(out), "%s\n", known[i]->sh_common->h_class->hc_name);
 	}
-	if (sip->sip_subject != NULL)
-		strcat(text, "Subject\n");
-	if (sip->sip_priority != NULL)
-		strcat(text, "Priority\n");
-	if (sip->sip_user_agent != NULL)
-		strcat(text, "User-Agent\n");
-	if (sip->sip_authorization != NULL)
-		strcat(text, "Authorization\n");
-	if (sip->sip_via != NULL)
-		strcat(text, "Via\n");
 	msg_destroy(from);
 	msg_destroy(to);
-	return text;
+	return out;
+}
+
+static char *cross(bool from_trusted, bool to_trusted)
+{
+	return cross_as(request, &(struct sip_crossing){
+					 .from_trusted = from_trusted, .to_trusted = to_trusted, .host = "192.0.2.1" });
 }
 
 static void crossing(void **state)
@@ -81,12 +109,59 @@ static void crossing(void **state)
 
 		assert_non_null(strstr(text, "Subject"));
 		assert_non_null(strstr(text, "Priority"));
-		assert_int_equal(strstr(text, "P-Asserted-Identity") != NULL, from && to);
+		assert_int_equal(strstr(text, "P-Asserted-Identity: <sip:boss@inside>") != NULL, from && to);
 		assert_int_equal(strstr(text, "X-Custom") != NULL, from);
 		assert_null(strstr(text, "User-Agent"));
 		assert_null(strstr(text, "Authorization"));
 		assert_null(strstr(text, "Replaces"));
 		assert_null(strstr(text, "Via"));
+	}
+}
+
+static void relayed(void **state)
+{
+	const char *text = cross_as(request_relayed, &(struct sip_crossing){ .relayed = true, .host = "192.0.2.1" });
+
+	assert_non_null(strstr(text, "Event"));
+	assert_non_null(strstr(text, "Subscription-State"));
+	assert_non_null(strstr(text, "Expires"));
+	assert_non_null(strstr(text, "Content-Type"));
+	assert_null(strstr(text, "Content-Length"));
+	assert_string_equal(cross_as(request_relayed, &(struct sip_crossing){ .host = "192.0.2.1" }), "");
+}
+
+static void hosts_hidden(void **state)
+{
+	struct sip_crossing how = { .from_trusted = true, .to_trusted = true, .host = "192.0.2.1" };
+	const char *text = cross_as(history, &how);
+
+	assert_non_null(strstr(text, "Diversion: <sip:+43@192.0.2.1>;reason=busy\n"));
+	assert_non_null(strstr(text, "<sip:c@192.0.2.1;user=phone>;index=1, <sips:d@192.0.2.1>;index=1.1\n"));
+	assert_non_null(strstr(text, "<sip:boss@192.0.2.1>\n"));
+	assert_non_null(strstr(text, "Privacy\n"));
+	how.history = SIP_HISTORY_PASS;
+	text = cross_as(history, &how);
+	assert_non_null(strstr(text, "<sip:+43@pbx.inner>"));
+	assert_non_null(strstr(text, "10.0.0.7:5080"));
+	how.history = SIP_HISTORY_STRIP;
+	text = cross_as(history, &how);
+	assert_null(strstr(text, "Diversion"));
+	assert_null(strstr(text, "History-Info"));
+	how.to_trusted = false;
+	how.history = SIP_HISTORY_PASS;
+	assert_string_equal(cross_as(history, &how), "Subject\n");
+	how.privacy = SIP_PRIVACY_USER;
+	assert_string_equal(cross_as(history, &how), "");
+}
+
+static void every_header_once(void **state)
+{
+	enum sip_header_class class, other;
+	const char *name, *again;
+
+	for (size_t i = 0; sip_header_at(i, &name, &class); i++) {
+		for (size_t j = i + 1; sip_header_at(j, &again, &other); j++)
+			assert_int_not_equal(strcasecmp(name, again), 0);
 	}
 }
 
@@ -122,6 +197,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(classes),
 		cmocka_unit_test(crossing),
+		cmocka_unit_test(relayed),
+		cmocka_unit_test(hosts_hidden),
+		cmocka_unit_test(every_header_once),
 		cmocka_unit_test(finals),
 		cmocka_unit_test(provisionals),
 	};

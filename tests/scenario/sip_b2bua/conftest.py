@@ -61,6 +61,11 @@ class Gateway:
         words = self.ask("counts").split()[1:]
         return {name: int(value) for name, _, value in (w.partition("=") for w in words)}
 
+    def advance(self, seconds):
+        """Sets the sip thread's clock forward, its timers with it."""
+        self.ask(f"advance {seconds}")
+        self.counts()  # what was due has been done when this is answered
+
     def events(self, event, **fields):
         """What has been logged by now."""
         self.marks += 1
@@ -140,6 +145,8 @@ class Net:
             return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
         arguments = ["--realm", "access", "--realm", "core" + (",trusted" if options.get("trusted") else "")]
+        if options.get("trusted") == "both":
+            arguments[1] += ",trusted"
         for name, address, port in (("access", a, base), ("core", c, base + 1)):
             for kind in ("udp", "tcp"):
                 arguments += ["--listen", f"{name},{kind},{at(address, port)}"]
@@ -149,8 +156,12 @@ class Net:
                 suffix = ";transport=tcp" if transport[name] == "tcp" else ""
                 arguments += ["--peer", f"{'phone' if name == 'access' else 'pbx'},{name},{profile},{source},"
                               f"sip:{{user}}@{at(peer.address, peer.port)}{suffix}"]
+            for name, policy in (("phone", "access_policy"), ("pbx", "core_policy")):
+                if options.get(policy):
+                    arguments += ["--policy", f"{name},{options[policy]}"]
             arguments += ["--route", "access,*,pbx", "--route", "core,*,phone"]
         arguments += ["--t1", str(options.get("t1", T1_MS)), "--calls", str(options.get("calls", 1000)),
+                      "--subscriptions", str(options.get("subscriptions", 1000)),
                       "--timer-c", str(options.get("timer_c", 60)), "--quiet", "yes" if options.get("quiet") else "no"]
         self.gateway = Gateway(arguments)
 

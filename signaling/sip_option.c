@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// sip_option.c - the table of option tags, and the writing of Supported and Require that follows it.
+#include "signaling/sip_option.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define LIST_MAX 512 // octets of a header that we write; what does not fit is not supported
+
+static const struct {
+	const char *tag;
+	enum sip_option_class class;
+} options[] = {
+	{ "timer", SIP_OPTION_OURS },             // RFC 4028: call_timer.c
+	{ "privacy", SIP_OPTION_OURS },           // RFC 3323: sip_privacy.c
+	// Said by one user to the other, or about bodies that pass as they are.
+	{ "answermode", SIP_OPTION_END },         // RFC 5373
+	{ "eventlist", SIP_OPTION_END },          // RFC 4662
+	{ "histinfo", SIP_OPTION_END },           // RFC 7044
+	{ "pref", SIP_OPTION_END },               // RFC 3840
+	{ "resource-priority", SIP_OPTION_END },  // RFC 4412
+	{ "uui", SIP_OPTION_END },                // RFC 7433
+	// Known, and not offered: dialogs, registrations and descriptions of one side mean nothing on the other.
+	{ "early-session", SIP_OPTION_REFUSED },
+	{ "from-change", SIP_OPTION_REFUSED },
+	{ "gruu", SIP_OPTION_REFUSED },
+	{ "join", SIP_OPTION_REFUSED },
+	{ "multiple-refer", SIP_OPTION_REFUSED },
+	{ "norefersub", SIP_OPTION_REFUSED },
+	{ "nosub", SIP_OPTION_REFUSED },
+	{ "outbound", SIP_OPTION_REFUSED },
+	{ "path", SIP_OPTION_REFUSED },
+	{ "replaces", SIP_OPTION_REFUSED },
+	{ "sdp-anat", SIP_OPTION_REFUSED },
+	{ "sec-agree", SIP_OPTION_REFUSED },
+	{ "tdialog", SIP_OPTION_REFUSED },
+	{ "trickle-ice", SIP_OPTION_REFUSED },
+};
+
+enum sip_option_class sip_option_class(const char *tag)
+{
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (strcasecmp(options[i].tag, tag) == 0)
+			return options[i].class;
+	}
+	return SIP_OPTION_UNKNOWN;
+}
+
+bool sip_option_at(size_t index, const char **tag, enum sip_option_class *class)
+{
+	if (index >= sizeof(options) / sizeof(options[0]))
+		return false;
+	*tag = options[index].tag;
+	*class = options[index].class;
+	return true;
+}
+
+static bool is_met(const char *tag)
+{
+	enum sip_option_class class = sip_option_class(tag);
+
+	return class == SIP_OPTION_OURS || class == SIP_OPTION_END;
+}
+
+static const char *unmet(const msg_list_t *list, const char **after)
+{
+	for (; list != NULL; list = list->k_next) {
+		for (const msg_param_t *item = list->k_items; item != NULL && *item != NULL; item++) {
+			if (*after == *item)
+				*after = NULL;
+			else if (*after == NULL && !is_met(*item))
+				return *item;
+		}
+	}
+	return NULL;
+}
+
+const char *sip_option_unmet(const sip_t *request, const char *after)
+{
+	const char *tag = unmet(request->sip_require, &after);
+
+	return tag != NULL ? tag : unmet(request->sip_proxy_require, &after);
+}
+
+// Methods that set up or change a session, or ask what one could have.
+static bool has_session(sip_method_t method)
+{
+	return method == sip_method_invite || method == sip_method_update || method == sip_method_options ||
+	       method == sip_method_prack;
+}
+
+static void list_add(char list[LIST_MAX], const char *tag)
+{
+	size_t used = strlen(list);
+
+	if (strpbrk(tag, " \t\r\n,;") == NULL && used + strlen(tag) + 3 < LIST_MAX)
+		sprintf(list + used, "%s%s", used > 0 ? ", " : "", tag);
+}
+
+static void list_cross(char list[LIST_MAX], const msg_list_t *in)
+{
+	for (; in != NULL; in = in->k_next) {
+		for (const msg_param_t *item = in->k_items; item != NULL && *item != NULL; item++) {
+			if (sip_option_class(*item) == SIP_OPTION_END)
+				list_add(list, *item);
+		}
+	}
+}
+
+static int list_write(msg_t *to, const char *name, const char *list)
+{
+	if (list[0] == '\0')
+		return 0;
+	sip_unknown_t *un = sip_unknown_format(msg_home(to), "%s: %s", name, list);
+
+	return un != NULL && msg_header_insert(to, NULL, (msg_header_t *)un) == 0 ? 0 : -ENOMEM;
+}
+
+static bool has_supported(msg_t *msg)
+{
+	for (const sip_unknown_t *un = sip_object(msg)->sip_unknown; un != NULL; un = un->un_next) {
+		if (strcasecmp(un->un_name, "Supported") == 0)
+			return true;
+	}
+	return false;
+}
+
+int sip_options_cross(msg_t *to, const sip_t *in, sip_method_t method)
+{
+	char supported[LIST_MAX] = "", require[LIST_MAX] = "";
+	int err;
+
+	if (has_supported(to))
+		return 0;
+	for (size_t i = 0; has_session(method) && i < sizeof(options) / sizeof(options[0]); i++) {
+		if (options[i].class == SIP_OPTION_OURS && strcmp(options[i].tag, "privacy") != 0)
+			list_add(supported, options[i].tag); // privacy: RFC 3323 has it in Proxy-Require alone
+	}
+	if (in != NULL)
+		list_cross(supported, in->sip_supported);
+	if (in != NULL && in->sip_request != NULL)
+		list_cross(require, in->sip_require);
+	err = list_write(to, "Supported", supported);
+	return err == 0 ? list_write(to, "Require", require) : err;
+}
