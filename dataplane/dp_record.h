@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 
 #define DP_REGION_MAGIC UINT64_C(0x53414c4c59504f52)
-#define DP_REGION_VERSION 3
+#define DP_REGION_VERSION 4
 #define DP_LINE 64
 
 #define DP_RX_EPOCHS 2 // the newest, and the one before it during the overlap of a key change

@@ -24,6 +24,7 @@
 	X(TX_NOT_KEYED, "tx_not_keyed", "other leg is secured, without keys yet") \
 	X(TX_REPEAT, "tx_repeat", "send index used before under this key")      \
 	X(KEY_EXPIRED, "key_expired", "key lifetime used up")                   \
+	X(CRYPTO_DEVICE, "crypto_device", "crypto device failed or did not answer") \
 	X(TOO_BIG, "too_big", "above the path's MTU")                           \
 	X(LOOP, "loop", "hairpin limit reached")                                \
 	X(PUNT_FULL, "punt_full", "ring to control full")                       \

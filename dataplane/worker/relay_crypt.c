@@ -25,6 +25,7 @@ static const enum relay_drop drop_of[SRTP_RESULT_COUNT] = {
 	[SRTP_OLD] = RELAY_DROP_OLD,
 	[SRTP_TX_REPEAT] = RELAY_DROP_TX_REPEAT,
 	[SRTP_KEY_EXPIRED] = RELAY_DROP_KEY_EXPIRED,
+	[SRTP_DEVICE] = RELAY_DROP_CRYPTO_DEVICE,
 };
 
 static struct dp_stream *stream_find(struct relay_worker *w, const struct dp_ssrc_slot *slots, uint32_t ssrc)

@@ -62,7 +62,7 @@ int relay_pools_load(struct relay_worker *w)
 	// What a crash left half taken or half given back: nobody refers to it.
 	for (uint32_t i = 0; i < w->n_free_keys; i++) {
 		if (m->keys[w->free_keys[i]].suite != SRTP_SUITE_NONE)
-			srtp_key_wipe(&m->keys[w->free_keys[i]]);
+			srtp_key_wipe(w->engine, &m->keys[w->free_keys[i]]);
 	}
 	for (uint32_t i = 0; i < w->n_free_streams; i++)
 		m->streams[w->free_streams[i]].owner = DP_NONE;
@@ -86,7 +86,7 @@ void key_release(struct relay_worker *w, uint32_t key)
 {
 	if (key >= w->relay->map.n_keys || w->n_free_keys == w->relay->map.n_keys)
 		return;
-	srtp_key_wipe(&w->relay->map.keys[key]);
+	srtp_key_wipe(w->engine, &w->relay->map.keys[key]);
 	w->free_keys[w->n_free_keys++] = key;
 }
 

@@ -430,7 +430,7 @@ static void what_does_not_fit_is_refused(void **state)
 		line_plain(&line, 0, 1); // was not taken
 		srtp_protect_burst(engine, line.ops, 1);
 		assert_int_equal(line.ops[0].result, SRTP_OK);
-		srtp_key_wipe(&key);
+		srtp_key_wipe(engine, &key);
 		line_plain(&line, 0, 6);
 		line.ops[0].key = &key;
 		srtp_protect_burst(engine, line.ops, 1);

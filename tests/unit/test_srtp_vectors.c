@@ -103,7 +103,7 @@ static void no_key_of_no_suite(void **state)
 
 	assert_int_equal(srtp_key_derive(engines[0], &key, &master, NULL, 0), -EINVAL);
 	assert_int_equal(srtp_key_adopt(engines[0], &key), -EINVAL);
-	srtp_key_wipe(NULL);
+	srtp_key_wipe(NULL, NULL);
 }
 
 // A vector gives session keys; _adopt expands a record that has them.

@@ -3,8 +3,8 @@
 // suite: sorting keeps their order.
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
 
-typedef void gcm_fn(struct srtp_engine *engine, struct srtp_op *op);
-typedef void cm_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
+typedef void one_fn(struct srtp_engine *engine, struct srtp_op *op);
+typedef void many_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
 
 // With many streams their records are cold. The first four lines of a key have the salt, the HMAC states and the rounds
 // of AES-128, the first of a stream has the window: asked for at once, they arrive while others are worked on.
@@ -15,10 +15,11 @@ static inline void prefetch(const struct srtp_op *op)
 	__builtin_prefetch(op->stream, 1);
 }
 
-static void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n, cm_fn *cm, gcm_fn *gcm)
+static void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n, many_fn *cm, one_fn *gcm,
+		  many_fn *gcm_handed_over)
 {
-	struct srtp_op *list[SRTP_BURST_MAX];
-	unsigned n_list = 0;
+	struct srtp_op *list[SRTP_BURST_MAX], *handed_over[SRTP_BURST_MAX];
+	unsigned n_list = 0, n_handed_over = 0;
 
 	for (unsigned i = 0; i < n; i++)
 		prefetch(&ops[i]);
@@ -36,7 +37,10 @@ static void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n, c
 			break;
 		case SRTP_AEAD_AES_128_GCM:
 		case SRTP_AEAD_AES_256_GCM:
-			gcm(engine, &ops[i]);
+			if (!engine_hands_over(engine))
+				gcm(engine, &ops[i]);
+			else
+				handed_over[n_handed_over++] = &ops[i];
 			break;
 		default:
 			ops[i].result = SRTP_NO_KEY;
@@ -45,17 +49,23 @@ static void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n, c
 			cm(engine, list, n_list);
 			n_list = 0;
 		}
+		if (n_handed_over == SRTP_BURST_MAX) {
+			gcm_handed_over(engine, handed_over, n_handed_over);
+			n_handed_over = 0;
+		}
 	}
 	if (n_list > 0)
 		cm(engine, list, n_list);
+	if (n_handed_over > 0)
+		gcm_handed_over(engine, handed_over, n_handed_over);
 }
 
 void srtp_unprotect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n)
 {
-	burst(engine, ops, n, srtp_cm_unprotect, srtp_gcm_unprotect);
+	burst(engine, ops, n, srtp_cm_unprotect, srtp_gcm_unprotect, srtp_handover_gcm_unprotect);
 }
 
 void srtp_protect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n)
 {
-	burst(engine, ops, n, srtp_cm_protect, srtp_gcm_protect);
+	burst(engine, ops, n, srtp_cm_protect, srtp_gcm_protect, srtp_handover_gcm_protect);
 }

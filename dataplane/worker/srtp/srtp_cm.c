@@ -54,12 +54,15 @@ static void lists_clear(struct srtp_engine *engine)
 
 // RFC 3711 4.2: the tag covers the packet and then the roll-over counter, which takes the place of what is behind the
 // payload meanwhile.
-static void hash_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned len)
+static void hash_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned len)
 {
-	IMB_JOB *job = &engine->hash.jobs[engine->hash.n++];
 	uint32_t roc = htobe32((uint32_t)(op->index >> 16));
+	IMB_JOB *job;
 
 	memcpy(op->packet + len, &roc, sizeof(roc));
+	if (engine_hands_over(engine) && srtp_handover_hash(engine, op, slot, len + sizeof(roc)))
+		return;
+	job = &engine->hash.jobs[engine->hash.n++];
 	job->src = op->packet;
 	job->hash_start_src_offset_in_bytes = 0;
 	job->msg_len_to_hash_in_bytes = len + sizeof(roc);
@@ -72,6 +75,8 @@ static void hash_run(struct srtp_engine *engine)
 {
 	unsigned done;
 
+	if (engine_hands_over(engine))
+		srtp_handover_hash_run(engine);
 	if (engine->hash.n == 0)
 		return;
 	done = IMB_SUBMIT_HASH_BURST_NOCHECK(engine->mgr, engine->hash.jobs, engine->hash.n, IMB_AUTH_HMAC_SHA_1);
@@ -80,8 +85,7 @@ static void hash_run(struct srtp_engine *engine)
 }
 
 // RFC 3711 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16). From `start` to `len`.
-static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot, unsigned start,
-		       unsigned len)
+static void cipher_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned start, unsigned len)
 {
 	enum srtp_cm_size size = key_size(op->key);
 	__m128i salt = _mm_load_si128((const __m128i *)op->key->salt);
@@ -93,8 +97,10 @@ static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, uns
 
 	if (len == start || size == SRTP_CM_NULL)
 		return;
-	list = &engine->cipher[size];
 	_mm_store_si128((__m128i *)iv, _mm_xor_si128(salt, _mm_set_epi64x((long long)low, (long long)high)));
+	if (engine_hands_over(engine) && srtp_handover_cipher(engine, op, slot, start, len))
+		return;
+	list = &engine->cipher[size];
 	job = &list->jobs[list->n++];
 	job->enc_keys = op->key->cm.rounds;
 	job->dec_keys = op->key->cm.rounds;
@@ -107,6 +113,8 @@ static void cipher_add(struct srtp_engine *engine, const struct srtp_op *op, uns
 
 static void cipher_run(struct srtp_engine *engine)
 {
+	if (engine_hands_over(engine))
+		srtp_handover_cipher_run(engine);
 	for (unsigned size = 0; size < SRTP_CM_SIZES; size++) {
 		struct srtp_cm_list *list = &engine->cipher[size];
 		unsigned done;
@@ -121,7 +129,7 @@ static void cipher_run(struct srtp_engine *engine)
 }
 
 // Leaves the roll-over counter in the packet; see rx_hash_undo().
-static void rx_hash(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
+static void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
 	const struct srtp_key *key = op->key;
 	unsigned len = op->len - srtp_trailer_len(key);
@@ -151,11 +159,12 @@ static void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, unsigned 
 }
 
 // Packets before this one in the burst may have moved its stream on, so that the index is another one than at first.
-static void rx_again(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+static enum srtp_result rx_again(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
 	rx_hash(engine, op, slot);
 	hash_run(engine);
 	rx_hash_undo(engine, op, slot);
+	return op->result;
 }
 
 // Authentic: now its header may be touched. Where the cipher begins.
@@ -185,8 +194,8 @@ static void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned s
 	op->result = srtp_index_check(op);
 	if (op->result != SRTP_OK)
 		return;
-	if (!engine->hashed[slot])
-		rx_again(engine, op, slot);
+	if (!engine->hashed[slot] && rx_again(engine, op, slot) != SRTP_OK)
+		return;
 	if (!srtp_tag_equal(engine->digest[slot], engine->tag[slot], op->key->tag_len)) {
 		op->result = SRTP_AUTH;
 		return;

@@ -50,7 +50,17 @@ static uint32_t engine_stamp(const struct srtp_engine *engine)
 	return (uint32_t)(what * UINT64_C(0x9e3779b97f4a7c15) >> 32) | 1;
 }
 
-int srtp_engine_open(struct srtp_engine **enginep, enum srtp_arch arch)
+// The vectors again: ipsec-mb has computed them, so it is the other that is wrong if one is.
+static int engine_hand_over(struct srtp_engine *engine, struct srtp_offload *offload)
+{
+	engine->handover = calloc(1, sizeof(*engine->handover));
+	if (!engine_hands_over(engine))
+		return -ENOMEM;
+	engine->handover->to = offload;
+	return srtp_selftest(engine);
+}
+
+int srtp_engine_open_with(struct srtp_engine **enginep, enum srtp_arch arch, struct srtp_offload *offload)
 {
 	struct srtp_engine *engine;
 	int err;
@@ -68,6 +78,8 @@ int srtp_engine_open(struct srtp_engine **enginep, enum srtp_arch arch)
 	engine->stamp = engine_stamp(engine);
 	srtp_cm_init(engine);
 	err = srtp_selftest(engine);
+	if (err == 0 && offload != NULL)
+		err = engine_hand_over(engine, offload);
 	if (err < 0)
 		goto out;
 	*enginep = engine;
@@ -77,12 +89,24 @@ out:
 	return err;
 }
 
+int srtp_engine_open(struct srtp_engine **enginep, enum srtp_arch arch)
+{
+	return srtp_engine_open_with(enginep, arch, NULL);
+}
+
+void srtp_engine_tend(struct srtp_engine *engine)
+{
+	if (engine_hands_over(engine))
+		engine->handover->to->ops->tend(engine->handover->to);
+}
+
 void srtp_engine_close(struct srtp_engine *engine)
 {
 	if (engine == NULL)
 		return;
 	if (engine->mgr != NULL)
 		free_mb_mgr(engine->mgr);
+	free(engine->handover);
 	explicit_bzero(engine, sizeof(*engine));
 	free(engine);
 }

@@ -29,7 +29,8 @@ int srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const stru
 // A key found after a restart: redoes the expansion if another library version or CPU level made it. May be interrupted
 // and repeated. -EINVAL: not a key.
 int srtp_key_adopt(struct srtp_engine *engine, struct srtp_key *key);
-void srtp_key_wipe(struct srtp_key *key); // NULL is fine
+// The engine forgets it, too. No key is fine; no engine: none ever had it.
+void srtp_key_wipe(struct srtp_engine *engine, struct srtp_key *key);
 
 // Does a received packet carry this key's MKI? Of a key without one, each does. Cheap: no crypto. It stands behind the
 // payload and before the tag (RFC 3711 3.1); with AEAD the tag is part of the cipher text (RFC 7714 8.2), so it comes
@@ -57,7 +58,8 @@ struct srtp_op {
 
 // Each packet in place; results as if the packets had come one by one, in this order. A packet that is not SRTP_OK
 // keeps its bytes and leaves key and stream as they were, so that another key or index may be tried. Authenticates
-// first: index and window of a stream move only with good tags.
+// first: index and window of a stream move only with good tags. (SRTP_DEVICE alone may have used up the index of what
+// was authentic: that packet is lost.)
 //
 // With cryptex a packet is received as it was before it was sent, but that one with CSRCs and no extension has an empty
 // one then, and that the application's four bits of the two-octet form are 0 (RFC 9335 5). The key stream of RFC 6904

@@ -3,6 +3,7 @@
 #pragma once
 #include "dataplane/worker/srtp/rtp_header.h"
 #include "dataplane/worker/srtp/srtp_engine.h"
+#include "dataplane/worker/srtp/srtp_offload.h"
 #include "dataplane/worker/srtp/srtp_window.h"
 #include <intel-ipsec-mb.h>
 
@@ -16,8 +17,15 @@ struct srtp_cm_list { // jobs of one key size, done in one call
 	IMB_JOB jobs[SRTP_BURST_MAX];
 };
 
+struct srtp_handover { // jobs of a burst that are not ipsec-mb's
+	struct srtp_offload *to;
+	unsigned n_hash, n_cipher;
+	struct srtp_job hash[SRTP_BURST_MAX], cipher[SRTP_BURST_MAX];
+};
+
 struct srtp_engine {
 	IMB_MGR *mgr;
+	struct srtp_handover *handover; // NULL: ipsec-mb does all
 	uint32_t stamp; // never 0
 	unsigned arch;  // enum srtp_arch, not AUTO
 	// Scratch of a burst. What is the same in all jobs is set once, at start.
@@ -59,6 +67,19 @@ void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigne
 void srtp_cm_protect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
 void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op);
 void srtp_gcm_protect(struct srtp_engine *engine, struct srtp_op *op);
+void srtp_gcm_seal(struct srtp_engine *engine, const struct srtp_op *op, unsigned start);
+void srtp_gcm_iv(const struct srtp_op *op, uint8_t iv[16]);
+
+// srtp_handover.c: if engine_hands_over() only. False: there is no session for it, do it here. What fails is
+// SRTP_DEVICE after the run. Not inline: the usual engine's code stays as small as it is.
+#define SRTP_APART __attribute__((noinline))
+SRTP_APART bool srtp_handover_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned len);
+SRTP_APART bool srtp_handover_cipher(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned start,
+				     unsigned len);
+SRTP_APART void srtp_handover_hash_run(struct srtp_engine *engine);
+SRTP_APART void srtp_handover_cipher_run(struct srtp_engine *engine);
+SRTP_APART void srtp_handover_gcm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
+SRTP_APART void srtp_handover_gcm_protect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
 int srtp_selftest(struct srtp_engine *engine);
 
 // Tags of 4, 10 or 16 octets. Spelled out, because loops and calls for a length not known to the compiler cost 10 ns.
@@ -99,6 +120,12 @@ static inline bool srtp_tag_equal(const uint8_t *a, const uint8_t *b, unsigned l
 		differ |= a8 ^ b8;
 	}
 	return differ == 0;
+}
+
+// The usual engine does not.
+static inline bool engine_hands_over(const struct srtp_engine *engine)
+{
+	return __builtin_expect(engine->handover != NULL, 0);
 }
 
 // CSRCs or an extension, and something negotiated about them.
@@ -189,4 +216,33 @@ static inline enum srtp_result srtp_tx_take(const struct srtp_engine *engine, st
 	op->key->remaining--;
 	srtp_window_accept(op->stream, op->index);
 	return SRTP_OK;
+}
+
+// Before and after the packet is sealed; `start`: what is encrypted begins there.
+// RFC 7714 8.3: elements are encrypted before.
+static inline bool srtp_gcm_tx_begin(struct srtp_engine *engine, struct srtp_op *op, enum srtp_header *headerp,
+				     unsigned *start)
+{
+	unsigned header;
+
+	op->result = srtp_tx_take(engine, op, &header);
+	if (op->result != SRTP_OK)
+		return false;
+	if (header == SRTP_HEADER_ELEMENTS)
+		srtp_header_elements(engine, op);
+	if (srtp_header_is_cryptex(header))
+		srtp_cryptex_tx(op, (enum srtp_header)header);
+	*start = srtp_header_is_cryptex(header) ? SRTP_CRYPTEX_START : op->hdr_len;
+	*headerp = (enum srtp_header)header;
+	return true;
+}
+
+// RFC 7714 8.2: the MKI is appended after encryption, behind the tag.
+static inline void srtp_gcm_tx_end(struct srtp_op *op, enum srtp_header header)
+{
+	if (srtp_header_is_cryptex(header))
+		srtp_cryptex_tx_done(op);
+	if (op->key->mki_len != 0)
+		memcpy(op->packet + op->len + SRTP_TAG_MAX, op->key->mki, op->key->mki_len);
+	op->len += (uint16_t)srtp_trailer_len(op->key);
 }

@@ -4,7 +4,7 @@
 #include <emmintrin.h>
 
 // RFC 7714 8.1: IV = (00 00 || SSRC || ROC || SEQ) XOR salt. One store: the library reads it at once, as a whole.
-static void gcm_iv(const struct srtp_op *op, uint8_t iv[16])
+void srtp_gcm_iv(const struct srtp_op *op, uint8_t iv[16])
 {
 	uint64_t ssrc = rtp_ssrc(op->packet);
 	uint64_t high = htobe64(ssrc << 16 | op->index >> 32);
@@ -22,7 +22,7 @@ static void gcm_encrypt(struct srtp_engine *engine, const struct srtp_op *op, un
 	uint8_t *payload = op->packet + start;
 	alignas(16) uint8_t iv[16];
 
-	gcm_iv(op, iv);
+	srtp_gcm_iv(op, iv);
 	if (op->key->suite == SRTP_AEAD_AES_128_GCM)
 		IMB_AES128_GCM_ENC(engine->mgr, key, &engine->gcm, payload, payload, len - start, iv,
 				   op->packet, start, tag, SRTP_TAG_MAX);
@@ -38,7 +38,7 @@ static void gcm_decrypt(struct srtp_engine *engine, const struct srtp_op *op, un
 	uint8_t *payload = op->packet + start;
 	alignas(16) uint8_t iv[16];
 
-	gcm_iv(op, iv);
+	srtp_gcm_iv(op, iv);
 	if (op->key->suite == SRTP_AEAD_AES_128_GCM)
 		IMB_AES128_GCM_DEC(engine->mgr, key, &engine->gcm, payload, payload, len - start, iv,
 				   op->packet, start, tag, SRTP_TAG_MAX);
@@ -86,23 +86,18 @@ void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op)
 		srtp_cryptex_rx_done(op, op->result == SRTP_OK);
 }
 
-// RFC 7714 8.2: the MKI is appended after encryption, behind the tag. 8.3: elements are encrypted before.
+void srtp_gcm_seal(struct srtp_engine *engine, const struct srtp_op *op, unsigned start)
+{
+	gcm_encrypt(engine, op, start, op->len, op->packet + op->len);
+}
+
 void srtp_gcm_protect(struct srtp_engine *engine, struct srtp_op *op)
 {
-	unsigned header, start;
+	enum srtp_header header;
+	unsigned start;
 
-	op->result = srtp_tx_take(engine, op, &header);
-	if (op->result != SRTP_OK)
+	if (!srtp_gcm_tx_begin(engine, op, &header, &start))
 		return;
-	if (header == SRTP_HEADER_ELEMENTS)
-		srtp_header_elements(engine, op);
-	if (srtp_header_is_cryptex(header))
-		srtp_cryptex_tx(op, (enum srtp_header)header);
-	start = srtp_header_is_cryptex(header) ? SRTP_CRYPTEX_START : op->hdr_len;
-	gcm_encrypt(engine, op, start, op->len, op->packet + op->len);
-	if (srtp_header_is_cryptex(header))
-		srtp_cryptex_tx_done(op);
-	if (op->key->mki_len != 0)
-		memcpy(op->packet + op->len + SRTP_TAG_MAX, op->key->mki, op->key->mki_len);
-	op->len += (uint16_t)srtp_trailer_len(op->key);
+	srtp_gcm_seal(engine, op, start);
+	srtp_gcm_tx_end(op, header);
 }

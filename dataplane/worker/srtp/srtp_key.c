@@ -98,6 +98,12 @@ static void key_expand(struct srtp_engine *engine, struct srtp_key *key)
 	key->stamp = engine->stamp;
 }
 
+static void key_hand_over(struct srtp_engine *engine, const struct srtp_key *key)
+{
+	if (engine_hands_over(engine))
+		engine->handover->to->ops->key_add(engine->handover->to, key);
+}
+
 int srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const struct srtp_master *master,
 		    const struct srtp_mki *mki, uint64_t lifetime)
 {
@@ -125,6 +131,7 @@ int srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const stru
 	srtp_window_order();
 	key->suite = (uint8_t)master->suite; // from here on srtp_key_adopt() can finish it
 	key_expand(engine, key);
+	key_hand_over(engine, key);
 	return 0;
 }
 
@@ -136,11 +143,15 @@ int srtp_key_adopt(struct srtp_engine *engine, struct srtp_key *key)
 		return -EINVAL;
 	if (key->stamp != engine->stamp)
 		key_expand(engine, key);
+	key_hand_over(engine, key);
 	return 0;
 }
 
-void srtp_key_wipe(struct srtp_key *key)
+void srtp_key_wipe(struct srtp_engine *engine, struct srtp_key *key)
 {
-	if (key != NULL)
-		explicit_bzero(key, sizeof(*key));
+	if (key == NULL)
+		return;
+	if (engine != NULL && engine_hands_over(engine))
+		engine->handover->to->ops->key_remove(engine->handover->to, key);
+	explicit_bzero(key, sizeof(*key));
 }

@@ -15,5 +15,6 @@ enum srtp_result {
 	SRTP_OLD,         // index behind the replay window
 	SRTP_TX_REPEAT,   // index sent before, or too old to know
 	SRTP_KEY_EXPIRED, // lifetime or the last index used up
+	SRTP_DEVICE,      // the crypto device failed, or did not answer in time
 	SRTP_RESULT_COUNT
 };

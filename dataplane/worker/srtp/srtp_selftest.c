@@ -176,8 +176,11 @@ static bool selftest_unprotect(struct srtp_engine *engine, struct selftest *test
 
 static bool selftest_vector(struct srtp_engine *engine, struct selftest *test, unsigned v)
 {
-	return selftest_key(engine, &test->key, vectors[v].suite) == 0 &&
-	       selftest_protect(engine, test, vectors[v].secured) && selftest_unprotect(engine, test);
+	bool good = selftest_key(engine, &test->key, vectors[v].suite) == 0 &&
+		    selftest_protect(engine, test, vectors[v].secured) && selftest_unprotect(engine, test);
+
+	srtp_key_wipe(engine, &test->key);
+	return good;
 }
 
 int srtp_selftest(struct srtp_engine *engine)
