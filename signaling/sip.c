@@ -5,6 +5,7 @@
 #include "signaling/sip_check.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
+#include "signaling/sip_relay.h"
 #include <errno.h>
 #include <semaphore.h>
 #include <sofia-sip/nta_tag.h>
@@ -76,6 +77,8 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 		return call_invite_in(sip, irq, request, &from, peer);
 	if (method == sip_method_options)
 		return call_options_in(sip, irq);
+	if (method == sip_method_message || method == sip_method_publish || method == sip_method_subscribe)
+		return sip_relay_outside(sip, irq, request, &from, peer);
 	return sip_refuse(sip, irq, is_known_method(method) ? 405 : 501, 0, NULL);
 }
 
@@ -85,13 +88,9 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 	struct sip *sip = d->call->sip;
 	struct sip_hop from;
 
-	// The identifiers of a dialog are no password: whoever speaks in it must be its peer by address as well.
-	if (sip_agent_arrival(sip->agent, irq, &from) < 0 || sip_agent_realm(from.listener) != d->realm ||
-	    sip_peer_by_source(sip->config, d->realm, &from.address.addr) != d->peer) {
-		if (!d->outgoing || !inet_addr_equal(&from.address.addr, &d->source.addr))
-			return request->sip_request->rq_method == sip_method_ack ? sip_refuse_silently(irq)
-										 : sip_refuse(sip, irq, 403, 0, NULL);
-	}
+	if (!sip_dialog_is_peer(d, irq, &from))
+		return request->sip_request->rq_method == sip_method_ack ? sip_refuse_silently(irq)
+									 : sip_refuse(sip, irq, 403, 0, NULL);
 	if (d->by_flow && from.listener == d->hop.listener) // its NAT may have given it another port meanwhile
 		d->source = d->hop.address = from.address;
 	if (sip_check_refused(sip, irq, request))
@@ -106,7 +105,10 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 	case sip_method_options:
 		return call_options_in(sip, irq);
 	case sip_method_info:
-		return call_info_in(d, irq, request);
+	case sip_method_message:
+	case sip_method_subscribe:
+	case sip_method_notify:
+		return call_relay_in(d, irq, request);
 	case sip_method_cancel:
 		return sip_refuse(sip, irq, 481, 0, NULL);
 	default:
@@ -158,6 +160,7 @@ static void count(struct sip *sip, struct count_question *question)
 			    NTATAG_S_IRQ_HASH_USED_REF(incoming), NTATAG_S_ORQ_HASH_USED_REF(outgoing), TAG_END());
 	*question->counts = (struct sip_counts){
 		.calls = sip->n_calls, .dialogs = sip->n_dialogs, .requests = sip->n_requests,
+		.subscriptions = sip->n_subscriptions,
 		.legs = (unsigned)legs, .incoming = (unsigned)incoming, .outgoing = (unsigned)outgoing,
 	};
 	sem_post(&question->answered);
@@ -204,6 +207,10 @@ static int thread_open(struct sip *sip)
 	err = sip_agent_open(&sip->agent, &start);
 	if (err < 0)
 		return err;
+	sip->sweep = su_timer_create(su_root_task(sip->root), 0);
+	sip->subscribed = calloc(sip->config->n_peers + 1, sizeof(*sip->subscribed));
+	if (sip->sweep == NULL || sip->subscribed == NULL)
+		return -ENOMEM;
 	if (su_wait_create(&sip->mailbox_wait, mailbox_fd(sip->mailbox), SU_WAIT_IN) < 0)
 		return -ENOMEM;
 	sip->mailbox_index = su_root_register(sip->root, &sip->mailbox_wait, mailbox_ready, sip, 0);
@@ -219,6 +226,11 @@ static void thread_close(struct sip *sip)
 		sip->calls->keep_media = true;
 		call_free(sip->calls);
 	}
+	sip_relay_close(sip);
+	sip_subscriptions_close(sip);
+	if (sip->sweep != NULL)
+		su_timer_destroy(sip->sweep);
+	free(sip->subscribed);
 	if (sip->mailbox_index > 0)
 		su_root_deregister(sip->root, sip->mailbox_index);
 	sip_agent_close(sip->agent);

@@ -33,6 +33,7 @@ void sip_media_event(void *sip, const struct media_event *event);
 
 struct sip_counts { // what is held now; all zero when no call is left and the last transaction has timed out
 	unsigned calls, dialogs;
+	unsigned subscriptions;
 	unsigned requests;                // of ours and theirs that a call still waits for
 	unsigned legs, incoming, outgoing; // nta's tables
 };

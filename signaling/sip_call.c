@@ -112,8 +112,7 @@ static void dialog_drop(struct sip_dialog *d)
 	sip_drop_incoming(sip, &d->invite_in);
 	sip_drop_outgoing(sip, &d->invite_out);
 	sip_drop_outgoing(sip, &d->bye_out);
-	sip_drop_incoming(sip, &d->relayed_in);
-	sip_drop_outgoing(sip, &d->relayed_out);
+	call_relay_end(d);
 	sip_dialog_drop_leg(d);
 }
 
@@ -124,10 +123,11 @@ void call_free(struct sip_call *call)
 	call_media_free(call);
 	if (call->session != 0)
 		session_unlink(call);
+	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
+		dialog_drop(d);
 	while (call->dialogs != NULL) {
 		struct sip_dialog *d = call->dialogs;
 
-		dialog_drop(d);
 		call->dialogs = d->next;
 		free(d);
 		sip->n_dialogs--;

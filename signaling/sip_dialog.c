@@ -153,6 +153,17 @@ int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, nta_request_f *
 	return d->leg != NULL ? 0 : -ENOMEM;
 }
 
+// The identifiers of a dialog are no password: whoever speaks in it must be its peer by address as well.
+bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from)
+{
+	if (sip_agent_arrival(d->sip->agent, irq, from) < 0)
+		return false;
+	if (sip_agent_realm(from->listener) == d->realm &&
+	    sip_peer_by_source(d->sip->config, d->realm, &from->address.addr) == d->peer)
+		return true;
+	return d->outgoing && inet_addr_equal(&from->address.addr, &d->source.addr);
+}
+
 void sip_dialog_drop_leg(struct sip_dialog *d)
 {
 	if (d->leg == NULL)

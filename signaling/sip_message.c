@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+#define ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS" // beside what profiles relay
 
 void sip_message_header(msg_t *msg, const char *name, const char *format, ...)
 {
@@ -36,23 +36,47 @@ static void add_agent_name(struct sip *sip, msg_t *msg, const char *header)
 		sip_message_header(msg, header, "%s", sip->config->server_name);
 }
 
-msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards)
+static int add_contact(msg_t *msg, const struct sip_dialog *d)
 {
-	struct sip *sip = d->sip;
-	msg_t *msg = nta_msg_create(sip_agent_nta(sip->agent), 0);
+	sip_contact_t *contact = sip_contact_format(msg_home(msg), "<%s>", d->contact);
+
+	return contact != NULL ? msg_header_insert(msg, NULL, (msg_header_t *)contact) : -1;
+}
+
+msg_t *sip_request_bare(struct sip_dialog *d, unsigned max_forwards, bool contact)
+{
+	msg_t *msg = nta_msg_create(sip_agent_nta(d->sip->agent), 0);
 
 	if (msg == NULL)
 		return NULL;
 	sip_max_forwards_t *mf = sip_max_forwards_format(msg_home(msg), "%u", max_forwards);
-	sip_contact_t *contact = sip_contact_format(msg_home(msg), "<%s>", d->contact);
 
-	if (mf == NULL || contact == NULL || msg_header_insert(msg, NULL, (msg_header_t *)mf) < 0 ||
-	    msg_header_insert(msg, NULL, (msg_header_t *)contact) < 0) {
+	if (mf == NULL || msg_header_insert(msg, NULL, (msg_header_t *)mf) < 0 || (contact && add_contact(msg, d) < 0)) {
 		msg_destroy(msg);
 		return NULL;
 	}
-	sip_message_header(msg, "Allow", "%s", ALLOW);
-	add_agent_name(sip, msg, "User-Agent");
+	add_agent_name(d->sip, msg, "User-Agent");
+	return msg;
+}
+
+// What may be sent to us within d, and goes on from there. d NULL: whoever asks.
+static void add_allow(msg_t *msg, const struct sip_dialog *d)
+{
+	const struct sip_policy *policies = d != NULL ? d->sip->config->policies : NULL;
+	unsigned relay = d != NULL ? policies[d->profile].relay : SIP_RELAY_INFO;
+
+	if (d != NULL && d->joined != NULL)
+		relay &= policies[d->joined->profile].relay;
+	sip_message_header(msg, "Allow", "%s%s%s%s", ALLOW, relay & SIP_RELAY_INFO ? ", INFO" : "",
+			   relay & SIP_RELAY_MESSAGE ? ", MESSAGE" : "",
+			   relay & SIP_RELAY_SUBSCRIBE ? ", SUBSCRIBE, NOTIFY" : "");
+}
+
+msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards)
+{
+	msg_t *msg = sip_request_bare(d, max_forwards, true);
+
+	add_allow(msg, d);
 	return msg;
 }
 
@@ -154,13 +178,19 @@ static struct sip_hop next_hop(const struct sip_dialog *d)
 
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback)
 {
+	return sip_dialog_send_for(d, msg, method, callback, d);
+}
+
+nta_outgoing_t *sip_dialog_send_for(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback,
+				    void *magic)
+{
 	struct sip *sip = d->sip;
 	struct sip_hop hop = next_hop(d);
 
 	if (msg != NULL && method != sip_method_ack)
 		sip_options_cross(msg, NULL, method); // of a request that carries nothing over
 	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark,
-					     callback, d);
+					     callback, magic);
 
 	if (orq != NULL && method != sip_method_ack)
 		sip->n_requests++;
@@ -174,13 +204,11 @@ msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_d
 	if (msg == NULL)
 		return NULL;
 	if (d != NULL) {
-		sip_contact_t *contact = sip_contact_format(msg_home(msg), "<%s>", d->contact);
-
-		if (contact == NULL || msg_header_insert(msg, NULL, (msg_header_t *)contact) < 0) {
+		if (add_contact(msg, d) < 0) {
 			msg_destroy(msg);
 			return NULL;
 		}
-		sip_message_header(msg, "Allow", "%s", ALLOW);
+		add_allow(msg, d);
 	}
 	add_agent_name(sip, msg, "Server");
 	return msg;
@@ -195,6 +223,11 @@ int sip_respond(nta_incoming_t *irq, int status, msg_t *msg)
 	if (status >= 200) // whoever waits gets a final response, if there is memory for one
 		nta_incoming_treply(irq, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
 	return -1;
+}
+
+void sip_message_allow(msg_t *msg)
+{
+	add_allow(msg, NULL);
 }
 
 // Spread over a few seconds, so that the refused do not all come back at once.
@@ -212,7 +245,7 @@ int sip_refuse(struct sip *sip, nta_incoming_t *irq, int status, int warning, co
 	if (msg != NULL && status == 503)
 		sip_message_retry_after(msg);
 	if (msg != NULL && status == 405)
-		sip_message_header(msg, "Allow", "%s", ALLOW);
+		add_allow(msg, NULL);
 	if (msg != NULL && status == 415)
 		sip_message_header(msg, "Accept", "application/sdp");
 	sip_respond(irq, status, msg);

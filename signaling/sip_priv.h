@@ -19,6 +19,9 @@
 #define CALL_BUCKETS 1024
 #define DIALOGS_MAX 16 // of one call: the caller's, and one for each fork that answered with a To tag of its own
 
+struct sip_relayed;
+struct sip_single;
+struct sip_subscription;
 struct call_media; // call_media.c: descriptions, seats and plans of one call
 
 struct call_body { // a message body; not a string, length counts
@@ -45,8 +48,7 @@ struct sip_dialog {
 	nta_incoming_t *invite_in;     // INVITE or re-INVITE of theirs that is not done: answer or ACK is due
 	nta_outgoing_t *invite_out;    // INVITE or re-INVITE of ours that has no final response, or no ACK, yet
 	nta_outgoing_t *bye_out;
-	nta_incoming_t *relayed_in;    // INFO of theirs that the other side has to answer
-	nta_outgoing_t *relayed_out;
+	struct sip_relayed *relayed;   // requests of theirs that the other side has to answer (sip_relay.h)
 	bool cancelled;                // CANCEL of ours is out
 	bool rang;                     // a provisional response came
 	bool by_flow;                  // its Contact cannot be reached (NAT): our requests go back where its own come from
@@ -102,6 +104,11 @@ struct sip {
 	uint32_t last_call, last_dialog;
 	bool draining, drained_told;
 	unsigned n_calls, n_dialogs, n_requests;
+	struct sip_single *singles;             // requests out of dialog (sip_relay.c)
+	struct sip_subscription *subscriptions;
+	uint32_t *subscribed;                   // subscriptions of each peer
+	unsigned n_singles, n_subscriptions;
+	su_timer_t *sweep;                      // frees singles outside of nta's callbacks
 	struct log_limit strangers; // requests from no peer: every scanner on the Internet makes some
 };
 
@@ -129,11 +136,14 @@ int sip_dialog_accept(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *re
 		      nta_request_f *within);
 // Towards the target of d's peer, for a request of somebody's; d->call_id is set. -EHOSTUNREACH: no target for that user.
 int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, nta_request_f *within);
+// Whether a request within d comes from its peer; *from is where from.
+bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from);
 void sip_dialog_drop_leg(struct sip_dialog *d);
 void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
 
 // sip_message.c - building what we send.
 msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards);
+msg_t *sip_request_bare(struct sip_dialog *d, unsigned max_forwards, bool contact); // without Allow
 msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t len); // NULL: no memory, msg is gone
 void sip_message_header(msg_t *msg, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback);
@@ -143,6 +153,9 @@ void sip_response_headers(msg_t *to, nta_outgoing_t *orq, const struct sip_dialo
 bool sip_method_is_relayed(sip_method_t method); // carried each for itself: INFO, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH
 unsigned sip_request_privacy(const sip_t *request); // SIP_PRIVACY_*
 bool sip_request_behind_nat(const sip_t *request); // by the Via of the client that sent it
+// The same with another context for the callback.
+nta_outgoing_t *sip_dialog_send_for(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback,
+				    void *magic);
 struct call_body sip_body_of(const sip_t *sip); // text NULL: none
 bool sip_body_is_sdp(const sip_t *sip);
 msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_dialog *d);
@@ -153,6 +166,7 @@ int sip_refuse(struct sip *sip, nta_incoming_t *irq, int status, int warning, co
 int sip_refuse_silently(nta_incoming_t *irq); // an ACK gets no response
 void sip_message_reason(msg_t *msg, int status, const char *text);
 void sip_message_retry_after(msg_t *msg);
+void sip_message_allow(msg_t *msg); // outside of dialogs
 void sip_drop_incoming(struct sip *sip, nta_incoming_t **irqp);
 void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp);
 
@@ -168,7 +182,8 @@ int call_ack_out(struct sip_dialog *d, const struct call_body *answer); // for t
 int call_cancel_in(struct sip_dialog *d, const sip_t *request);
 void call_cancel_out(struct sip_dialog *d);
 int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response);
-int call_info_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
+int call_relay_in(struct sip_dialog *from, nta_incoming_t *irq, const sip_t *request);
+void call_relay_end(struct sip_dialog *d); // nobody will answer what is open in it
 int call_options_in(struct sip *sip, nta_incoming_t *irq);
 int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request); // within a dialog
 void call_drain(struct sip *sip);

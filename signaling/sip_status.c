@@ -38,6 +38,31 @@ int sip_status_map_final(int status, enum sip_answer_source source, bool rang)
 	return status;
 }
 
+// 401, 407: as above. The rest is about what the other end wrote, but for what blames our hop.
+int sip_status_map_relayed(int status, enum sip_answer_source source)
+{
+	if (source == SIP_ANSWERED_BY_NOBODY)
+		return status == 408 ? 408 : 502;
+	if (status < 200 || status > 699)
+		return 500;
+	if (status >= 300 && status <= 399)
+		return 480;
+	switch (status) {
+	case 401:
+	case 407:
+		return 403;
+	case 420:
+	case 421:
+	case 482:
+	case 494:
+	case 503:
+	case 505:
+		return 500;
+	default:
+		return status;
+	}
+}
+
 int sip_status_map_provisional(int status)
 {
 	if (status <= 100)

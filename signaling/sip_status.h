@@ -10,5 +10,7 @@ enum sip_answer_source {
 
 // Final response to the INVITE (300-699) -> what the caller is told. rang: a provisional response had come.
 int sip_status_map_final(int status, enum sip_answer_source source, bool rang);
+// Final response to a request that was carried each for itself (sip_relay.h).
+int sip_status_map_relayed(int status, enum sip_answer_source source);
 // Provisional response -> what the caller is told; 0: nothing (100 is hop by hop).
 int sip_status_map_provisional(int status);

@@ -308,9 +308,9 @@ static void tell_counts(void)
 	}
 	sip_counts(sip, &s);
 	fake_media_counts(media, &m);
-	printf("counts calls=%u dialogs=%u requests=%u legs=%u incoming=%u outgoing=%u sessions=%u seats=%u plans=%u adopted=%u faults=%u "
+	printf("counts calls=%u dialogs=%u subscriptions=%u requests=%u legs=%u incoming=%u outgoing=%u sessions=%u seats=%u plans=%u adopted=%u faults=%u "
 	       "rss_kb=%ld heap=%zu\n",
-	       s.calls, s.dialogs, s.requests, s.legs, s.incoming, s.outgoing, m.sessions, m.seats, m.plans, m.adopted, m.faults,
+	       s.calls, s.dialogs, s.subscriptions, s.requests, s.legs, s.incoming, s.outgoing, m.sessions, m.seats, m.plans, m.adopted, m.faults,
 	       pages * sysconf(_SC_PAGESIZE) / 1024, mallinfo2().uordblks);
 	fflush(stdout);
 }

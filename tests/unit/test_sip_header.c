@@ -185,6 +185,26 @@ static void finals(void **state)
 	assert_int_equal(sip_status_map_final(999, SIP_ANSWERED_BY_PEER, true), 500);
 }
 
+static void relayed_finals(void **state)
+{
+	for (int status = 200; status < 700; status++) {
+		int told = sip_status_map_relayed(status, SIP_ANSWERED_BY_PEER);
+
+		assert_in_range(told, 200, 699);
+		assert_int_equal(told / 100 == 2, status / 100 == 2);
+		assert_int_not_equal(told / 100, 3);
+		assert_int_not_equal(told, 401);
+		assert_int_not_equal(told, 407);
+		assert_int_not_equal(told, 503);
+	}
+	assert_int_equal(sip_status_map_relayed(412, SIP_ANSWERED_BY_PEER), 412);
+	assert_int_equal(sip_status_map_relayed(423, SIP_ANSWERED_BY_PEER), 423);
+	assert_int_equal(sip_status_map_relayed(489, SIP_ANSWERED_BY_PEER), 489);
+	assert_int_equal(sip_status_map_relayed(408, SIP_ANSWERED_BY_NOBODY), 408);
+	assert_int_equal(sip_status_map_relayed(503, SIP_ANSWERED_BY_NOBODY), 502);
+	assert_int_equal(sip_status_map_relayed(100, SIP_ANSWERED_BY_PEER), 500);
+}
+
 static void provisionals(void **state)
 {
 	assert_int_equal(sip_status_map_provisional(100), 0);
@@ -201,6 +221,7 @@ int main(void)
 		cmocka_unit_test(hosts_hidden),
 		cmocka_unit_test(every_header_once),
 		cmocka_unit_test(finals),
+		cmocka_unit_test(relayed_finals),
 		cmocka_unit_test(provisionals),
 	};
 

@@ -88,7 +88,7 @@ class Gateway:
     def wait_idle(self, timeout=8):
         """Nothing is held any more: every call, dialog, leg, transaction, session and seat."""
         deadline = time.monotonic() + timeout
-        names = ("calls", "dialogs", "legs", "requests", "sessions", "seats", "faults")
+        names = ("calls", "dialogs", "subscriptions", "legs", "requests", "sessions", "seats", "faults")
         while True:
             counts = self.counts()
             if not any(counts[n] for n in names):
