@@ -158,7 +158,7 @@ __attribute__((no_sanitize_thread)) static void view_copy(struct dp_transport_vi
 		.mode = tp->mode,
 		.security = tp->security,
 		.n_edges = tp->n_edges <= DP_EDGES_MAX ? tp->n_edges : DP_EDGES_MAX,
-		.worker = tp->worker,
+		.worker = tp->worker & (uint16_t)~DP_COMING,
 		.network = tp->network,
 		.path = tp->path,
 		.path_serial = tp->path_serial,

@@ -28,6 +28,7 @@
 #define DP_TX_CARRIED 24 // of these: sent as they came. Under a live key none is forgotten: its indices were used
 #define DP_KEYS_LEFT 16  // of each direction: what a transport remembers of keys that it had before
 #define DP_NONE UINT32_MAX
+#define DP_COMING 0x8000 // with a transport's worker: the one before has given it up, this one has not taken it yet
 #define DP_USED (UINT32_MAX - 1) // instead of a stream: the SSRC was used under this key and is used no more
 
 enum dp_punt_class { DP_CLASS_RTCP, DP_CLASS_PROVEN, DP_CLASS_UNPROVEN, DP_CLASSES };
@@ -125,6 +126,8 @@ struct dp_rare {
 	struct dp_restart restarts[DP_RESTARTS];
 	uint64_t keys_left[2][DP_KEYS_LEFT]; // of each direction: marks of keys that were left, a ring
 	uint32_t n_keys_left[2];             // ever
+	_Atomic uint16_t heir;               // worker + 1 that it is about to move to; 0: stays
+	uint8_t moved;                       // DP_EVENT_MOVED is owed
 };
 
 // One SSRC on one transport in one direction, under one key. Reception statistics: RFC 3550 A.1, A.3, A.8.
@@ -148,6 +151,11 @@ struct dp_worker_record { // worker: wo (relaxed)
 	uint64_t commands, sleeps, bursts;
 	uint64_t ignored; // frames for other addresses, on ports that see them
 	uint64_t drops[RELAY_DROP_COUNT];
+	// Packets that the network card gave to another worker than their transport's: given on, taken; and of those that
+	// came, how many had to wait until a transport had moved.
+	uint64_t handed_out, handed_in, held;
+	uint64_t moved_out, moved_in; // transports
+	uint64_t busy, idle;          // ns: rounds of the loop that found something to do, and the rest
 };
 
 struct dp_region_header {
@@ -197,9 +205,12 @@ enum dp_command_kind {
 	DP_COMMAND_REMOVE,
 	DP_COMMAND_SEND,
 	DP_COMMAND_EXTENSIONS,
+	DP_COMMAND_MOVE,
 };
 
-struct dp_command { // message of a command ring; SEND: the datagram follows
+#define DP_MOVE_MAX 256 // transports of one command
+
+struct dp_command { // message of a command ring; SEND: the datagram follows, MOVE: the transports (struct dp_ref)
 	uint32_t kind;
 	struct dp_ref transport;
 	union {
@@ -216,6 +227,7 @@ struct dp_command { // message of a command ring; SEND: the datagram follows
 			struct dp_edge list[DP_EDGES_MAX];
 		} edges;
 		struct inet_endpoint send_to;
+		uint32_t move_to; // worker
 	};
 };
 
@@ -242,6 +254,12 @@ struct dp_transport_view { // the immutable half of a transport, and its newest 
 
 // A consistent copy; false: the relay was just writing, each time we looked.
 bool dp_transport_read(const struct dp_transport *tp, struct dp_transport_view *view);
+
+// Which one a transport belongs to, or is on its way to.
+static inline uint16_t dp_worker_of(const struct dp_transport *tp)
+{
+	return __atomic_load_n(&tp->worker, __ATOMIC_ACQUIRE) & (uint16_t)~DP_COMING;
+}
 
 static inline void dp_count(uint64_t *counter, uint64_t n)
 {

@@ -29,6 +29,7 @@
 	X(LOOP, "loop", "hairpin limit reached")                                \
 	X(PUNT_FULL, "punt_full", "ring to control full")                       \
 	X(TX_FULL, "tx_full", "device did not take it")                         \
+	X(INBOX_FULL, "inbox_full", "no room with the worker that it belongs to") \
 	X(NO_MBUF, "no_mbuf", "packet memory used up")
 
 #define X(name, word, text) RELAY_DROP_##name,

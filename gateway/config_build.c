@@ -130,7 +130,6 @@ static void build_media(struct media_config *media, const struct settings *s)
 		media->dtls_min = version < media->dtls_min ? version : media->dtls_min;
 		media->dtls_max = version > media->dtls_max ? version : media->dtls_max;
 	}
-	media->n_workers = (uint16_t)s->dataplane.workers;
 }
 
 static uint16_t profile_index(const struct settings *s, const char *name)

@@ -73,6 +73,8 @@ static void on_event(void *ctx, const struct dp_event *event)
 		if (tp != NULL)
 			leg_keys_refused(tp, event);
 		break;
+	case DP_EVENT_MOVED: // the session knows: it said so
+		break;
 	case DP_EVENT_RELAY_BACK:
 		log_warning("media", "relay back", LOG_REAL("gap_ms", (double)event->gap / 1e6));
 		break;

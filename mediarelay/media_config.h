@@ -62,5 +62,4 @@ struct media_config {
 	const char *state_dir;
 	uint16_t dtls_min, dtls_max; // 0x0102 for DTLS 1.2, 0x0103 for 1.3
 	uint16_t dtls_mtu;
-	uint16_t n_workers;
 };

@@ -165,6 +165,7 @@ static int adopt_transport(struct leg_line *line, enum leg_component component, 
 		return err;
 	heard = found->heard_epoch == rt->epoch;
 	found->flow.transport.generation = 0; // no longer to be reaped
+	line->session->worker = found->flow.conf.worker;
 	tp->remote = rt->remote;
 	tp->signalled = rt->signalled;
 	tp->epoch = rt->epoch;

@@ -20,7 +20,7 @@ struct media_session *media_session_new(struct media *media, uint32_t id)
 		return NULL;
 	session->media = media;
 	session->id = id;
-	session->worker = (uint16_t)(id % media->config->n_workers);
+	session->worker = dp_worker_choose(media->dp);
 	media->slots[id].session = session;
 	return session;
 }

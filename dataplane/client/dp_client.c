@@ -25,8 +25,10 @@ static int rings_attach(struct dp_client *dp)
 	const struct dp_map *m = &dp->map;
 	int err = 0;
 
-	for (unsigned w = 0; w < m->config.n_workers && err == 0; w++) {
+	STAILQ_INIT(&dp->held);
+	for (unsigned w = 0; w < DP_WORKERS_MAX; w++)
 		STAILQ_INIT(&dp->waiting[w]);
+	for (unsigned w = 0; w < m->config.n_workers && err == 0; w++) {
 		err = byte_ring_attach(&dp->commands[w], m->commands[w], DP_COMMAND_RING, BYTE_RING_PRODUCER);
 		for (unsigned k = 0; k < DP_CLASSES && err == 0; k++)
 			err = byte_ring_attach(&dp->punts[w][k], m->punts[w][k], dp_punt_ring[k], BYTE_RING_CONSUMER);
@@ -49,7 +51,8 @@ static void wait_for_old_commands(const struct dp_client *dp)
 
 static void index_free(struct dp_client *dp, uint32_t index)
 {
-	dp->indices[index].used = false;
+	dp->indices[index].used = dp->indices[index].published = dp->indices[index].removing = false;
+	dp->indices[index].moving = false;
 	dp->indices[index].next_free = DP_NONE;
 	if (dp->free_tail == DP_NONE)
 		dp->free_head = index;
@@ -68,11 +71,15 @@ static int indices_load(struct dp_client *dp)
 		const struct dp_transport *tp = &dp->map.transports[i];
 
 		dp->indices[i].generation = tp->generation;
-		dp->indices[i].worker = tp->worker < dp->map.config.n_workers ? tp->worker : 0;
-		if (tp->state == DP_STATE_FREE)
+		dp->indices[i].worker = dp_worker_of(tp) < dp->map.config.n_workers ? dp_worker_of(tp) : 0;
+		if (tp->state == DP_STATE_FREE) {
 			index_free(dp, i);
-		else
-			dp->indices[i].used = true;
+			continue;
+		}
+		dp->indices[i].used = true;
+		dp->indices[i].published = tp->state == DP_STATE_PUBLISHED;
+		dp->indices[i].removing = tp->state == DP_STATE_REMOVING;
+		dp_load_add(dp, dp->indices[i].worker);
 	}
 	return 0;
 }
@@ -133,19 +140,23 @@ out:
 	return err;
 }
 
+static void waiting_clear(struct dp_waiting_list *list)
+{
+	struct dp_waiting *wait;
+
+	while ((wait = STAILQ_FIRST(list)) != NULL) {
+		STAILQ_REMOVE_HEAD(list, entry);
+		dp_waiting_free(wait);
+	}
+}
+
 void dp_client_close(struct dp_client *dp)
 {
 	if (dp == NULL)
 		return;
-	for (unsigned w = 0; w < dp->map.config.n_workers; w++) {
-		struct dp_waiting *wait;
-
-		while ((wait = STAILQ_FIRST(&dp->waiting[w])) != NULL) {
-			STAILQ_REMOVE_HEAD(&dp->waiting[w], entry);
-			secret_wipe(&wait->command, sizeof(wait->command));
-			free(wait);
-		}
-	}
+	for (unsigned w = 0; w < dp->map.config.n_workers; w++)
+		waiting_clear(&dp->waiting[w]);
+	waiting_clear(&dp->held);
 	if (dp->timer >= 0)
 		close(dp->timer);
 	if (dp->epoll >= 0)
@@ -189,6 +200,10 @@ bool dp_client_owns(const struct dp_client *dp, struct dp_ref ref)
 
 void dp_client_freed(struct dp_client *dp, struct dp_ref ref)
 {
+	const struct dp_index *ix = &dp->indices[ref.index];
+
+	if (ix->published || ix->removing)
+		dp_load_remove(dp, ix->worker);
 	index_free(dp, ref.index);
 }
 
@@ -221,22 +236,17 @@ void dp_client_flush(struct dp_client *dp)
 				break;
 			STAILQ_REMOVE_HEAD(&dp->waiting[w], entry);
 			dp->n_waiting--;
-			secret_wipe(&wait->command, sizeof(wait->command));
-			free(wait);
+			dp_waiting_free(wait);
 		}
 		relay_wake(dp, w);
 	}
 	timer_set(dp, dp->n_waiting > 0);
 }
 
-static void command_wait(struct dp_client *dp, unsigned worker, const struct dp_command *command, const void *body,
-			 size_t body_len)
+struct dp_waiting *dp_waiting_new(const struct dp_command *command, const void *body, size_t body_len)
 {
-	struct dp_waiting *wait;
+	struct dp_waiting *wait = malloc(sizeof(*wait) + body_len);
 
-	if (command->kind == DP_COMMAND_SEND && dp->n_waiting >= SENDS_WAITING)
-		return;
-	wait = malloc(sizeof(*wait) + body_len);
 	if (wait == NULL) {
 		// A lost command would leave the relay's records wrong for good. A new control finds them as they are.
 		log_error(TAG, "no memory for a command of the relay");
@@ -246,18 +256,42 @@ static void command_wait(struct dp_client *dp, unsigned worker, const struct dp_
 	wait->body_len = body_len;
 	if (body_len > 0)
 		memcpy(wait->body, body, body_len);
+	return wait;
+}
+
+void dp_waiting_free(struct dp_waiting *wait)
+{
+	secret_wipe(&wait->command, sizeof(wait->command));
+	free(wait);
+}
+
+static void command_wait(struct dp_client *dp, unsigned worker, const struct dp_command *command, const void *body,
+			 size_t body_len)
+{
+	struct dp_waiting *wait;
+
+	if (command->kind == DP_COMMAND_SEND && dp->n_waiting >= SENDS_WAITING)
+		return;
+	wait = dp_waiting_new(command, body, body_len);
 	STAILQ_INSERT_TAIL(&dp->waiting[worker], wait, entry);
 	dp->n_waiting++;
 	timer_set(dp, true);
 }
 
-static void command_send(struct dp_client *dp, struct dp_command *command, const void *body, size_t body_len)
+void dp_client_command(struct dp_client *dp, const struct dp_command *command, const void *body, size_t body_len)
 {
+	const struct dp_index *ix = &dp->indices[command->transport.index];
 	unsigned worker;
 
 	if (!dp_client_owns(dp, command->transport))
 		return;
-	worker = dp->indices[command->transport.index].worker;
+	if (ix->moving) { // for the next worker, when it has the transport
+		struct dp_waiting *wait = dp_waiting_new(command, body, body_len);
+
+		STAILQ_INSERT_TAIL(&dp->held, wait, entry);
+		return;
+	}
+	worker = ix->worker;
 	if (!STAILQ_EMPTY(&dp->waiting[worker]) ||
 	    byte_ring_push2(&dp->commands[worker], command, sizeof(*command), body, body_len) == -ENOSPC)
 		command_wait(dp, worker, command, body, body_len);
@@ -270,29 +304,32 @@ void dp_transport_publish(struct dp_client *dp, struct dp_ref ref, const struct 
 
 	if (!dp_client_owns(dp, ref) || conf->worker >= dp->map.config.n_workers)
 		return;
+	if (!dp->indices[ref.index].published)
+		dp_load_add(dp, conf->worker);
 	dp->indices[ref.index].worker = conf->worker;
-	command_send(dp, &c, NULL, 0);
+	dp->indices[ref.index].published = true;
+	dp_client_command(dp, &c, NULL, 0);
 }
 
 void dp_transport_secure(struct dp_client *dp, struct dp_ref ref, enum dp_security security)
 {
 	struct dp_command c = { .kind = DP_COMMAND_SECURE, .transport = ref, .secure = security };
 
-	command_send(dp, &c, NULL, 0);
+	dp_client_command(dp, &c, NULL, 0);
 }
 
 void dp_transport_path(struct dp_client *dp, struct dp_ref ref, const struct dp_path *path)
 {
 	struct dp_command c = { .kind = DP_COMMAND_PATH, .transport = ref, .path = *path };
 
-	command_send(dp, &c, NULL, 0);
+	dp_client_command(dp, &c, NULL, 0);
 }
 
 void dp_transport_keys(struct dp_client *dp, struct dp_ref ref, const struct dp_keys *keys)
 {
 	struct dp_command c = { .kind = DP_COMMAND_KEYS, .transport = ref, .keys = *keys };
 
-	command_send(dp, &c, NULL, 0);
+	dp_client_command(dp, &c, NULL, 0);
 	secret_wipe(&c, sizeof(c));
 }
 
@@ -302,14 +339,14 @@ void dp_transport_retire(struct dp_client *dp, struct dp_ref ref, enum dp_direct
 
 	c.retire.direction = dir;
 	c.retire.below_epoch = below_epoch;
-	command_send(dp, &c, NULL, 0);
+	dp_client_command(dp, &c, NULL, 0);
 }
 
 void dp_transport_extensions(struct dp_client *dp, struct dp_ref ref, const struct dp_extensions *extensions)
 {
 	struct dp_command c = { .kind = DP_COMMAND_EXTENSIONS, .transport = ref, .extensions = *extensions };
 
-	command_send(dp, &c, NULL, 0);
+	dp_client_command(dp, &c, NULL, 0);
 }
 
 void dp_transport_edges(struct dp_client *dp, struct dp_ref ref, const struct dp_edge *edges, size_t n)
@@ -319,14 +356,16 @@ void dp_transport_edges(struct dp_client *dp, struct dp_ref ref, const struct dp
 	c.edges.n = n < DP_EDGES_MAX ? (uint32_t)n : DP_EDGES_MAX;
 	for (uint32_t i = 0; i < c.edges.n; i++)
 		c.edges.list[i] = edges[i];
-	command_send(dp, &c, NULL, 0);
+	dp_client_command(dp, &c, NULL, 0);
 }
 
 void dp_transport_remove(struct dp_client *dp, struct dp_ref ref)
 {
 	struct dp_command c = { .kind = DP_COMMAND_REMOVE, .transport = ref };
 
-	command_send(dp, &c, NULL, 0);
+	if (dp_client_owns(dp, ref))
+		dp->indices[ref.index].removing = true;
+	dp_client_command(dp, &c, NULL, 0);
 }
 
 void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct inet_endpoint *to, const void *bytes,
@@ -335,5 +374,5 @@ void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct ine
 	struct dp_command c = { .kind = DP_COMMAND_SEND, .transport = ref, .send_to = *to };
 
 	if (len > 0 && len <= SEND_MAX)
-		command_send(dp, &c, bytes, len);
+		dp_client_command(dp, &c, bytes, len);
 }

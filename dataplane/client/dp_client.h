@@ -92,6 +92,7 @@ enum dp_event_kind {
 	DP_EVENT_RELAY_BACK,  // the relay was started anew and has taken up the records; gap since it was last alive
 	DP_EVENT_EPOCH,       // the first packet under the newest receive epoch was authenticated: once an epoch
 	DP_EVENT_KEY_REFUSED, // that epoch's key was in use here before, and another since: not taken
+	DP_EVENT_MOVED,       // the transport is that worker's now (dp_session_move())
 };
 
 struct dp_event {
@@ -105,6 +106,7 @@ struct dp_event {
 	uint32_t epoch;              // EPOCH, KEY_REFUSED
 	enum dp_direction direction; // KEY_REFUSED
 	mono_ns gap;                 // RELAY_BACK
+	uint16_t worker;             // MOVED
 };
 
 struct dp_callbacks {
@@ -152,6 +154,26 @@ void dp_transport_remove(struct dp_client *dp, struct dp_ref ref);
 void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct inet_endpoint *to, const void *bytes,
 		       size_t len);
 int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats); // -ENOENT
+
+// All transports of a session go to another worker, together, while media goes on: nothing is lost, doubled or overtaken.
+// DP_EVENT_MOVED follows for each; what is said about one before that reaches its new worker, in order. Transports that
+// are published meanwhile name the new worker. -EINVAL: not all are published and on one worker, or more than 256;
+// -EBUSY: one is moving or being removed. On that worker already: 0, and nothing follows.
+int dp_session_move(struct dp_client *dp, const struct dp_ref *refs, size_t n, uint16_t worker);
+
+// The worker for a new session: where its transports will be the smallest share of a worker's time, as far as the last
+// second tells; among equals where fewest are.
+uint16_t dp_worker_choose(struct dp_client *dp);
+
+struct dp_worker_stats { // since the region was made
+	uint64_t rx_packets, tx_packets, commands;
+	uint64_t handed_out, handed_in; // packets that the network card gave to another worker than their transport's
+	uint64_t held;                  // of those that came: waited for their transport, which was moving
+	uint64_t moved_out, moved_in;   // transports
+	mono_ns busy, idle;             // time with something to do, and without; rest included
+	uint64_t drops[RELAY_DROP_COUNT];
+};
+int dp_worker_stats(const struct dp_client *dp, unsigned worker, struct dp_worker_stats *stats); // -ENOENT
 
 // Where a source began anew, or two have one SSRC, packets leave a secured transport under an SSRC of the relay's: no
 // index under the live key is used twice. Writes those that differ, now; returns how many, at most max.

@@ -15,7 +15,15 @@ struct dp_index { // what this client knows of a transport's index
 	uint32_t generation;
 	uint16_t worker;
 	bool used;
+	bool published, removing, moving; // as this client said; moving: until DP_EVENT_MOVED
 	uint32_t next_free;
+};
+
+struct dp_load { // of one worker, for the choice of one
+	uint64_t busy, idle; // of its record, when we looked last
+	double share;        // of its time that it was busy
+	uint32_t n;          // transports that this client has there
+	uint32_t n_new;      // of these: since we looked
 };
 
 struct dp_client {
@@ -25,7 +33,10 @@ struct dp_client {
 	struct byte_ring commands[DP_WORKERS_MAX];
 	struct byte_ring punts[DP_WORKERS_MAX][DP_CLASSES];
 	struct byte_ring events[DP_WORKERS_MAX + 1];
-	STAILQ_HEAD(, dp_waiting) waiting[DP_WORKERS_MAX];
+	STAILQ_HEAD(dp_waiting_list, dp_waiting) waiting[DP_WORKERS_MAX];
+	struct dp_waiting_list held; // commands about transports that are moving
+	struct dp_load load[DP_WORKERS_MAX];
+	mono_ns load_at;
 	size_t n_waiting;
 	bool timer_armed;
 	struct dp_index *indices;
@@ -36,3 +47,13 @@ struct dp_client {
 bool dp_client_owns(const struct dp_client *dp, struct dp_ref ref);
 void dp_client_freed(struct dp_client *dp, struct dp_ref ref);
 void dp_client_flush(struct dp_client *dp); // commands that waited
+void dp_client_command(struct dp_client *dp, const struct dp_command *command, const void *body, size_t body_len);
+struct dp_waiting *dp_waiting_new(const struct dp_command *command, const void *body, size_t body_len); // never NULL
+void dp_waiting_free(struct dp_waiting *wait);
+
+// dp_move.c
+void dp_client_moved(struct dp_client *dp, struct dp_ref ref, uint16_t worker);
+
+// dp_worker.c
+void dp_load_add(struct dp_client *dp, uint16_t worker);
+void dp_load_remove(struct dp_client *dp, uint16_t worker);

@@ -23,6 +23,8 @@ static void event_deliver(struct dp_client *dp, const struct dp_event *event)
 		return; // a late word about an old generation
 	if (event->kind == DP_EVENT_REMOVED)
 		dp_client_freed(dp, event->transport);
+	if (event->kind == DP_EVENT_MOVED)
+		dp_client_moved(dp, event->transport, event->worker);
 	dp->callbacks.event(dp->callbacks.ctx, event);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "dataplane/dp_record.h"
 #include "dataplane/worker/dp_port.h"
+#include "dataplane/worker/index_stack.h"
 #include "dataplane/worker/nexthop.h"
 #include "dataplane/worker/relay_table.h"
 #include "dataplane/worker/srtp/srtp_engine.h"
@@ -14,6 +15,9 @@
 #define RELAY_FAN (RELAY_BURST * 2) // packets out of one round of edges; a wider fan-out takes another round
 #define RELAY_HAIRPIN 256
 #define RELAY_SCRATCH (RELAY_BURST * DP_RX_EPOCHS)
+#define RELAY_HELD 512
+#define RELAY_OWED(n_transports) (2 * (n_transports) + 1)
+#define RELAY_BUDGET 20000  // ns of commands a round at most: packets wait no longer for them
 #define RELAY_HOPS 4                // times a packet may enter by a media address of ours
 #define RELAY_INSIDE 0x8000u        // with the network: mbuf port of a packet that came from inside
 
@@ -51,6 +55,17 @@ struct scratch_stream { // an SSRC not bound yet: its state until the tag of one
 	struct srtp_stream state;
 };
 
+struct relay_handout { // frames for another worker, given once a burst
+	uint16_t n;
+	struct rte_mbuf *pkts[RELAY_BURST];
+};
+
+struct relay_move { // of the command that is next
+	unsigned stage;
+	uint64_t tokens[DP_WORKERS_MAX]; // of the others when it began; 0: has passed
+	uint64_t inbox_until;
+};
+
 #define RELAY_WAITING 64
 #define RELAY_DATAGRAM 2048
 
@@ -77,10 +92,23 @@ struct relay_worker {
 	bool control_wants_wake;
 	bool keeper_wants_wake;
 	uint32_t wake_others; // workers that got packets from us, a bit each
+	// Grows with every round; 0: rests, and holds nothing of what it has read. Others wait for it to change.
+	alignas(DP_LINE) _Atomic uint64_t token;
+	alignas(DP_LINE) uint64_t rounds;
 	struct dp_queue *rx[DP_PORTS_MAX * 4]; // queues that this worker polls
 	unsigned n_rx;
 	struct relay_tx tx[DP_PORTS_MAX];
-	struct rte_ring *inbox; // from other workers: received here belongs there, or our queue is theirs to fill
+	struct rte_ring *inbox; // from other workers: what they received and we own
+	struct relay_handout handout[DP_WORKERS_MAX];
+	uint32_t handing; // of these: a bit each that holds something
+	uint64_t inbox_taken;
+	struct rte_mbuf *held[RELAY_HELD]; // of transports that are on their way to us
+	unsigned n_held;
+	struct relay_move move;
+	struct index_stack arrivals; // transports that are ours now
+	bool worked, had_packets; // in the round before
+	int64_t budget;           // ns for commands, below 0 if one took longer than there was
+	uint64_t commands_took;   // ns, of this round
 	struct packet in[RELAY_BURST];
 	struct packet out[RELAY_FAN];
 	struct srtp_op ops[RELAY_FAN];
@@ -94,8 +122,9 @@ struct relay_worker {
 	mono_ns idle_since;
 	uint32_t *free_streams, *free_keys; // stacks of indices of this worker's share
 	uint32_t n_free_streams, n_free_keys;
-	uint32_t *removing; // transports whose DP_EVENT_REMOVED is owed: a ring
-	uint32_t removing_head, removing_tail;
+	struct index_stack back_streams, back_keys; // of our share, given up by another worker
+	uint32_t *owed; // transports that have to be removed, or of which DP_EVENT_MOVED is owed: a ring
+	uint32_t owed_head, owed_tail;
 };
 
 struct relay {
@@ -132,6 +161,31 @@ static inline struct dp_rare *rare_of(const struct relay *relay, const struct dp
 	return &relay->map.rare[tp - relay->map.transports];
 }
 
+// Others may be giving it to us, or us to others, right now.
+static inline uint16_t transport_worker(const struct dp_transport *tp)
+{
+	return __atomic_load_n(&tp->worker, __ATOMIC_ACQUIRE);
+}
+
+static inline struct dp_transport *transport_named(const struct relay *relay, struct dp_ref ref)
+{
+	struct dp_transport *tp = &relay->map.transports[ref.index];
+
+	return ref.index < relay->map.n_transports && tp->generation == ref.generation ? tp : NULL;
+}
+
+// What control reads of a transport is written between these.
+static inline void transport_write_begin(struct dp_transport *tp)
+{
+	atomic_store_explicit(&tp->sequence, tp->sequence | 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+}
+
+static inline void transport_write_end(struct dp_transport *tp)
+{
+	atomic_store_explicit(&tp->sequence, (tp->sequence | 1) + 1, memory_order_release);
+}
+
 static inline unsigned rx_newest(const struct dp_transport *tp)
 {
 	return tp->rx_newest % DP_RX_EPOCHS;
@@ -157,6 +211,16 @@ void relay_burst(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n);
 uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n);
 uint16_t stage_classify(struct relay_worker *w, uint16_t n);
 
+// relay_hand.c: packets that came in at another worker than their transport's
+void relay_hand(struct relay_worker *w, struct packet *p);
+void relay_hand_flush(struct relay_worker *w); // once a burst
+unsigned relay_hand_take(struct relay_worker *w);
+void relay_held_release(struct relay_worker *w); // once they have come
+
+// relay_move.c
+bool relay_move(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, uint32_t n); // false: not through yet
+void relay_arrivals(struct relay_worker *w);
+
 // relay_crypt.c
 uint16_t stage_unprotect(struct relay_worker *w, uint16_t n);
 uint16_t stage_accept(struct relay_worker *w, uint16_t n);
@@ -174,8 +238,9 @@ void relay_waiting_retry(struct relay_worker *w);
 void relay_flush(struct relay_worker *w);
 
 // relay_command.c
-unsigned relay_commands(struct relay_worker *w);
-void relay_removals(struct relay_worker *w);
+unsigned relay_commands(struct relay_worker *w); // as many as fit w->budget; returns how many
+void transport_arrived(struct relay_worker *w, uint32_t index);
+void transport_adopt(struct relay_worker *w, uint32_t index); // what the last relay left undone with it
 
 // relay_punt.c
 void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind);
@@ -185,7 +250,9 @@ bool relay_event(struct relay_worker *w, const struct dp_event *event);
 void relay_wakes(struct relay_worker *w); // control and keeper, once a round
 
 // relay_stream.c
-int relay_pools_load(struct relay_worker *w); // what the records use is not free
+int relay_pools_load(struct relay_worker *w);     // what the records use is not free
+void relay_pools_close(struct relay_worker *w);
+void relay_pools_collect(struct relay_worker *w); // what others gave back
 // A record of its own for an SSRC, whole before anybody can find it; NULL: none is left.
 struct dp_stream *stream_take(struct relay_worker *w, uint32_t owner, const struct srtp_stream *srtp);
 void stream_give(struct relay_worker *w, uint32_t stream);

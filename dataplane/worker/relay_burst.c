@@ -29,7 +29,8 @@ static bool edge_leads(const struct relay_worker *w, const struct dp_edge *e)
 	if (e->to.index >= w->relay->map.n_transports)
 		return false;
 	to = &w->relay->map.transports[e->to.index];
-	return to->state == DP_STATE_PUBLISHED && to->generation == e->to.generation && to->worker == w->id;
+	return transport_worker(to) == w->id && to->state == DP_STATE_PUBLISHED &&
+	       to->generation == e->to.generation;
 }
 
 // Sends what is in out[] on its way.

@@ -1,33 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // relay_command.c - what control asks for, applied between bursts. A crash in the middle has the command applied again:
 // each one leads to the same state from wherever the first try ended.
+#include "base/clock.h"
 #include "dataplane/worker/relay.h"
 #include <string.h>
 #include "dataplane/worker/fastpath.h"
 
-#define COMMANDS_A_ROUND 64
-
 static struct dp_transport *transport_of(struct relay_worker *w, struct dp_ref ref)
 {
-	struct dp_transport *tp;
+	struct dp_transport *tp = transport_named(w->relay, ref);
 
-	if (ref.index >= w->relay->map.n_transports)
-		return NULL;
-	tp = &w->relay->map.transports[ref.index];
-	if (tp->generation != ref.generation || tp->state != DP_STATE_PUBLISHED || tp->worker != w->id)
-		return NULL;
-	return tp;
-}
-
-static void write_begin(struct dp_transport *tp)
-{
-	atomic_store_explicit(&tp->sequence, tp->sequence | 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-}
-
-static void write_end(struct dp_transport *tp)
-{
-	atomic_store_explicit(&tp->sequence, (tp->sequence | 1) + 1, memory_order_release);
+	return tp != NULL && transport_worker(tp) == w->id && tp->state == DP_STATE_PUBLISHED ? tp : NULL;
 }
 
 // ---- keys
@@ -189,17 +172,17 @@ static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_r
 		refuse(w, ref, k);
 		return;
 	}
-	write_begin(tp);
+	transport_write_begin(tp);
 	if (rx)
 		keys_rx(w, tp, k, fresh);
 	else
 		keys_tx(w, tp, k, fresh);
-	write_end(tp);
+	transport_write_end(tp);
 }
 
 static void on_retire(struct relay_worker *w, struct dp_transport *tp, enum dp_direction direction, uint32_t below)
 {
-	write_begin(tp);
+	transport_write_begin(tp);
 	if (direction == DP_RX) {
 		if (below > tp->rx_epoch_floor)
 			tp->rx_epoch_floor = below;
@@ -213,11 +196,12 @@ static void on_retire(struct relay_worker *w, struct dp_transport *tp, enum dp_d
 		if (tp->tx_key.key != DP_NONE && tp->tx_key.epoch < below)
 			tx_release(w, tp);
 	}
-	write_end(tp);
+	transport_write_end(tp);
 }
 
 // ---- birth and death
 
+// No packet finds it any more. Those of this round are through: commands are applied between bursts.
 static void unpublish(struct relay_worker *w, struct dp_transport *tp, uint32_t index)
 {
 	_Atomic uint32_t *slot = relay_table_slot(w->relay->table, tp->network, &tp->local);
@@ -225,11 +209,15 @@ static void unpublish(struct relay_worker *w, struct dp_transport *tp, uint32_t 
 
 	if (slot != NULL)
 		atomic_compare_exchange_strong(slot, &mine, 0);
+	nexthop_dirty(w->relay->hops, index);
+	w->keeper_wants_wake = true;
+}
+
+static void contexts_release(struct relay_worker *w, struct dp_transport *tp)
+{
 	for (unsigned e = 0; e < DP_RX_EPOCHS; e++)
 		rx_release(w, tp, e);
 	tx_release(w, tp);
-	nexthop_dirty(w->relay->hops, index);
-	w->keeper_wants_wake = true;
 }
 
 static void mutable_reset(struct dp_transport *tp, struct dp_rare *rare)
@@ -253,19 +241,24 @@ static void mutable_reset(struct dp_transport *tp, struct dp_rare *rare)
 	tp->counters.newest_stream = DP_NONE;
 }
 
-static void on_publish(struct relay_worker *w, struct dp_ref ref, const struct dp_transport_conf *conf)
+// False: another worker has not quite let go of the index.
+static bool on_publish(struct relay_worker *w, struct dp_ref ref, const struct dp_transport_conf *conf)
 {
 	_Atomic uint32_t *slot = relay_table_slot(w->relay->table, conf->network, &conf->local);
 	struct dp_transport *tp;
 
 	if (ref.index >= w->relay->map.n_transports || slot == NULL || conf->worker != w->id)
-		return;
+		return true;
 	tp = &w->relay->map.transports[ref.index];
 	if (tp->state == DP_STATE_PUBLISHED && tp->generation == ref.generation)
-		return;
-	write_begin(tp);
+		return true;
+	if (tp->state != DP_STATE_FREE && transport_worker(tp) != w->id)
+		return false;
+	transport_write_begin(tp);
 	if (tp->state == DP_STATE_PUBLISHED)
 		unpublish(w, tp, ref.index);
+	if (tp->state != DP_STATE_FREE)
+		contexts_release(w, tp);
 	tp->state = DP_STATE_FREE;
 	atomic_signal_fence(memory_order_seq_cst);
 	mutable_reset(tp, rare_of(w->relay, tp));
@@ -273,7 +266,7 @@ static void on_publish(struct relay_worker *w, struct dp_ref ref, const struct d
 	tp->mode = (uint8_t)conf->mode;
 	tp->security = 0;
 	tp->n_edges = 0;
-	tp->worker = conf->worker;
+	__atomic_store_n(&tp->worker, conf->worker, __ATOMIC_RELEASE);
 	tp->network = (uint8_t)conf->network;
 	tp->path = (struct dp_path){ .remote.addr.family = INET_NONE };
 	tp->path_serial++;
@@ -282,58 +275,126 @@ static void on_publish(struct relay_worker *w, struct dp_ref ref, const struct d
 	tp->owner_tag = conf->owner_tag;
 	atomic_signal_fence(memory_order_seq_cst);
 	tp->state = DP_STATE_PUBLISHED;
-	write_end(tp);
+	transport_write_end(tp);
 	atomic_store_explicit(slot, ref.index + 1, memory_order_release);
+	return true;
 }
 
-static void removal_owe(struct relay_worker *w, uint32_t index)
+static void owe(struct relay_worker *w, uint32_t index)
 {
-	uint32_t next = (w->removing_tail + 1) % (w->relay->map.n_transports + 1);
+	uint32_t next = (w->owed_tail + 1) % RELAY_OWED(w->relay->map.n_transports);
 
-	if (next == w->removing_head)
-		return; // cannot be: a transport stands in it once
-	w->removing[w->removing_tail] = index;
-	w->removing_tail = next;
+	if (next == w->owed_head)
+		return; // cannot be: a transport stands in it twice at most, for its move and its removal
+	w->owed[w->owed_tail] = index;
+	w->owed_tail = next;
 }
 
-static void on_remove(struct relay_worker *w, struct dp_ref ref)
+// Unpublished now; wiped and freed with many others when the worker has time for it (owed_settle()).
+// False: as on_publish().
+static bool on_remove(struct relay_worker *w, struct dp_ref ref)
 {
 	struct dp_transport *tp;
 
 	if (ref.index >= w->relay->map.n_transports)
-		return;
+		return true;
 	tp = &w->relay->map.transports[ref.index];
-	if (tp->state == DP_STATE_REMOVING || (tp->state == DP_STATE_PUBLISHED && tp->generation != ref.generation))
-		return;
-	write_begin(tp);
+	if (tp->state == DP_STATE_PUBLISHED && (tp->generation != ref.generation || transport_worker(tp) != w->id))
+		return true;
+	if (tp->state == DP_STATE_REMOVING)
+		return transport_worker(tp) == w->id;
+	transport_write_begin(tp);
 	if (tp->state == DP_STATE_PUBLISHED)
 		unpublish(w, tp, ref.index);
+	else
+		mutable_reset(tp, rare_of(w->relay, tp));
 	tp->generation = ref.generation; // one that was never published is told of as well
-	tp->worker = (uint16_t)w->id;
+	__atomic_store_n(&tp->worker, (uint16_t)w->id, __ATOMIC_RELEASE);
 	tp->state = DP_STATE_REMOVING;
-	write_end(tp);
-	removal_owe(w, ref.index);
+	transport_write_end(tp);
+	owe(w, ref.index);
+	return true;
 }
 
-// Tells control what is gone. No packet of a removed transport is under way: they are found anew each burst.
-void relay_removals(struct relay_worker *w)
+static void key_arrived(struct relay_worker *w, const struct dp_key_slot *slot)
 {
-	uint32_t size = w->relay->map.n_transports + 1;
+	struct srtp_key *key = key_at(w->relay, slot);
 
-	while (w->removing_head != w->removing_tail) {
-		uint32_t index = w->removing[w->removing_head];
-		struct dp_transport *tp = &w->relay->map.transports[index];
-		struct dp_event event = {
-			.kind = DP_EVENT_REMOVED,
-			.transport = { .index = index, .generation = tp->generation },
-		};
+	if (key != NULL) // the same expansion serves, but an engine of a device's must know its keys
+		(void)srtp_key_adopt(w->engine, key);
+}
 
-		if (!relay_event(w, &event))
-			return; // the ring is full: next round
-		atomic_signal_fence(memory_order_seq_cst);
-		tp->state = DP_STATE_FREE;
-		w->removing_head = (w->removing_head + 1) % size;
-	}
+void transport_arrived(struct relay_worker *w, uint32_t index)
+{
+	struct dp_transport *tp = &w->relay->map.transports[index];
+	struct dp_rare *rare = rare_of(w->relay, tp);
+
+	if (transport_worker(tp) != (DP_COMING | w->id))
+		return;
+	rare->moved = 1;
+	for (unsigned e = 0; e < DP_RX_EPOCHS; e++)
+		key_arrived(w, &tp->rx_keys[e]);
+	key_arrived(w, &tp->tx_key);
+	transport_write_begin(tp);
+	__atomic_store_n(&tp->worker, (uint16_t)w->id, __ATOMIC_RELEASE);
+	transport_write_end(tp);
+	atomic_store(&rare->heir, 0);
+	dp_count(&w->record->moved_in, 1);
+	owe(w, index);
+}
+
+void transport_adopt(struct relay_worker *w, uint32_t index)
+{
+	struct dp_transport *tp = &w->relay->map.transports[index];
+	struct dp_rare *rare = rare_of(w->relay, tp);
+
+	transport_arrived(w, index);
+	atomic_store(&rare->heir, 0); // a move that had only begun begins again
+	if (tp->state == DP_STATE_REMOVING || rare->moved)
+		owe(w, index);
+}
+
+static bool say(struct relay_worker *w, enum dp_event_kind kind, uint32_t index)
+{
+	struct dp_event event = {
+		.kind = kind,
+		.transport = { .index = index, .generation = w->relay->map.transports[index].generation },
+		.worker = (uint16_t)w->id,
+	};
+
+	return relay_event(w, &event);
+}
+
+// False: the event ring is full.
+static bool removal_settle(struct relay_worker *w, struct dp_transport *tp, uint32_t index)
+{
+	contexts_release(w, tp);
+	if (!say(w, DP_EVENT_REMOVED, index))
+		return false;
+	__atomic_store_n(&tp->state, DP_STATE_FREE, __ATOMIC_RELEASE);
+	return true;
+}
+
+static bool move_settle(struct relay_worker *w, struct dp_rare *rare, uint32_t index)
+{
+	if (!say(w, DP_EVENT_MOVED, index))
+		return false;
+	rare->moved = 0;
+	return true;
+}
+
+static bool owed_settle(struct relay_worker *w)
+{
+	uint32_t index = w->owed[w->owed_head];
+	struct dp_transport *tp = &w->relay->map.transports[index];
+	struct dp_rare *rare = rare_of(w->relay, tp);
+
+	if (transport_worker(tp) == w->id && rare->moved && !move_settle(w, rare, index))
+		return false;
+	if (transport_worker(tp) == w->id && tp->state == DP_STATE_REMOVING && !removal_settle(w, tp, index))
+		return false;
+	w->owed_head = (w->owed_head + 1) % RELAY_OWED(w->relay->map.n_transports);
+	return true;
 }
 
 // ---- the rest
@@ -342,11 +403,11 @@ static void on_path(struct relay_worker *w, struct dp_transport *tp, uint32_t in
 {
 	bool moved = !inet_endpoint_equal(&tp->path.remote, &path->remote);
 
-	write_begin(tp);
+	transport_write_begin(tp);
 	tp->path = *path;
 	if (moved)
 		tp->path_serial++;
-	write_end(tp);
+	transport_write_end(tp);
 	nexthop_dirty(w->relay->hops, index);
 	w->keeper_wants_wake = true;
 }
@@ -356,21 +417,21 @@ static void on_extensions(struct relay_worker *w, struct dp_transport *tp, const
 	static const uint8_t none[sizeof(extensions->encrypted)];
 	bool encrypted = memcmp(extensions->encrypted, none, sizeof(none)) != 0;
 
-	write_begin(tp);
+	transport_write_begin(tp);
 	rare_of(w->relay, tp)->extensions = *extensions;
 	tp->work = (uint8_t)((tp->work & DP_WORK_EPOCH) |
 			     (extensions->mode != DP_EXTENSION_PASS ? DP_WORK_CHOOSE : 0) |
 			     (encrypted ? DP_WORK_ENCRYPT : 0) | (extensions->cryptex ? DP_WORK_CRYPTEX : 0));
-	write_end(tp);
+	transport_write_end(tp);
 }
 
 static void on_edges(struct dp_transport *tp, const struct dp_edge *edges, uint32_t n)
 {
-	write_begin(tp);
+	transport_write_begin(tp);
 	tp->n_edges = 0;
 	for (uint32_t i = 0; i < n && i < DP_EDGES_MAX; i++)
 		tp->edges[tp->n_edges++] = edges[i];
-	write_end(tp);
+	transport_write_end(tp);
 }
 
 // Security only rises: what was secured once never speaks plain again.
@@ -380,27 +441,37 @@ static void on_secure(struct relay_worker *w, struct dp_transport *tp, uint32_t 
 		return;
 	if (tp->security == DP_SRTP)
 		return;
-	write_begin(tp);
+	transport_write_begin(tp);
 	ssrcs_release(w, tp, tp->rx_ssrcs[0]); // what plain packets bound
 	tp->security = (uint8_t)security;
-	write_end(tp);
+	transport_write_end(tp);
 }
 
-static void command_apply(struct relay_worker *w, const struct dp_command *c, const uint8_t *body, size_t body_len)
+static bool on_move(struct relay_worker *w, uint32_t to, const uint8_t *body, size_t body_len)
+{
+	struct dp_ref refs[DP_MOVE_MAX];
+	size_t n = body_len / sizeof(refs[0]);
+
+	if (n > DP_MOVE_MAX || to >= DP_WORKERS_MAX)
+		return true;
+	memcpy(refs, body, n * sizeof(refs[0]));
+	return relay_move(w, (uint16_t)to, refs, (uint32_t)n);
+}
+
+// False: it cannot be done yet, and is the next one again.
+static bool command_apply(struct relay_worker *w, const struct dp_command *c, const uint8_t *body, size_t body_len)
 {
 	struct dp_transport *tp;
 
-	if (c->kind == DP_COMMAND_PUBLISH) {
-		on_publish(w, c->transport, &c->publish);
-		return;
-	}
-	if (c->kind == DP_COMMAND_REMOVE) {
-		on_remove(w, c->transport);
-		return;
-	}
+	if (c->kind == DP_COMMAND_PUBLISH)
+		return on_publish(w, c->transport, &c->publish);
+	if (c->kind == DP_COMMAND_MOVE)
+		return on_move(w, c->move_to, body, body_len);
+	if (c->kind == DP_COMMAND_REMOVE)
+		return on_remove(w, c->transport);
 	tp = transport_of(w, c->transport);
 	if (tp == NULL)
-		return;
+		return true;
 	switch (c->kind) {
 	case DP_COMMAND_SECURE: on_secure(w, tp, c->secure); break;
 	case DP_COMMAND_PATH: on_path(w, tp, c->transport.index, &c->path); break;
@@ -411,30 +482,45 @@ static void command_apply(struct relay_worker *w, const struct dp_command *c, co
 	case DP_COMMAND_SEND: relay_datagram(w, c->transport.index, &c->send_to, body, body_len); break;
 	default: break;
 	}
+	return true;
 }
 
-unsigned relay_commands(struct relay_worker *w)
+static bool command_next(struct relay_worker *w)
 {
-	unsigned done = 0;
 	const void *message;
+	bool through = true;
 	size_t len;
 
-	while (done < COMMANDS_A_ROUND && byte_ring_peek(&w->commands, &message, &len) == 0) {
+	if (byte_ring_peek(&w->commands, &message, &len) != 0)
+		return false;
+	if (len >= sizeof(struct dp_command)) {
 		struct dp_command c;
 
-		if (len >= sizeof(c)) {
-			memcpy(&c, message, sizeof(c)); // checked as a copy: control could still write there
-			command_apply(w, &c, (const uint8_t *)message + sizeof(c), len - sizeof(c));
-			if (c.kind == DP_COMMAND_KEYS)
-				explicit_bzero((void *)(uintptr_t)message, len);
-			explicit_bzero(&c, sizeof(c));
-		}
+		memcpy(&c, message, sizeof(c)); // checked as a copy: control could still write there
+		through = command_apply(w, &c, (const uint8_t *)message + sizeof(c), len - sizeof(c));
+		if (c.kind == DP_COMMAND_KEYS)
+			explicit_bzero((void *)(uintptr_t)message, len);
+		explicit_bzero(&c, sizeof(c));
+	}
+	if (through) {
 		byte_ring_next(&w->commands);
-		done++;
+		dp_count(&w->record->commands, 1);
 	}
-	if (done > 0) {
-		dp_count(&w->record->commands, done);
-		relay_removals(w);
-	}
+	return through;
+}
+
+// One of what is owed with each command: neither keeps the other waiting. A packet waits for the last one that was begun.
+unsigned relay_commands(struct relay_worker *w)
+{
+	mono_ns begin = clock_now();
+	unsigned done = 0, more;
+
+	do {
+		more = command_next(w);
+		if (w->owed_head != w->owed_tail)
+			more += owed_settle(w);
+		done += more;
+		w->commands_took = clock_now() - begin;
+	} while (more > 0 && (int64_t)w->commands_took < w->budget);
 	return done;
 }

@@ -223,21 +223,6 @@ static uint16_t transports_find(struct relay_worker *w, uint16_t n)
 	return kept;
 }
 
-// A session has one worker; what came in by another's queue is handed over.
-static bool hand_over(struct relay_worker *w, struct packet *p)
-{
-	const struct relay *r = w->relay;
-	uint16_t owner = p->tp->worker;
-
-	if (owner == w->id)
-		return false;
-	if (owner >= r->map.config.n_workers || rte_ring_mp_enqueue(r->workers[owner]->inbox, p->m) != 0)
-		relay_drop(w, NULL, RELAY_DROP_TX_FULL, p->m);
-	else
-		w->wake_others |= 1u << owner;
-	return true;
-}
-
 // What the later stages will need of this packet, on both legs.
 static void warm(struct relay_worker *w, const struct packet *p)
 {
@@ -269,12 +254,16 @@ uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t 
 	for (uint16_t i = 0; i < n; i++) {
 		struct packet *p = &w->in[i];
 
-		if (hand_over(w, p))
+		if (transport_worker(p->tp) != w->id) {
+			relay_hand(w, p);
 			continue;
+		}
 		p->proven = from_remote(p, &p->tp->path.remote);
 		warm(w, p);
 		packet_keep(w->in, kept++, i);
 	}
+	if (w->handing != 0)
+		relay_hand_flush(w);
 	return kept;
 }
 

@@ -339,6 +339,11 @@ void relay_waiting_retry(struct relay_worker *w)
 
 		if (wait->len == 0)
 			continue;
+		if (transport_worker(tp) != w->id) {
+			wait->len = 0; // moved meanwhile: who sent it sends it again
+			w->n_waiting--;
+			continue;
+		}
 		if (tp->generation == wait->generation && tp->state == DP_STATE_PUBLISHED) {
 			drop = datagram(w, wait->index, &wait->to, wait->bytes, wait->len);
 			if (drop == RELAY_DROP_NO_NEXTHOP && w->now < wait->until)

@@ -94,6 +94,13 @@ void relay_wakes(struct relay_worker *w)
 		w->keeper_wants_wake = false;
 		nexthop_wake(w->relay->hops);
 	}
-	for (; w->wake_others != 0; w->wake_others &= w->wake_others - 1)
-		relay_worker_wake(w->relay->workers[__builtin_ctz(w->wake_others)]);
+	if (w->wake_others == 0)
+		return;
+	atomic_thread_fence(memory_order_seq_cst); // with rest(): one of the two sees what the other did
+	for (; w->wake_others != 0; w->wake_others &= w->wake_others - 1) {
+		struct relay_worker *other = w->relay->workers[__builtin_ctz(w->wake_others)];
+
+		if (atomic_load(&other->token) == 0)
+			relay_worker_wake(other);
+	}
 }

@@ -114,7 +114,7 @@ static mono_ns slot_heard(const struct relay_worker *w, const struct dp_tx_slot 
 	const struct dp_map *m = &w->relay->map;
 	mono_ns newest = 0;
 
-	if (slot->from >= m->n_transports)
+	if (slot->from >= m->n_transports || transport_worker(&m->transports[slot->from]) != w->id)
 		return 0;
 	for (unsigned i = 0; i < DP_RX_EPOCHS * DP_RX_SSRCS; i++) {
 		const struct dp_transport *from = &m->transports[slot->from];
@@ -203,7 +203,7 @@ static bool still_feeds(const struct relay_worker *w, const struct dp_tx_slot *s
 	if (slot->from >= map->n_transports)
 		return false;
 	from = &map->transports[slot->from];
-	if (from->state != DP_STATE_PUBLISHED || from->worker != w->id || w->now > slot_heard(w, slot) + FEEDS)
+	if (transport_worker(from) != w->id || from->state != DP_STATE_PUBLISHED || w->now > slot_heard(w, slot) + FEEDS)
 		return false;
 	for (unsigned e = 0; e < from->n_edges && e < DP_EDGES_MAX; e++) {
 		if (from->edges[e].to.index == to && from->edges[e].open)

@@ -18,7 +18,7 @@ static void mark(uint8_t *used, uint32_t index, uint32_t n)
 
 static void transport_marks(const struct dp_map *m, const struct dp_transport *tp, uint8_t *keys, uint8_t *streams)
 {
-	if (tp->state != DP_STATE_PUBLISHED)
+	if (tp->state == DP_STATE_FREE)
 		return;
 	for (unsigned e = 0; e < DP_RX_EPOCHS; e++) {
 		mark(keys, tp->rx_keys[e].key, m->n_keys);
@@ -43,6 +43,26 @@ static uint32_t share(uint32_t *stack, const uint8_t *used, uint32_t n, unsigned
 	return count;
 }
 
+// A worker that is alone gets nothing from others.
+static int stack_open(struct index_stack *s, uint32_t n, unsigned n_workers)
+{
+	atomic_init(&s->head, DP_NONE);
+	if (n_workers == 1)
+		return 0;
+	s->links = calloc(n, sizeof(*s->links));
+	return s->links == NULL ? -ENOMEM : 0;
+}
+
+void relay_pools_close(struct relay_worker *w)
+{
+	free(w->free_keys);
+	free(w->free_streams);
+	free(w->owed);
+	free(w->back_keys.links);
+	free(w->back_streams.links);
+	free(w->arrivals.links);
+}
+
 int relay_pools_load(struct relay_worker *w)
 {
 	const struct dp_map *m = &w->relay->map;
@@ -52,8 +72,11 @@ int relay_pools_load(struct relay_worker *w)
 
 	w->free_keys = calloc(m->n_keys, sizeof(*w->free_keys));
 	w->free_streams = calloc(m->n_streams, sizeof(*w->free_streams));
-	w->removing = calloc(m->n_transports + 1, sizeof(*w->removing));
-	if (keys == NULL || streams == NULL || w->free_keys == NULL || w->free_streams == NULL || w->removing == NULL)
+	w->owed = calloc(RELAY_OWED(m->n_transports), sizeof(*w->owed));
+	if (keys == NULL || streams == NULL || w->free_keys == NULL || w->free_streams == NULL || w->owed == NULL)
+		goto out;
+	if (stack_open(&w->back_keys, m->n_keys, n) < 0 || stack_open(&w->back_streams, m->n_streams, n) < 0 ||
+	    stack_open(&w->arrivals, m->n_transports, n) < 0)
 		goto out;
 	for (uint32_t i = 0; i < m->n_transports; i++)
 		transport_marks(m, &m->transports[i], keys, streams);
@@ -75,6 +98,30 @@ out:
 
 #include "dataplane/worker/fastpath.h"
 
+// ---- a transport that moved holds records of the worker's where it was: they go back there
+
+// Whose share an index is of: the inverse of share().
+static unsigned home_of(const struct relay_worker *w, uint32_t index, uint32_t n)
+{
+	unsigned n_workers = w->relay->map.config.n_workers;
+
+	return n_workers == 1 ? 0 : (unsigned)((((uint64_t)index + 1) * n_workers - 1) / n);
+}
+
+static void collect(uint32_t *stack, uint32_t *count, struct index_stack *back, uint32_t n)
+{
+	uint32_t index = index_stack_take(back);
+
+	for (; index < n && *count < n; index = back->links[index])
+		stack[(*count)++] = index;
+}
+
+void relay_pools_collect(struct relay_worker *w)
+{
+	collect(w->free_keys, &w->n_free_keys, &w->back_keys, w->relay->map.n_keys);
+	collect(w->free_streams, &w->n_free_streams, &w->back_streams, w->relay->map.n_streams);
+}
+
 // ---- keys
 
 uint32_t key_take(struct relay_worker *w)
@@ -84,10 +131,16 @@ uint32_t key_take(struct relay_worker *w)
 
 void key_release(struct relay_worker *w, uint32_t key)
 {
+	unsigned home;
+
 	if (key >= w->relay->map.n_keys || w->n_free_keys == w->relay->map.n_keys)
 		return;
 	srtp_key_wipe(w->engine, &w->relay->map.keys[key]);
-	w->free_keys[w->n_free_keys++] = key;
+	home = home_of(w, key, w->relay->map.n_keys);
+	if (home == w->id)
+		w->free_keys[w->n_free_keys++] = key;
+	else if (w->relay->workers[home] != NULL) // else it is not there yet, and will find the key free
+		index_stack_push(&w->relay->workers[home]->back_keys, key, key);
 }
 
 // ---- streams
@@ -110,11 +163,17 @@ struct dp_stream *stream_take(struct relay_worker *w, uint32_t owner, const stru
 
 void stream_give(struct relay_worker *w, uint32_t stream)
 {
+	unsigned home;
+
 	if (stream >= w->relay->map.n_streams || w->n_free_streams == w->relay->map.n_streams)
 		return;
 	srtp_window_order();
 	w->relay->map.streams[stream].owner = DP_NONE;
-	w->free_streams[w->n_free_streams++] = stream;
+	home = home_of(w, stream, w->relay->map.n_streams);
+	if (home == w->id)
+		w->free_streams[w->n_free_streams++] = stream;
+	else if (w->relay->workers[home] != NULL)
+		index_stack_push(&w->relay->workers[home]->back_streams, stream, stream);
 }
 
 static struct dp_ssrc_slot *slot_for_new(struct relay_worker *w, struct dp_transport *tp, struct dp_ssrc_slot *slots)

@@ -391,6 +391,12 @@ void dp_transport_extensions(struct dp_client *dp, struct dp_ref ref, const stru
 	pthread_mutex_unlock(&lock);
 }
 
+uint16_t dp_worker_choose(struct dp_client *dp)
+{
+	(void)dp;
+	return 0;
+}
+
 size_t dp_transport_ssrc_maps(const struct dp_client *dp, struct dp_ref out_transport, struct dp_ssrc_map *maps,
 			      size_t max)
 {

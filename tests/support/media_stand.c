@@ -34,7 +34,6 @@ static struct media_config config = {
 	.dtls_min = 0x0102,
 	.dtls_max = 0x0103,
 	.dtls_mtu = 1200,
-	.n_workers = 1,
 };
 static char state_dir[] = "/tmp/sallyport-test-XXXXXX";
 static struct region calls;

@@ -23,7 +23,12 @@ static void must(bool good, const char *what)
 
 static uint16_t port_rx(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	return 0;
+	struct alone_queue *queue = (struct alone_queue *)q;
+	uint16_t got = 0;
+
+	for (; got < n && queue->n > 0; got++, queue->n--)
+		pkts[got] = queue->frames[queue->head++ % ALONE_QUEUED];
+	return got;
 }
 
 static uint16_t port_tx(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
@@ -33,6 +38,7 @@ static uint16_t port_tx(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
 
 		must(pkts[i]->data_len <= sizeof(f->bytes) && pkts[i]->nb_segs == 1, "frame");
 		f->port = q->port->index;
+		f->queue = q->id;
 		f->len = pkts[i]->data_len;
 		memcpy(f->bytes, rte_pktmbuf_mtod(pkts[i], const void *), f->len);
 		rte_pktmbuf_free(pkts[i]);
@@ -60,11 +66,11 @@ static void on_event(void *ctx, const struct dp_event *event)
 	alone.events[event->kind % 16]++;
 }
 
-static void config_make(struct dp_config *c, uint16_t vlan)
+static void config_make(struct dp_config *c, unsigned n_workers, uint16_t vlan)
 {
 	*c = (struct dp_config){ .n_ports = 2,
 				 .n_networks = 2,
-				 .n_workers = 1,
+				 .n_workers = (uint8_t)n_workers,
 				 .max_transports = 64,
 				 .replay_window = 128,
 				 .hugepages = DP_HUGEPAGES_OFF };
@@ -82,33 +88,56 @@ static void config_make(struct dp_config *c, uint16_t vlan)
 	c->networks[1].vlan = vlan;
 }
 
-struct relay_alone *relay_alone_open(uint16_t vlan_of_second)
+static void ports_make(unsigned n_queues)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		alone.ports[i] = (struct dp_port){ .index = (uint8_t)i,
+						   .mac = { 2, 0, 0, 0, 0, (uint8_t)(1 + i) },
+						   .mtu = 1500,
+						   .n_queues = (uint16_t)n_queues };
+		for (unsigned q = 0; q < n_queues; q++) {
+			alone.queues[i][q].queue =
+				(struct dp_queue){ .ops = &ops, .port = &alone.ports[i], .id = (uint16_t)q, .fd = -1 };
+			alone.ports[i].queues[q] = &alone.queues[i][q].queue;
+		}
+		alone.relay.ports[i] = &alone.ports[i];
+	}
+}
+
+static void workers_open(void)
+{
+	for (unsigned i = 0; i < alone.n_workers; i++)
+		must(relay_worker_open(&alone.relay.workers[i], &alone.relay, i) == 0, "worker");
+	alone.worker = alone.relay.workers[0];
+}
+
+static void workers_close(void)
+{
+	for (unsigned i = 0; i < alone.n_workers; i++) {
+		relay_worker_close(alone.relay.workers[i]);
+		alone.relay.workers[i] = NULL;
+	}
+}
+
+static struct relay_alone *alone_open(unsigned n_workers, uint16_t vlan_of_second)
 {
 	const struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event };
 	struct dp_config config;
 	struct region region;
 	char why[256] = "";
 
-	config_make(&config, vlan_of_second);
+	config_make(&config, n_workers, vlan_of_second);
+	alone.n_workers = n_workers;
 	must(region_create(&region, "alone", dp_region_size(&config), false) == 0, "region");
 	must(dp_region_format(region.base, region.size, &config) == 0, "format");
 	must(dp_map_open(&alone.relay.map, dup(region.fd)) == 0, "map");
-	must(memory_open(&config, POOL, &alone.relay.pool, why) == 0, why);
+	must(memory_open(&config, n_workers == 1 ? POOL : 8 * POOL + 7, &alone.relay.pool, why) == 0, why);
 	alone.relay.control_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	for (unsigned i = 0; i < 2; i++) {
-		alone.queues[i] = (struct dp_queue){ .ops = &ops, .port = &alone.ports[i], .fd = -1 };
-		alone.ports[i] = (struct dp_port){ .index = (uint8_t)i,
-						   .mac = { 2, 0, 0, 0, 0, (uint8_t)(1 + i) },
-						   .mtu = 1500,
-						   .n_queues = 1,
-						   .queues = { &alone.queues[i] } };
-		alone.relay.ports[i] = &alone.ports[i];
-	}
+	ports_make(n_workers);
 	must(relay_table_open(&alone.relay.table, &config) == 0, "table");
 	must(nexthops_open(&alone.relay.hops, &alone.relay.map, alone.relay.table, alone.relay.ports,
 			   alone.relay.control_event) == 0, "next hops");
-	must(relay_worker_open(&alone.worker, &alone.relay, 0) == 0, "worker");
-	alone.relay.workers[0] = alone.worker;
+	workers_open();
 	must(dp_client_open(&alone.client, dup(region.fd), alone.relay.control_event, alone.relay.control_event,
 			    &callbacks) == 0, "client");
 	region_unmap(&region);
@@ -116,11 +145,21 @@ struct relay_alone *relay_alone_open(uint16_t vlan_of_second)
 	return &alone;
 }
 
+struct relay_alone *relay_alone_open(uint16_t vlan_of_second)
+{
+	return alone_open(1, vlan_of_second);
+}
+
+struct relay_alone *relay_alone_open_workers(unsigned n_workers)
+{
+	return alone_open(n_workers, 0);
+}
+
 void relay_alone_close(struct relay_alone *ra)
 {
 	dp_client_close(ra->client);
 	nexthops_close(ra->relay.hops);
-	relay_worker_close(ra->worker);
+	workers_close();
 	relay_table_close(ra->relay.table);
 	memory_close(ra->relay.pool);
 	close(ra->relay.control_event);
@@ -155,7 +194,7 @@ struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const ch
 	return ref;
 }
 
-void relay_alone_frame(struct relay_alone *ra, unsigned port, const void *bytes, size_t len)
+static struct rte_mbuf *frame_new(struct relay_alone *ra, unsigned port, const void *bytes, size_t len)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(ra->relay.pool);
 
@@ -166,6 +205,27 @@ void relay_alone_frame(struct relay_alone *ra, unsigned port, const void *bytes,
 	m->pkt_len = (uint32_t)len;
 	m->port = (uint16_t)port;
 	m->vlan_tci = 0;
+	return m;
+}
+
+void relay_alone_put(struct relay_alone *ra, unsigned port, unsigned queue, const void *bytes, size_t len)
+{
+	struct alone_queue *q = &ra->queues[port][queue];
+
+	must(q->n < ALONE_QUEUED, "queue");
+	q->frames[(q->head + q->n++) % ALONE_QUEUED] = frame_new(ra, port, bytes, len);
+}
+
+void relay_alone_round(struct relay_alone *ra, unsigned worker)
+{
+	relay_worker_round(ra->relay.workers[worker]);
+	dp_client_dispatch(ra->client);
+}
+
+void relay_alone_frame(struct relay_alone *ra, unsigned port, const void *bytes, size_t len)
+{
+	struct rte_mbuf *m = frame_new(ra, port, bytes, len);
+
 	ra->worker->now += MONO_MS(1);
 	relay_burst(ra->worker, &m, 1);
 	relay_flush(ra->worker);
@@ -216,9 +276,8 @@ void relay_alone_reopen(struct relay_alone *ra)
 {
 	mono_ns now = ra->worker->now;
 
-	relay_worker_close(ra->worker);
-	must(relay_worker_open(&ra->worker, &ra->relay, 0) == 0, "worker");
-	ra->relay.workers[0] = ra->worker;
+	workers_close();
+	workers_open();
 	ra->worker->now = now;
 }
 

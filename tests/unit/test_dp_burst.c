@@ -313,7 +313,7 @@ static uint16_t device_takes_nothing(struct dp_queue *q, struct rte_mbuf **pkts,
 
 static void a_device_that_takes_nothing(void **state)
 {
-	const struct dp_queue_ops *usual = ra->queues[1].ops;
+	const struct dp_queue_ops *usual = ra->queues[1][0].queue.ops;
 	struct dp_queue_ops stuck = *usual;
 	uint8_t packet[256];
 	size_t len = rtp(packet, 1, 7, 160);
@@ -321,11 +321,11 @@ static void a_device_that_takes_nothing(void **state)
 	unsigned sent = ra->n_sent;
 
 	stuck.tx = device_takes_nothing;
-	ra->queues[1].ops = &stuck;
+	ra->queues[1][0].queue.ops = &stuck;
 	give(&from_access, packet, len);
 	assert_int_equal(drops(RELAY_DROP_TX_FULL), before + 1);
 	assert_int_equal(ra->n_sent, sent);
-	ra->queues[1].ops = usual;
+	ra->queues[1][0].queue.ops = usual;
 	give(&from_access, packet, rtp(packet, 2, 7, 160));
 	assert_int_equal(drops(RELAY_DROP_TX_FULL), before + 1);
 	assert_int_equal(ra->n_sent, sent + 1);

@@ -32,7 +32,6 @@ static struct media_config config = {
 	.dtls_min = 0x0102,
 	.dtls_max = 0x0103,
 	.dtls_mtu = 1200,
-	.n_workers = 1,
 };
 
 static _Atomic mono_ns clock_at = MONO_S(1000); // stands still but for the test

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// relay_move.c - the transports of a session go to another worker, all at once. Keys, windows and figures stay where they
+// are; what moves is who may write them. It takes some rounds, during which the command stays the next one of its ring:
+//
+//   1. The owner marks each transport with its heir. From now on other workers give packets to the heir, which holds them;
+//      what came in by the owner's own queues it still relays.
+//   2. Each other worker has begun a new round or rests: no packet is under way to the owner any more. What its inbox holds
+//      now it relays, too.
+//   3. All is sent. The owner writes DP_COMING, and gives the list to the heir as a whole.
+//   4. The heir takes them between two bursts, says DP_EVENT_MOVED, and relays what it held.
+//
+// So no context has two writers, no packet is lost, and each stream keeps its order. After a kill the marks go, what was
+// DP_COMING is the heir's, and the command is applied again to the rest.
+#include "dataplane/worker/relay.h"
+#include <string.h>
+#include "dataplane/worker/fastpath.h"
+
+enum stage { STAGE_NONE, STAGE_MARKED, STAGE_DRAINING };
+
+static struct dp_transport *movable(const struct relay_worker *w, struct dp_ref ref)
+{
+	struct dp_transport *tp = transport_named(w->relay, ref);
+
+	return tp != NULL && tp->state == DP_STATE_PUBLISHED && transport_worker(tp) == w->id ? tp : NULL;
+}
+
+static void mark(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, uint32_t n)
+{
+	struct relay_move *move = &w->move;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct dp_transport *tp = movable(w, refs[i]);
+
+		if (tp != NULL)
+			atomic_store(&rare_of(w->relay, tp)->heir, (uint16_t)(to + 1));
+	}
+	atomic_thread_fence(memory_order_seq_cst); // a worker that begins a round after this sees the marks
+	for (unsigned i = 0; i < w->relay->map.config.n_workers; i++)
+		move->tokens[i] = i == w->id ? 0 : atomic_load(&w->relay->workers[i]->token);
+	move->stage = STAGE_MARKED;
+}
+
+static bool others_have_passed(struct relay_worker *w)
+{
+	struct relay_move *move = &w->move;
+	bool passed = true;
+
+	for (unsigned i = 0; i < w->relay->map.config.n_workers; i++) {
+		if (move->tokens[i] != 0 && atomic_load(&w->relay->workers[i]->token) != move->tokens[i])
+			move->tokens[i] = 0;
+		passed &= move->tokens[i] == 0;
+	}
+	return passed;
+}
+
+static void give(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, uint32_t n)
+{
+	struct relay_worker *heir = w->relay->workers[to];
+	uint32_t first = DP_NONE, last = DP_NONE;
+
+	relay_flush(w);
+	for (uint32_t i = 0; i < n; i++) {
+		struct dp_transport *tp = movable(w, refs[i]);
+
+		if (tp == NULL)
+			continue;
+		transport_write_begin(tp);
+		__atomic_store_n(&tp->worker, (uint16_t)(DP_COMING | to), __ATOMIC_RELEASE);
+		transport_write_end(tp);
+		heir->arrivals.links[refs[i].index] = first;
+		first = refs[i].index;
+		if (last == DP_NONE)
+			last = first;
+		dp_count(&w->record->moved_out, 1);
+	}
+	if (first == DP_NONE)
+		return;
+	index_stack_push(&heir->arrivals, first, last);
+	w->wake_others |= 1u << to;
+}
+
+bool relay_move(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, uint32_t n)
+{
+	struct relay_move *move = &w->move;
+
+	if (to >= w->relay->map.config.n_workers || to == w->id)
+		return true;
+	if (move->stage == STAGE_NONE)
+		mark(w, to, refs, n);
+	if (move->stage == STAGE_MARKED) {
+		if (!others_have_passed(w))
+			return false;
+		move->inbox_until = w->inbox_taken + rte_ring_count(w->inbox);
+		move->stage = STAGE_DRAINING;
+	}
+	if (w->inbox_taken < move->inbox_until)
+		return false;
+	give(w, to, refs, n);
+	move->stage = STAGE_NONE;
+	return true;
+}
+
+// Before the first packet of a round: either none of a session's transports is ours in it, or all are.
+void relay_arrivals(struct relay_worker *w)
+{
+	uint32_t n_transports = w->relay->map.n_transports, index = index_stack_take(&w->arrivals);
+
+	if (index == DP_NONE)
+		return;
+	for (uint32_t i = 0; i < n_transports && index < n_transports; i++) {
+		uint32_t next = w->arrivals.links[index];
+
+		transport_arrived(w, index);
+		index = next;
+	}
+	relay_held_release(w);
+}
