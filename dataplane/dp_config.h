@@ -11,8 +11,19 @@
 #define DP_ADDRESSES_MAX 64
 #define DP_WORKERS_MAX 16
 
-enum dp_driver { DP_DRIVER_AF_XDP = 1, DP_DRIVER_AF_PACKET, DP_DRIVER_NULL, DP_DRIVER_MEMIF, DP_DRIVER_PCI };
+// PCI: DPDK owns the whole NIC, a TAP interface of the port's name stands for it in Linux. BIFURCATED: Linux keeps the
+// NIC, whose hardware leads media to us by rte_flow.
+enum dp_driver {
+	DP_DRIVER_AF_XDP = 1,
+	DP_DRIVER_AF_PACKET,
+	DP_DRIVER_NULL,
+	DP_DRIVER_MEMIF,
+	DP_DRIVER_PCI,
+	DP_DRIVER_BIFURCATED
+};
 enum dp_xdp_mode { DP_XDP_AUTO = 0, DP_XDP_NATIVE, DP_XDP_GENERIC };
+enum dp_zero_copy { DP_ZERO_COPY_AUTO = 0, DP_ZERO_COPY_ON, DP_ZERO_COPY_OFF };
+enum dp_tx_checksum { DP_TX_CHECKSUM_AUTO = 0, DP_TX_CHECKSUM_SOFTWARE, DP_TX_CHECKSUM_ZERO };
 enum dp_poll { DP_POLL_ADAPTIVE = 0, DP_POLL_BUSY };
 enum dp_hugepages { DP_HUGEPAGES_AUTO = 0, DP_HUGEPAGES_ON, DP_HUGEPAGES_OFF };
 
@@ -20,6 +31,12 @@ struct dp_port_config { // one network interface that carries media
 	char name[DP_NAME_MAX];   // interface, or the device's name
 	enum dp_driver driver;
 	enum dp_xdp_mode xdp_mode;
+	enum dp_zero_copy zero_copy; // AF_XDP
+	enum dp_tx_checksum tx_checksum;
+	uint16_t queues;          // 0: AF_XDP: as many as the interface has; else one a worker
+	uint16_t busy_poll;       // AF_XDP: packets a poll of the device by the worker itself; 0: off
+	uint16_t busy_poll_us;    // and for how long
+	char device[64];          // PCI, BIFURCATED: PCI address, or a virtual device of DPDK's ("net_tap0")
 	char devargs[128];        // for drivers that are not AF_XDP
 };
 

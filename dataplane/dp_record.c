@@ -51,6 +51,7 @@ static size_t layout(struct dp_map *map, uint8_t *base, const struct dp_config *
 	map->n_streams = c->max_transports * 4 + 64 * c->n_workers;
 	map->header = take(base, &used, sizeof(*map->header), PAGE);
 	map->workers = take(base, &used, sizeof(*map->workers) * c->n_workers, PAGE);
+	map->ports = take(base, &used, sizeof(*map->ports) * DP_PORTS_MAX, PAGE);
 	for (unsigned w = 0; w < c->n_workers; w++) {
 		map->commands[w] = take(base, &used, byte_ring_footprint(DP_COMMAND_RING), PAGE);
 		for (unsigned k = 0; k < DP_CLASSES; k++)
@@ -96,6 +97,7 @@ int dp_region_format(void *base, size_t size, const struct dp_config *config)
 	size = layout(&map, base, config);
 	memset(map.header, 0, sizeof(*map.header));
 	memset(map.workers, 0, sizeof(*map.workers) * config->n_workers);
+	memset(map.ports, 0, sizeof(*map.ports) * DP_PORTS_MAX);
 	memset(map.transports, 0, sizeof(*map.transports) * map.n_transports);
 	memset(map.rare, 0, sizeof(*map.rare) * map.n_transports);
 	memset(map.keys, 0, sizeof(*map.keys) * map.n_keys);

@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 
 #define DP_REGION_MAGIC UINT64_C(0x53414c4c59504f52)
-#define DP_REGION_VERSION 4
+#define DP_REGION_VERSION 5
 #define DP_LINE 64
 
 #define DP_RX_EPOCHS 2 // the newest, and the one before it during the overlap of a key change
@@ -150,12 +150,23 @@ struct dp_worker_record { // worker: wo (relaxed)
 	uint64_t punts[DP_CLASSES];
 	uint64_t commands, sleeps, bursts;
 	uint64_t ignored; // frames for other addresses, on ports that see them
+	uint64_t to_linux_full[DP_PORTS_MAX]; // such frames of a port with a TAP, when it did not keep up
 	uint64_t drops[RELAY_DROP_COUNT];
 	// Packets that the network card gave to another worker than their transport's: given on, taken; and of those that
 	// came, how many had to wait until a transport had moved.
 	uint64_t handed_out, handed_in, held;
 	uint64_t moved_out, moved_in; // transports
 	uint64_t busy, idle;          // ns: rounds of the loop that found something to do, and the rest
+};
+
+struct dp_port_record { // the relay's main thread: wo (relaxed), but for the second half
+	alignas(DP_LINE) uint64_t up;   // the device has a link
+	uint64_t changes;               // of that
+	uint64_t pool_size, pool_free;  // packets of the memory that it receives to
+	uint64_t pool_empty;            // times that a queue found none free
+	uint64_t missed;                // frames that came and found no room: we were too slow, or memory was out
+	alignas(DP_LINE) uint64_t to_linux, to_linux_lost; // the exception thread: wo. Frames to and from the TAP
+	uint64_t from_linux, from_linux_lost;
 };
 
 struct dp_region_header {
@@ -179,6 +190,7 @@ struct dp_map {
 	void *punts[DP_WORKERS_MAX][DP_CLASSES];
 	void *events[DP_WORKERS_MAX + 1]; // the last is the keeper's: events[n_workers]
 	struct dp_worker_record *workers;
+	struct dp_port_record *ports;
 	struct dp_transport *transports;
 	struct dp_rare *rare; // of each transport
 	struct srtp_key *keys;
@@ -264,6 +276,11 @@ static inline uint16_t dp_worker_of(const struct dp_transport *tp)
 static inline void dp_count(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static inline void dp_record_set(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, n, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t dp_counter(const uint64_t *counter)

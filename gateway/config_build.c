@@ -34,6 +34,12 @@ static int add_port(struct dp_config *dp, const struct settings *s, const char *
 			continue;
 		port->driver = in->driver;
 		port->xdp_mode = in->xdp_mode;
+		port->zero_copy = in->zero_copy;
+		port->tx_checksum = in->tx_checksum;
+		port->queues = (uint16_t)in->queues;
+		port->busy_poll = (uint16_t)in->busy_poll;
+		port->busy_poll_us = (uint16_t)in->busy_poll_us;
+		config_text(port->device, sizeof(port->device), in->device);
 		config_text(port->devargs, sizeof(port->devargs), in->devargs);
 	}
 	return dp->n_ports++;

@@ -31,6 +31,28 @@ static bool interface_is_used(const struct settings *s, const char *name)
 	return false;
 }
 
+// What says something to one kind of driver alone is wrong with another, not silently without effect.
+static int check_driver(const struct interface_settings *in, struct config_error *why)
+{
+	bool xdp = in->driver == DP_DRIVER_AF_XDP;
+	bool own = in->driver == DP_DRIVER_PCI || in->driver == DP_DRIVER_BIFURCATED;
+
+	if (in->driver == DP_DRIVER_PCI && in->device[0] == '\0')
+		return config_complain(why, config_at(in->node, "driver", -1),
+				       "driver: pci wants a device: such as 0000:03:00.0");
+	if (!own && in->device[0] != '\0')
+		return config_complain(why, config_at(in->node, "device", -1),
+				       "device: is of driver: pci and bifurcated; this one goes by the interface's name");
+	if (!xdp && in->zero_copy != DP_ZERO_COPY_AUTO)
+		return config_complain(why, config_at(in->node, "zero_copy", -1), "zero_copy: is of driver: af_xdp");
+	if (!xdp && in->busy_poll != 0)
+		return config_complain(why, config_at(in->node, "busy_poll", -1), "busy_poll: is of driver: af_xdp");
+	if (in->zero_copy == DP_ZERO_COPY_ON && in->xdp_mode == DP_XDP_GENERIC)
+		return config_complain(why, config_at(in->node, "zero_copy", -1),
+				       "zero_copy: generic XDP always copies");
+	return 0;
+}
+
 static int check_dataplane(const struct settings *s, struct config_error *why)
 {
 	const struct dataplane_settings *d = &s->dataplane;
@@ -47,13 +69,11 @@ static int check_dataplane(const struct settings *s, struct config_error *why)
 		if (find_interface(d, in->name) != in)
 			return config_complain(why, config_at(in->node, "name", -1), "interface \"%s\" is there twice",
 					       in->name);
-		if (in->driver == DP_DRIVER_PCI)
-			return config_complain(
-				why, config_at(in->node, "driver", -1),
-				"driver: pci is not yet supported: no driver of a network card is linked");
 		if (!interface_is_used(s, in->name))
 			return config_complain(why, config_at(in->node, "name", -1), "no realm uses interface \"%s\"",
 					       in->name);
+		if (check_driver(in, why) < 0)
+			return -EINVAL;
 	}
 	return 0;
 }

@@ -40,7 +40,16 @@ static bool driver_wants_interface(const struct config *cfg, const char *name)
 		const struct dp_port_config *port = &cfg->dataplane.ports[i];
 
 		if (strcmp(port->name, name) == 0)
-			return port->driver == DP_DRIVER_AF_XDP || port->driver == DP_DRIVER_AF_PACKET;
+			return port->driver != DP_DRIVER_NULL && port->driver != DP_DRIVER_MEMIF;
+	}
+	return false;
+}
+
+static bool driver_wants_tap(const struct config *cfg, const char *name)
+{
+	for (int i = 0; i < cfg->dataplane.n_ports; i++) {
+		if (strcmp(cfg->dataplane.ports[i].name, name) == 0)
+			return cfg->dataplane.ports[i].driver == DP_DRIVER_PCI;
 	}
 	return false;
 }
@@ -81,7 +90,10 @@ static int check_interface(const struct config *cfg, const struct realm_settings
 {
 	if (driver_wants_interface(cfg, realm->interface) && if_nametoindex(realm->interface) == 0)
 		return config_complain(why, config_at(realm->node, "interface", -1),
-				       "interface: this host has no \"%s\"", realm->interface);
+				       driver_wants_tap(cfg, realm->interface) ?
+					       "interface: this host has no \"%s\"; with driver: pci it is a TAP of that "
+					       "name: ip tuntap add mode tap dev NAME, then its addresses" :
+					       "interface: this host has no \"%s\"", realm->interface);
 	if (realm->vlan != 0 && driver_wants_interface(cfg, realm->interface) &&
 	    !vlan_exists(realm->interface, (unsigned)realm->vlan))
 		return config_complain(

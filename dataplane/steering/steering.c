@@ -5,7 +5,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
@@ -53,6 +55,45 @@ static int interface_mac(const char *name, uint8_t mac[6], bool *loopback)
 	*loopback = ifr.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK;
 	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
 	close(fd);
+	return err;
+}
+
+static int ethtool(const char *name, void *request)
+{
+	struct ifreq ifr = { .ifr_data = request };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	err = ioctl(fd, SIOCETHTOOL, &ifr) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+// Queues as the settings say, 0: as they are. Before the program is there: some drivers do not change them afterwards.
+static int channels_set(const char *name, unsigned wanted, char why[256])
+{
+	struct ethtool_channels c = { .cmd = ETHTOOL_GCHANNELS };
+	int err;
+
+	if (wanted == 0)
+		return 0;
+	err = ethtool(name, &c);
+	if (err == 0 && c.combined_count + c.rx_count == wanted)
+		return 0;
+	c.cmd = ETHTOOL_SCHANNELS;
+	if (c.max_combined > 0)
+		c.combined_count = wanted;
+	else
+		c.rx_count = c.tx_count = wanted; // veth: each way for itself
+	if (err == 0)
+		err = ethtool(name, &c);
+	if (err < 0)
+		snprintf(why, 256, "interface %s: %u queues: %s (it can have %u): ethtool -L %s %s %u", name, wanted,
+			 strerror(-err), c.max_combined > 0 ? c.max_combined : c.max_rx, name,
+			 c.max_combined > 0 ? "combined" : "rx", wanted);
 	return err;
 }
 
@@ -170,6 +211,9 @@ static int port_open(struct steering_port *p, const struct dp_config *config, un
 		return say(why, err, pc->name, "no Ethernet address");
 	settings.loopback = loopback;
 	settings_make(&settings, config, port);
+	err = channels_set(pc->name, pc->queues, why);
+	if (err < 0)
+		return err;
 	err = stale_remove(p->ifindex);
 	if (err == -EBUSY)
 		return say(why, err, pc->name,

@@ -412,12 +412,29 @@ static void dirty_serve(struct nexthops *nh)
 	}
 }
 
+// Of a NIC that is all ours the driver tells; its TAP's carrier is of our own making.
+static void link_look(struct nexthops *nh, struct dp_port *port)
+{
+	struct rt_link link;
+	int err = rtnetlink_link(nh->rtnl, port->ifindex, &link);
+
+	if (err < 0 && err != -ENODEV)
+		return;
+	nh->port_mtu[port->index] = link.mtu;
+	if (port->exception == NULL)
+		dp_port_link(port, &nh->map->ports[port->index], link.up);
+	if (err == -ENODEV && !nh->port_gone[port->index])
+		log_error("relay", "port gone", LOG_STR("port", port->name),
+			  LOG_STR("cause", "Linux has removed the interface; restart the gateway when it is back"));
+	nh->port_gone[port->index] = err == -ENODEV;
+}
+
 static void host_look(struct nexthops *nh)
 {
 	host_addresses_look(nh);
 	for (unsigned i = 0; i < nh->map->config.n_ports; i++) {
 		if (nh->ports[i] != NULL && nh->ports[i]->ifindex != 0)
-			nh->port_mtu[i] = rtnetlink_mtu(nh->rtnl, nh->ports[i]->ifindex);
+			link_look(nh, nh->ports[i]);
 	}
 }
 

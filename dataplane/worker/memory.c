@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // memory.c - EAL with as little as can be: no other process, no files, no PCI scan unless a port needs it.
 #include "dataplane/worker/memory.h"
+#include "dataplane/worker/dp_port.h"
 #include <errno.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -33,19 +34,27 @@ static unsigned megabytes(const struct dp_config *config, unsigned n_packets)
 	return config->memory_mb > need ? config->memory_mb : need;
 }
 
-static bool wants_pci(const struct dp_config *config)
+// Devices of PCI that EAL may touch, each as one argument; all others stay as they are.
+static unsigned pci_devices(const struct dp_config *config, char list[DP_PORTS_MAX][192])
 {
+	unsigned n = 0;
+
 	for (unsigned i = 0; i < config->n_ports; i++) {
-		if (config->ports[i].driver == DP_DRIVER_PCI)
-			return true;
+		const struct dp_port_config *pc = &config->ports[i];
+		char device[64];
+
+		if (ethdev_device(pc, device))
+			snprintf(list[n++], sizeof(list[0]), "%s%s%s", device, pc->devargs[0] != '\0' ? "," : "",
+				 pc->devargs);
 	}
-	return false;
+	return n;
 }
 
 static int eal_start(const struct dp_config *config, unsigned mb, bool huge, char why[256])
 {
-	char lcores[32], mem[16];
-	const char *argv[16];
+	char lcores[32], mem[16], devices[DP_PORTS_MAX][192];
+	const char *argv[16 + 2 * DP_PORTS_MAX];
+	unsigned n_devices = pci_devices(config, devices);
 	int argc = 0, err;
 
 	// One EAL core that may run anywhere: workers are threads of our own, pinned as the configuration says.
@@ -57,8 +66,12 @@ static int eal_start(const struct dp_config *config, unsigned mb, bool huge, cha
 	argv[argc++] = "--no-telemetry";
 	argv[argc++] = "--log-level=*:error";
 	argv[argc++] = "--iova-mode=va"; // no device here needs more, and physical addresses need privileges
-	if (!wants_pci(config))
+	if (n_devices == 0)
 		argv[argc++] = "--no-pci";
+	for (unsigned i = 0; i < n_devices; i++) {
+		argv[argc++] = "-a";
+		argv[argc++] = devices[i];
+	}
 	if (huge) {
 		argv[argc++] = "--in-memory";
 		argv[argc++] = "--single-file-segments";
@@ -77,12 +90,42 @@ static int eal_start(const struct dp_config *config, unsigned mb, bool huge, cha
 	return 0;
 }
 
-int memory_open(const struct dp_config *config, unsigned n_packets, struct rte_mempool **poolp, char why[256])
+static void pool_name(char name[32], unsigned index)
 {
-	unsigned mb = megabytes(config, n_packets);
-	bool room = free_hugepages() >= (mb + 1) / 2 + 8;
+	snprintf(name, 32, "packets%u", index);
+}
+
+static int pools_make(const struct memory_plan *plan, struct rte_mempool *pools[MEMORY_NODES], char why[256])
+{
+	char name[32];
+
+	for (unsigned i = 0; i < plan->n_pools; i++) {
+		int node = plan->pools[i].node;
+
+		pool_name(name, i);
+		pools[i] = rte_pktmbuf_pool_create(name, plan->pools[i].packets, CACHE, 0, MEMORY_FRAME,
+						   node < 0 ? SOCKET_ID_ANY : node);
+		if (pools[i] == NULL) {
+			snprintf(why, 256, "no memory for %u packets (%u MB) on NUMA node %d: %s",
+				 plan->pools[i].packets, megabytes(&(struct dp_config){ 0 }, plan->pools[i].packets),
+				 node < 0 ? 0 : node, strerror(rte_errno));
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+int memory_pools_open(const struct dp_config *config, const struct memory_plan *plan,
+		      struct rte_mempool *pools[MEMORY_NODES], char why[256])
+{
+	unsigned n_packets = 0, mb;
+	bool room;
 	int err;
 
+	for (unsigned i = 0; i < plan->n_pools; i++)
+		n_packets += plan->pools[i].packets;
+	mb = megabytes(config, n_packets);
+	room = free_hugepages() >= (mb + 1) / 2 + 8;
 	if (config->hugepages == DP_HUGEPAGES_ON && !room) {
 		snprintf(why, 256, "%u MB of 2 MB hugepages wanted, %u pages free: sysctl vm.nr_hugepages=%u", mb,
 			 free_hugepages(), (mb + 1) / 2 + 8);
@@ -91,19 +134,37 @@ int memory_open(const struct dp_config *config, unsigned n_packets, struct rte_m
 	err = eal_start(config, mb, room && config->hugepages != DP_HUGEPAGES_OFF, why);
 	if (err < 0)
 		return err;
-	*poolp = rte_pktmbuf_pool_create("packets", n_packets, CACHE, 0, MEMORY_FRAME, SOCKET_ID_ANY);
-	if (*poolp == NULL) {
-		snprintf(why, 256, "no memory for %u packets (%u MB): %s", n_packets, mb, strerror(rte_errno));
+	err = pools_make(plan, pools, why);
+	if (err < 0) {
+		for (unsigned i = 0; i < plan->n_pools; i++)
+			rte_mempool_free(pools[i]);
 		rte_eal_cleanup();
-		return -ENOMEM;
 	}
-	return 0;
+	return err;
+}
+
+void memory_pools_close(struct rte_mempool *pools[MEMORY_NODES])
+{
+	if (pools[0] == NULL)
+		return;
+	for (unsigned i = 0; i < MEMORY_NODES; i++)
+		rte_mempool_free(pools[i]);
+	rte_eal_cleanup();
+}
+
+int memory_open(const struct dp_config *config, unsigned n_packets, struct rte_mempool **poolp, char why[256])
+{
+	const struct memory_plan plan = { .n_pools = 1, .pools = { { .node = -1, .packets = n_packets } } };
+	struct rte_mempool *pools[MEMORY_NODES] = { NULL };
+	int err = memory_pools_open(config, &plan, pools, why);
+
+	*poolp = pools[0];
+	return err;
 }
 
 void memory_close(struct rte_mempool *pool)
 {
-	if (pool == NULL)
-		return;
-	rte_mempool_free(pool);
-	rte_eal_cleanup();
+	struct rte_mempool *pools[MEMORY_NODES] = { pool };
+
+	memory_pools_close(pools);
 }

@@ -63,6 +63,7 @@ struct nexthops {
 	uint32_t n_buckets, free_neighbour;
 	mono_ns resolve_all_at; // MONO_NEVER: not due
 	uint16_t port_mtu[DP_PORTS_MAX]; // as the kernel has it now
+	bool port_gone[DP_PORTS_MAX];    // it has none any more
 	uint64_t absent;        // bit n: config.addresses[n] is not on this host
 };
 

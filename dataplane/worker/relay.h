@@ -4,6 +4,7 @@
 #include "dataplane/dp_record.h"
 #include "dataplane/worker/dp_port.h"
 #include "dataplane/worker/index_stack.h"
+#include "dataplane/worker/memory.h"
 #include "dataplane/worker/nexthop.h"
 #include "dataplane/worker/relay_table.h"
 #include "dataplane/worker/srtp/srtp_engine.h"
@@ -43,9 +44,14 @@ struct packet {
 };
 
 struct relay_tx { // frames for one port, sent once a burst
-	struct dp_queue *queue; // NULL: another worker has it
+	struct dp_queue *queue; // our own, or one of w->lent[]
 	uint16_t n;
 	struct rte_mbuf *pkts[RELAY_FAN * 2];
+};
+
+struct relay_lent { // another worker's queue, as one that has none of the port sends by it
+	struct dp_queue queue; // first
+	struct relay_worker *borrower;
 };
 
 struct scratch_stream { // an SSRC not bound yet: its state until the tag of one of its packets was good
@@ -98,6 +104,8 @@ struct relay_worker {
 	struct dp_queue *rx[DP_PORTS_MAX * 4]; // queues that this worker polls
 	unsigned n_rx;
 	struct relay_tx tx[DP_PORTS_MAX];
+	struct relay_lent lent[DP_PORTS_MAX];
+	bool taps_want_wake; // frames for Linux were handed over
 	struct rte_ring *inbox; // from other workers: what they received and we own
 	struct relay_handout handout[DP_WORKERS_MAX];
 	uint32_t handing; // of these: a bit each that holds something
@@ -131,8 +139,11 @@ struct relay {
 	struct dp_map map;
 	struct relay_table *table;
 	struct nexthops *hops;
-	struct rte_mempool *pool;
+	struct rte_mempool *pool; // the first of pools[]
+	struct rte_mempool *pools[MEMORY_NODES];
+	struct memory_plan plan; // which of them is whose
 	struct dp_port *ports[DP_PORTS_MAX];
+	struct exceptions *exceptions; // NULL: no port needs a way to Linux
 	struct relay_worker *workers[DP_WORKERS_MAX];
 	int control_event;
 	_Atomic bool stop;
@@ -145,8 +156,16 @@ int relay_worker_start(struct relay_worker *w); // its thread
 void relay_worker_join(struct relay_worker *w);
 unsigned relay_worker_round(struct relay_worker *w); // one turn of the loop; how much there was to do
 void relay_worker_wake(struct relay_worker *w);      // from any thread
+
+// relay_queue.c
+int relay_outboxes_open(struct relay *relay); // once the ports are open, before the workers
+void relay_outboxes_close(struct relay *relay);
+int relay_queues_take(struct relay_worker *w); // -E2BIG: more than one worker can poll
+unsigned relay_outboxes_send(struct relay_worker *w);
+bool relay_outboxes_wait(const struct relay_worker *w);
 // A frame that is not media of ours (ARP, ICMP, SIP, SSH): Linux's affair, if the port has a way there. Takes it.
 void relay_not_ours(struct relay_worker *w, struct rte_mbuf *m);
+bool relay_goes_up(const struct relay_worker *w, const struct rte_mbuf *m); // Linux sees it by us alone
 
 // Records lie in memory that control could write, too: what is an index there is checked where it is used.
 static inline struct srtp_key *key_at(const struct relay *relay, const struct dp_key_slot *slot)

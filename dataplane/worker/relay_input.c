@@ -54,8 +54,11 @@ static unsigned parse_ipv4(struct place *pl, const uint8_t *at, size_t len)
 	pl->destination = at + 16;
 	if (at[9] != IPPROTO_UDP)
 		return NOT_OURS;
-	if ((be16(at + 6) & 0x3fff) != 0)
+	if ((be16(at + 6) & 0x3fff) != 0) {
+		if ((be16(at + 6) & 0x1fff) == 0 && total >= hdr + sizeof(struct udphdr))
+			pl->udp = at + hdr;
 		return RELAY_DROP_FRAGMENT;
+	}
 	if (!ipv4_sum_good(at, hdr))
 		return RELAY_DROP_CHECKSUM;
 	pl->udp = at + hdr;
@@ -87,8 +90,11 @@ static unsigned parse_ipv6(struct place *pl, const uint8_t *at, size_t len)
 			return RELAY_DROP_MALFORMED;
 		size = (at[1] + 1u) * 8;
 		if (next == IPPROTO_FRAGMENT) {
-			if ((be16(at + 2) & 0xfff9) != 0)
+			if ((be16(at + 2) & 0xfff9) != 0) {
+				if (be16(at + 2) == 1 && at[0] == IPPROTO_UDP && end - at >= 16)
+					pl->udp = at + 8;
 				return RELAY_DROP_FRAGMENT;
+			}
 			size = 8;
 		} else if (next == IPPROTO_AH) {
 			size = (at[1] + 2u) * 4;
@@ -155,9 +161,18 @@ static bool from_remote(const struct packet *p, const struct inet_endpoint *remo
 	return memcmp(p->source, remote->addr.bytes, p->family == INET_V4 ? 4 : 16) == 0;
 }
 
+// A NIC that is all ours shows us Linux's fragments, too: a first one to a media port must not get there, since Linux
+// would answer for it; later ones carry no port, and Linux lets them go without their first one.
+static bool fragment_is_linux(const struct relay_worker *w, const struct packet *p, const struct place *pl)
+{
+	return relay_goes_up(w, p->m) &&
+	       (pl->udp == NULL || relay_table_find(w->relay->table, p->m->port, pl->vlan, pl->family, pl->destination,
+						    be16(pl->udp + 2)) == NULL);
+}
+
 static unsigned parse(struct relay_worker *w, struct packet *p)
 {
-	struct place pl;
+	struct place pl = { 0 };
 	unsigned drop;
 
 	if (p->m->nb_segs > 1 && rte_pktmbuf_linearize(p->m) < 0)
@@ -165,6 +180,8 @@ static unsigned parse(struct relay_worker *w, struct packet *p)
 	drop = parse_frame(&pl, rte_pktmbuf_mtod(p->m, const uint8_t *), p->m->data_len);
 	if (drop == RELAY_OK)
 		drop = parse_udp(p, &pl);
+	else if (drop == RELAY_DROP_FRAGMENT && fragment_is_linux(w, p, &pl))
+		drop = NOT_OURS;
 	if (drop != RELAY_OK)
 		return drop;
 	// Only where the port can tell: a neighbour on the same host sends partial checksums (veth).

@@ -4,6 +4,7 @@
 // is in the media region, so a new one goes on where this one ended.
 #include "base/clock.h"
 #include "base/log.h"
+#include "dataplane/worker/exception.h"
 #include "dataplane/worker/memory.h"
 #include "dataplane/worker/privilege.h"
 #include "dataplane/worker/relay.h"
@@ -22,12 +23,14 @@
 #include <unistd.h>
 
 #define TAG "relay"
+#define SAMPLE_MS 1000
 
 struct relay_process {
 	struct relay relay;
 	int region, event, supervisor, signals;
 	bool mapped;
 	unsigned n_started;
+	mono_ns sample_next; // when to look at the ports again
 	mono_ns last_alive; // of the relay before us; 0: we are the first
 };
 
@@ -114,11 +117,17 @@ static int part_privilege(struct relay_process *p)
 static int part_memory(struct relay_process *p)
 {
 	const struct dp_config *c = &p->relay.map.config;
-	char why[256] = "";
-	int err = memory_open(c, 4096u * (c->n_ports + c->n_workers) - 1, &p->relay.pool, why);
+	struct memory_topology topology;
+	char why[256] = "too many NUMA nodes";
+	int err;
 
+	memory_topology_look(&topology, c);
+	err = memory_plan_make(&p->relay.plan, c, &topology);
+	if (err == 0)
+		err = memory_pools_open(c, &p->relay.plan, p->relay.pools, why);
 	if (err < 0)
 		log_error(TAG, "packet memory", LOG_STR("why", why));
+	p->relay.pool = p->relay.pools[0];
 	return err;
 }
 
@@ -139,16 +148,6 @@ static void loopback_settings(void)
 	setting_write("/proc/sys/net/ipv4/conf/lo/route_localnet", "1");
 }
 
-static bool copy_needed(const struct dp_config *c)
-{
-	for (unsigned i = 0; i < c->n_ports; i++) {
-		if (c->ports[i].driver == DP_DRIVER_AF_XDP &&
-		    (c->ports[i].xdp_mode == DP_XDP_GENERIC || strcmp(c->ports[i].name, "lo") == 0))
-			return true;
-	}
-	return false;
-}
-
 static void ports_close(struct relay_process *p)
 {
 	for (unsigned i = 0; i < DP_PORTS_MAX; i++) {
@@ -157,46 +156,34 @@ static void ports_close(struct relay_process *p)
 	}
 }
 
-static int ports_open(struct relay_process *p, bool copy, char why[256])
+static int port_open(struct relay_process *p, unsigned i, char why[256])
 {
 	const struct dp_config *c = &p->relay.map.config;
-	int err = 0;
+	char name[32];
+	int map = -1, err;
 
-	for (unsigned i = 0; i < c->n_ports && err == 0; i++) {
-		char name[32];
-		int map = -1;
-
-		snprintf(name, sizeof(name), "SALLYPORT_XSKMAP_%u", i);
-		if (c->ports[i].driver == DP_DRIVER_AF_XDP) {
-			map = env_fd(name, true);
-			if (map < 0)
-				return -EINVAL;
-		}
-		err = dp_port_open(&p->relay.ports[i], c, i, map, copy, p->relay.pool, why);
-		if (err == 0 && p->relay.ports[i]->loopback)
-			loopback_settings();
-		if (err == 0 && p->relay.ports[i]->n_queues < c->n_workers) {
-			snprintf(why, 256,
-				 "interface %s has %u queues for %u workers: ethtool -L %s combined %u, or fewer "
-				 "workers",
-				 c->ports[i].name, p->relay.ports[i]->n_queues, c->n_workers, c->ports[i].name,
-				 c->n_workers);
-			err = -ENXIO;
-		}
+	snprintf(name, sizeof(name), "SALLYPORT_XSKMAP_%u", i);
+	if (c->ports[i].driver == DP_DRIVER_AF_XDP) {
+		map = env_fd(name, true);
+		if (map < 0)
+			return -EINVAL;
 	}
-	return err;
+	err = dp_port_open(&p->relay.ports[i], c, i, map, p->relay.pools[p->relay.plan.port[i]], why);
+	if (err < 0)
+		return err;
+	if (p->relay.ports[i]->loopback)
+		loopback_settings();
+	dp_port_say(p->relay.ports[i]);
+	return 0;
 }
 
 static int part_ports(struct relay_process *p)
 {
-	bool copy = copy_needed(&p->relay.map.config);
 	char why[256] = "";
-	int err = ports_open(p, copy, why);
+	int err = 0;
 
-	if (err < 0 && !copy && err != -ENXIO && err != -E2BIG) {
-		ports_close(p); // one port does zero-copy and another cannot: all copy
-		err = ports_open(p, true, why);
-	}
+	for (unsigned i = 0; i < p->relay.map.config.n_ports && err == 0; i++)
+		err = port_open(p, i, why);
 	if (err < 0)
 		log_error(TAG, "port cannot be opened", LOG_STR("why", why));
 	return err;
@@ -214,7 +201,7 @@ static int part_nexthops(struct relay_process *p)
 
 static int part_workers(struct relay_process *p)
 {
-	int err = 0;
+	int err = relay_outboxes_open(&p->relay);
 
 	for (unsigned i = 0; i < p->relay.map.config.n_workers && err == 0; i++)
 		err = relay_worker_open(&p->relay.workers[i], &p->relay, i);
@@ -231,6 +218,8 @@ static int part_threads(struct relay_process *p)
 	struct dp_event back = { .kind = DP_EVENT_RELAY_BACK };
 	int err = nexthops_start(p->relay.hops);
 
+	if (err == 0)
+		err = exceptions_start(&p->relay.exceptions, &p->relay);
 	if (err < 0)
 		return err;
 	if (p->last_alive != 0) {
@@ -274,12 +263,14 @@ static void parts_stop(struct relay_process *p)
 	atomic_store(&p->relay.stop, true);
 	for (unsigned i = 0; i < p->n_started; i++)
 		relay_worker_join(p->relay.workers[i]);
+	exceptions_stop(p->relay.exceptions);
 	nexthops_close(p->relay.hops);
+	relay_outboxes_close(&p->relay);
 	for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
 		relay_worker_close(p->relay.workers[i]);
 	ports_close(p);
 	relay_table_close(p->relay.table);
-	memory_close(p->relay.pool);
+	memory_pools_close(p->relay.pools);
 	if (p->mapped)
 		dp_map_close(&p->relay.map);
 }
@@ -294,6 +285,18 @@ static bool has_ended(int fd)
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
+// At most so often, however often we are woken.
+static void ports_sample(struct relay_process *p)
+{
+	mono_ns now = clock_now();
+
+	if (now < p->sample_next)
+		return;
+	p->sample_next = now + MONO_MS(SAMPLE_MS);
+	for (unsigned i = 0; i < p->relay.map.config.n_ports; i++)
+		dp_port_sample(p->relay.ports[i], &p->relay.map.ports[i]);
+}
+
 static void serve(struct relay_process *p)
 {
 	for (;;) {
@@ -304,8 +307,9 @@ static void serve(struct relay_process *p)
 		};
 		uint64_t ticks;
 
-		if (poll(fds, 3, -1) < 0)
+		if (poll(fds, 3, SAMPLE_MS) < 0)
 			continue;
+		ports_sample(p);
 		if (fds[0].revents != 0 && read(p->event, &ticks, sizeof(ticks)) > 0) {
 			for (unsigned i = 0; i < p->n_started; i++)
 				relay_worker_wake(p->relay.workers[i]);

@@ -3,6 +3,9 @@
 #include "dataplane/worker/relay_syscalls.h"
 #include "base/syscall_filter.h"
 #include <linux/bpf.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <linux/vfio.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -17,6 +20,8 @@ static const struct syscall_rule rules[] = {
 	{ SYS_poll },
 	{ SYS_read },
 	{ SYS_write },
+	{ SYS_readv },
+	{ SYS_writev },
 	{ SYS_futex },
 	{ SYS_recvmsg },
 	{ SYS_sendmsg },
@@ -62,6 +67,10 @@ static const struct syscall_rule rules[] = {
 	{ SYS_getdents64 },
 	{ SYS_flock },
 	{ SYS_bpf, SYSCALL_ARG_IS, 0, BPF_MAP_DELETE_ELEM },
+	// a NIC that is all ours: what its driver asks of VFIO when an interrupt came, the TAP's carrier; net_tap's link
+	{ SYS_ioctl, SYSCALL_ARG_IS, 1, VFIO_DEVICE_SET_IRQS },
+	{ SYS_ioctl, SYSCALL_ARG_IS, 1, TUNSETCARRIER },
+	{ SYS_ioctl, SYSCALL_ARG_IS, 1, SIOCGIFFLAGS },
 	// which memory and which core
 	{ SYS_mbind },
 	{ SYS_get_mempolicy },

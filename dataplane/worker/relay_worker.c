@@ -4,6 +4,7 @@
 // Rest is a poll() on the descriptors of its queues and its own eventfd: a packet on any port ends it at once, so an
 // idle relay uses no CPU and a silent port delays none of the others. Ports without a descriptor are looked at every 50
 // us.
+#include "dataplane/worker/exception.h"
 #include "dataplane/worker/relay.h"
 #include "base/clock.h"
 #include <errno.h>
@@ -37,27 +38,6 @@ static int rings_attach(struct relay_worker *w)
 	if (err == 0)
 		err = byte_ring_attach(&w->events, m->events[w->id], DP_EVENT_RING, BYTE_RING_PRODUCER);
 	return err;
-}
-
-// A worker polls every n-th queue of each port, and sends by the first of these.
-static int queues_take(struct relay_worker *w)
-{
-	const struct dp_config *c = &w->relay->map.config;
-
-	for (unsigned p = 0; p < c->n_ports; p++) {
-		struct dp_port *port = w->relay->ports[p];
-
-		for (unsigned q = w->id; q < port->n_queues; q += c->n_workers) {
-			if (w->n_rx == sizeof(w->rx) / sizeof(w->rx[0]))
-				return -E2BIG;
-			w->rx[w->n_rx++] = port->queues[q];
-			if (w->tx[p].queue == NULL)
-				w->tx[p].queue = port->queues[q];
-		}
-		if (w->tx[p].queue == NULL)
-			return -ENXIO; // fewer queues than workers
-	}
-	return 0;
 }
 
 // One broken key must cost its own leg only.
@@ -111,7 +91,7 @@ int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id
 	w->relay = relay;
 	w->id = id;
 	w->record = &relay->map.workers[id];
-	w->pool = relay->pool;
+	w->pool = relay->pools[relay->plan.worker[id]] != NULL ? relay->pools[relay->plan.worker[id]] : relay->pool;
 	w->budget = RELAY_BUDGET;
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	snprintf(name, sizeof(name), "inbox%u", id);
@@ -122,7 +102,7 @@ int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id
 	if (err == 0)
 		err = rings_attach(w);
 	if (err == 0)
-		err = queues_take(w);
+		err = relay_queues_take(w);
 	if (err == 0)
 		err = relay_pools_load(w);
 	if (err < 0) {
@@ -158,12 +138,6 @@ void relay_worker_wake(struct relay_worker *w)
 }
 
 // ---- the loop
-
-void relay_not_ours(struct relay_worker *w, struct rte_mbuf *m)
-{
-	dp_count(&w->record->ignored, 1);
-	rte_pktmbuf_free(m);
-}
 
 static unsigned packets_from_queue(struct relay_worker *w, struct dp_queue *q)
 {
@@ -238,8 +212,13 @@ unsigned relay_worker_round(struct relay_worker *w)
 	for (unsigned i = 0; i < w->n_rx; i++)
 		packets += packets_from_queue(w, w->rx[i]);
 	packets += packets_from_inside(w);
+	packets += relay_outboxes_send(w);
 	relay_flush(w);
 	relay_wakes(w);
+	if (w->taps_want_wake) {
+		w->taps_want_wake = false;
+		exceptions_wake(w->relay->exceptions);
+	}
 	w->had_packets = packets > 0;
 	w->worked = told + packets > 0;
 	return told + packets;
@@ -269,6 +248,7 @@ static void rest(struct relay_worker *w)
 	byte_ring_set_sleeping(&w->commands);
 	atomic_store(&w->token, 0); // whoever hands us something from now on wakes us
 	if (byte_ring_peek(&w->commands, &message, &len) == 0 || rte_ring_count(w->inbox) > 0 || w->n_held > 0 ||
+	    relay_outboxes_wait(w) ||
 	    atomic_load(&w->arrivals.head) != DP_NONE) {
 		(void)byte_ring_take_sleeping(&w->commands);
 		return;

@@ -338,30 +338,33 @@ int rtnetlink_addresses(struct rtnetlink *rt, void (*found)(void *ctx, const str
 
 // ---- links
 
-static int mtu_answer(const struct nlmsghdr *nlh, void *data)
+static int link_answer(const struct nlmsghdr *nlh, void *data)
 {
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
 	struct attrs attrs = { 0 };
-	uint16_t *mtu = data;
+	struct rt_link *link = data;
 
-	mnl_attr_parse(nlh, sizeof(struct ifinfomsg), attr_note, &attrs);
-	if (nlh->nlmsg_type == RTM_NEWLINK && attrs.at[IFLA_MTU] != NULL &&
-	    mnl_attr_get_u32(attrs.at[IFLA_MTU]) <= UINT16_MAX)
-		*mtu = (uint16_t)mnl_attr_get_u32(attrs.at[IFLA_MTU]);
+	if (nlh->nlmsg_type != RTM_NEWLINK)
+		return MNL_CB_STOP;
+	mnl_attr_parse(nlh, sizeof(*ifi), attr_note, &attrs);
+	link->up = (ifi->ifi_flags & IFF_UP) != 0 && (ifi->ifi_flags & IFF_RUNNING) != 0;
+	if (attrs.at[IFLA_MTU] != NULL && mnl_attr_get_u32(attrs.at[IFLA_MTU]) <= UINT16_MAX)
+		link->mtu = (uint16_t)mnl_attr_get_u32(attrs.at[IFLA_MTU]);
 	return MNL_CB_STOP;
 }
 
-uint16_t rtnetlink_mtu(struct rtnetlink *rt, int ifindex)
+int rtnetlink_link(struct rtnetlink *rt, int ifindex, struct rt_link *link)
 {
 	alignas(8) char buf[128];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct ifinfomsg *ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	uint16_t mtu = 0;
 
+	*link = (struct rt_link){ 0 };
 	ifi->ifi_family = AF_UNSPEC;
 	ifi->ifi_index = ifindex;
 	nlh->nlmsg_type = RTM_GETLINK;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
-	return ask(rt, nlh, mtu_answer, &mtu) < 0 ? 0 : mtu;
+	return ask(rt, nlh, link_answer, link);
 }
 
 struct vlan_search {

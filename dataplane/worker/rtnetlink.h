@@ -21,6 +21,11 @@ struct rt_neighbour {
 	uint8_t mac[6];
 };
 
+struct rt_link {
+	uint16_t mtu; // 0: not known
+	bool up;      // set up, and has a carrier
+};
+
 struct rt_news {
 	void (*neighbour)(void *ctx, const struct rt_neighbour *n);
 	void (*routes)(void *ctx); // routes, rules, addresses or links changed
@@ -41,5 +46,5 @@ int rtnetlink_neighbour_keep(struct rtnetlink *rt, const struct inet_addr *addr,
 int rtnetlink_neighbour_get(struct rtnetlink *rt, const struct inet_addr *addr, int ifindex, struct rt_neighbour *n);
 // Every address that this host can use: not one that is still being checked for duplicates.
 int rtnetlink_addresses(struct rtnetlink *rt, void (*found)(void *ctx, const struct inet_addr *addr), void *ctx);
-uint16_t rtnetlink_mtu(struct rtnetlink *rt, int ifindex); // 0: not known
+int rtnetlink_link(struct rtnetlink *rt, int ifindex, struct rt_link *link); // -ENODEV: it is gone
 int rtnetlink_vlan_of(struct rtnetlink *rt, int parent, uint16_t vlan); // ifindex of the VLAN interface, -ENODEV

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// xsk_port.c - AF_XDP, one socket a queue, all over one umem that is the mbuf pool itself: a packet is never copied
-// between the rings and the workers. Why not DPDK's PMD: docs/decisions/0020-xsk-port.md.
-//
-// A frame in the rings is an mbuf of the pool: address = where the mempool element starts, offset = where the data is
-// (unaligned chunks). The kernel keeps XDP_PACKET_HEADROOM in front of a received frame.
-#include "dataplane/worker/dp_port.h"
+// xsk_port.c - AF_XDP, one socket a queue, all over umems that are the mbuf pools themselves: a packet is never copied
+// between the rings and the workers. Why not DPDK's PMD: docs/decisions/0020-xsk-port.md; who shares a umem: 0096.
+#include "dataplane/worker/memory.h"
+#include "dataplane/worker/xsk_priv.h"
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/bpf.h>
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <bpf/bpf.h>
-#include <poll.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <stdio.h>
@@ -21,29 +19,15 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include <xdp/xsk.h>
 
-#define RING 2048
-#define FILL 1024          // frames that wait for packets, a queue
-#define KICKS 8            // calls at most to get a burst out
-#define REFILL 64          // and are topped up by so many
 #define BIND_TRIES 100     // a zero-copy queue is free only when the kernel has buried the last owner's socket
 #define BIND_PAUSE_NS 5000000
 
-struct xsk_queue {
-	struct dp_queue queue;
-	struct xsk_socket *socket;
-	struct xsk_ring_cons rx, completion;
-	struct xsk_ring_prod tx, fill;
+// One registration of a pool with the kernel. The sockets of one agree on zero-copy, so a pool has up to two.
+struct xsk_umem_of {
+	struct xsk_umem *umem; // NULL: not in use
 	struct rte_mempool *pool;
-	uint8_t *base;         // of the umem
-	uint32_t fill_missing; // frames that the fill ring should have and has not
-	uint32_t tx_pending;   // frames in the kernel's hands
-};
-
-struct xsk_shared { // the umem: one for all ports, made with the first
-	struct xsk_umem *umem;
-	struct rte_mempool *pool;
+	bool zero_copy;
 	uint8_t *base;
 	unsigned users;
 	struct xsk_ring_prod fill; // libxdp wants a pair at creation; the first socket takes it
@@ -51,146 +35,9 @@ struct xsk_shared { // the umem: one for all ports, made with the first
 	bool pair_taken;
 };
 
-static struct xsk_shared shared; // main thread only
+static struct xsk_umem_of umems[2 * MEMORY_NODES]; // main thread only
 
-// ---- addresses
-
-static uint8_t *element_of(const struct rte_mempool *pool, struct rte_mbuf *m)
-{
-	return (uint8_t *)m - pool->header_size;
-}
-
-static struct rte_mbuf *mbuf_at(const struct xsk_queue *q, uint64_t address)
-{
-	return (struct rte_mbuf *)(q->base + xsk_umem__extract_addr(address) + q->pool->header_size);
-}
-
-// ---- one queue's day
-
-static void fill_up(struct xsk_queue *q)
-{
-	struct rte_mbuf *pkts[REFILL];
-	uint32_t at;
-
-	while (q->fill_missing >= REFILL) {
-		if (rte_pktmbuf_alloc_bulk(q->pool, pkts, REFILL) != 0)
-			return; // memory is out: what the workers free comes back here
-		if (xsk_ring_prod__reserve(&q->fill, REFILL, &at) == 0) {
-			rte_pktmbuf_free_bulk(pkts, REFILL);
-			return;
-		}
-		for (unsigned i = 0; i < REFILL; i++)
-			*xsk_ring_prod__fill_addr(&q->fill,
-						  at + i) = (uint64_t)(element_of(q->pool, pkts[i]) - q->base);
-		xsk_ring_prod__submit(&q->fill, REFILL);
-		q->fill_missing -= REFILL;
-	}
-}
-
-static void reclaim(struct xsk_queue *q)
-{
-	struct rte_mbuf *done[64];
-	uint32_t at, n;
-
-	while (q->tx_pending > 0 && (n = xsk_ring_cons__peek(&q->completion, 64, &at)) > 0) {
-		for (uint32_t i = 0; i < n; i++)
-			done[i] = mbuf_at(q, *xsk_ring_cons__comp_addr(&q->completion, at + i));
-		xsk_ring_cons__release(&q->completion, n);
-		rte_pktmbuf_free_bulk(done, n);
-		q->tx_pending -= n;
-	}
-}
-
-static uint16_t xsk_rx(struct dp_queue *queue, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct xsk_queue *q = (struct xsk_queue *)queue;
-	uint32_t at, got = xsk_ring_cons__peek(&q->rx, n, &at);
-
-	if (got == 0) {
-		fill_up(q);
-		// Never poll() here with a timeout: the worker has other ports. A driver that asks for a nudge gets
-		// one.
-		if (xsk_ring_prod__needs_wakeup(&q->fill))
-			recvfrom(q->queue.fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
-		return 0;
-	}
-	for (uint32_t i = 0; i < got; i++) {
-		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&q->rx, at + i);
-		struct rte_mbuf *m = mbuf_at(q, d->addr);
-
-		m->data_off = (uint16_t)(xsk_umem__extract_offset(d->addr) - sizeof(struct rte_mbuf) -
-					 rte_pktmbuf_priv_size(q->pool) - q->pool->header_size);
-		m->data_len = (uint16_t)d->len;
-		m->pkt_len = d->len;
-		m->port = q->queue.port->index;
-		m->vlan_tci = 0;
-		m->ol_flags = 0;
-		pkts[i] = m;
-	}
-	xsk_ring_cons__release(&q->rx, got);
-	q->fill_missing += got;
-	fill_up(q);
-	return (uint16_t)got;
-}
-
-static bool tx_waits(const struct xsk_queue *q)
-{
-	return __atomic_load_n(q->tx.consumer, __ATOMIC_ACQUIRE) != *q->tx.producer;
-}
-
-// One call moves a batch of the ring only. Bounded: a device that takes nothing is tried again with the next burst.
-static void kick(struct xsk_queue *q)
-{
-	for (unsigned i = 0; i < KICKS && tx_waits(q) && xsk_ring_prod__needs_wakeup(&q->tx); i++) {
-		if (sendto(q->queue.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 && errno != EAGAIN)
-			return;
-	}
-}
-
-static uint16_t xsk_tx(struct dp_queue *queue, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct xsk_queue *q = (struct xsk_queue *)queue;
-	uint32_t at, room;
-
-	reclaim(q);
-	room = xsk_prod_nb_free(&q->tx, n);
-	// Not more than the completion ring can give back: else the kernel would have nowhere to put them.
-	if (room > RING - q->tx_pending)
-		room = RING - q->tx_pending;
-	if (n > room)
-		n = (uint16_t)room;
-	if (n > 0 && xsk_ring_prod__reserve(&q->tx, n, &at) == n) {
-		for (uint16_t i = 0; i < n; i++) {
-			struct xdp_desc *d = xsk_ring_prod__tx_desc(&q->tx, at + i);
-			uint8_t *element = element_of(q->pool, pkts[i]);
-			uint64_t offset = (uint64_t)(rte_pktmbuf_mtod(pkts[i], uint8_t *) - element);
-
-			d->addr = (uint64_t)(element - q->base) | offset << XSK_UNALIGNED_BUF_OFFSET_SHIFT;
-			d->len = pkts[i]->data_len;
-			d->options = 0;
-		}
-		xsk_ring_prod__submit(&q->tx, n);
-		q->tx_pending += n;
-	} else {
-		n = 0;
-	}
-	kick(q);
-	return n;
-}
-
-static bool xsk_settle(struct dp_queue *queue)
-{
-	struct xsk_queue *q = (struct xsk_queue *)queue;
-
-	kick(q);
-	reclaim(q);
-	fill_up(q);
-	return !tx_waits(q) && q->fill_missing < REFILL;
-}
-
-static const struct dp_queue_ops xsk_ops = { .rx = xsk_rx, .tx = xsk_tx, .settle = xsk_settle };
-
-// ---- birth
+// ---- umems
 
 static void area_of(struct rte_mempool *pool, void *opaque, struct rte_mempool_memhdr *chunk, unsigned idx)
 {
@@ -204,43 +51,60 @@ static void area_of(struct rte_mempool *pool, void *opaque, struct rte_mempool_m
 		span[1] = last;
 }
 
-static int umem_open(struct rte_mempool *pool)
+static int umem_register(struct xsk_umem_of *u, struct rte_mempool *pool, bool zero_copy)
 {
 	struct xsk_umem_config cfg = {
-		.fill_size = RING,
-		.comp_size = RING,
+		.fill_size = XSK_RING,
+		.comp_size = XSK_RING,
 		.frame_size = rte_mempool_calc_obj_size(pool->elt_size, pool->flags, NULL),
 		.frame_headroom = pool->header_size + sizeof(struct rte_mbuf) + rte_pktmbuf_priv_size(pool) +
 				  RTE_PKTMBUF_HEADROOM - XDP_PACKET_HEADROOM,
 		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
 	};
 	uintptr_t span[2] = { 0, 0 };
-	int err;
 
-	if (shared.users > 0)
-		return shared.pool == pool ? 0 : -EXDEV;
 	rte_mempool_mem_iter(pool, area_of, span);
-	err = xsk_umem__create(&shared.umem, (void *)span[0], span[1] - span[0], &shared.fill, &shared.completion,
-			       &cfg);
-	if (err < 0)
-		return err;
-	shared.pool = pool;
-	shared.base = (uint8_t *)span[0];
-	shared.pair_taken = false;
-	return 0;
+	*u = (struct xsk_umem_of){ .pool = pool, .zero_copy = zero_copy, .base = (uint8_t *)span[0] };
+	return xsk_umem__create(&u->umem, (void *)span[0], span[1] - span[0], &u->fill, &u->completion, &cfg);
 }
 
-static void umem_release(void)
+static int umem_get(struct xsk_umem_of **up, struct rte_mempool *pool, bool zero_copy)
 {
-	if (shared.umem != NULL && shared.users == 0) {
-		xsk_umem__delete(shared.umem);
-		shared.umem = NULL;
+	struct xsk_umem_of *room = NULL;
+	int err;
+
+	for (unsigned i = 0; i < sizeof(umems) / sizeof(umems[0]); i++) {
+		struct xsk_umem_of *u = &umems[i];
+
+		if (u->umem == NULL) {
+			room = u;
+		} else if (u->pool == pool && u->zero_copy == zero_copy) {
+			*up = u;
+			return 0;
+		}
+	}
+	if (room == NULL)
+		return -ENOSPC;
+	err = umem_register(room, pool, zero_copy);
+	if (err < 0)
+		room->umem = NULL;
+	else
+		*up = room;
+	return err;
+}
+
+static void umem_release(struct xsk_umem_of *u)
+{
+	if (u->umem != NULL && u->users == 0) {
+		xsk_umem__delete(u->umem);
+		u->umem = NULL;
 	}
 }
 
-// Queues by which the interface may receive: each must have its socket, for the program redirects by queue. What knows
-// no channels (lo) has one.
-static unsigned rx_queues(const char *name)
+// ---- queues
+
+// Each queue must have its socket, for the program redirects by queue. What knows no channels (lo) has one.
+unsigned xsk_rx_queues(const char *name)
 {
 	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
 	struct ifreq ifr = { .ifr_data = (char *)&channels };
@@ -258,109 +122,285 @@ static unsigned rx_queues(const char *name)
 
 static int socket_bind(struct xsk_queue *q, const char *name, const struct xsk_socket_config *cfg)
 {
+	struct xsk_umem_of *u = q->umem;
 	int err = -EBUSY;
 
 	for (unsigned i = 0; i < BIND_TRIES && err == -EBUSY; i++) {
 		if (i > 0)
 			nanosleep(&(struct timespec){ .tv_nsec = BIND_PAUSE_NS }, NULL);
-		err = xsk_socket__create_shared(&q->socket, name, q->queue.id, shared.umem, &q->rx, &q->tx,
-						shared.pair_taken ? &q->fill : &shared.fill,
-						shared.pair_taken ? &q->completion : &shared.completion, cfg);
+		err = xsk_socket__create_shared(&q->socket, name, q->queue.id, u->umem, &q->rx, &q->tx,
+						u->pair_taken ? &q->fill : &u->fill,
+						u->pair_taken ? &q->completion : &u->completion, cfg);
 	}
-	if (err == 0 && !shared.pair_taken) {
-		q->fill = shared.fill;
-		q->completion = shared.completion;
-		shared.pair_taken = true;
+	if (err == 0 && !u->pair_taken) {
+		q->fill = u->fill;
+		q->completion = u->completion;
+		u->pair_taken = true;
 	}
 	return err;
 }
 
-static int queue_open(struct dp_port *port, uint16_t id, bool copy, int map_fd)
+static int queue_open(struct dp_port *port, uint16_t id, struct xsk_umem_of *u)
 {
 	struct xsk_socket_config cfg = {
-		.rx_size = RING,
-		.tx_size = RING,
+		.rx_size = XSK_RING,
+		.tx_size = XSK_RING,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.bind_flags = XDP_USE_NEED_WAKEUP | (copy ? XDP_COPY : 0),
+		.bind_flags = XDP_USE_NEED_WAKEUP | (u->zero_copy ? XDP_ZEROCOPY : XDP_COPY),
 	};
 	struct xsk_queue *q = aligned_alloc(64, (sizeof(*q) + 63) / 64 * 64);
-	uint32_t key = id;
-	int fd, err;
+	int err;
 
 	if (q == NULL)
 		return -ENOMEM;
 	*q = (struct xsk_queue){
 		.queue = { .ops = &xsk_ops, .port = port, .id = id, .fd = -1 },
-		.pool = shared.pool,
-		.base = shared.base,
-		.fill_missing = FILL,
+		.pool = u->pool,
+		.base = u->base,
+		.umem = u,
+		.fill_missing = XSK_FILL,
 	};
 	err = socket_bind(q, port->name, &cfg);
 	if (err < 0) {
 		free(q);
 		return err;
 	}
-	shared.users++;
+	u->users++;
 	port->queues[port->n_queues++] = &q->queue;
-	fd = xsk_socket__fd(q->socket);
-	q->queue.fd = fd;
-	fill_up(q);
-	// Last: from here on the program hands packets over.
-	return bpf_map_update_elem(map_fd, &key, &fd, BPF_ANY) < 0 ? -errno : 0;
+	q->queue.fd = xsk_socket__fd(q->socket);
+	return 0;
+}
+
+static void queues_close(struct dp_port *port)
+{
+	for (; port->n_queues > 0; port->n_queues--) {
+		struct xsk_queue *q = (struct xsk_queue *)port->queues[port->n_queues - 1];
+
+		xsk_socket__delete(q->socket);
+		q->umem->users--;
+		umem_release(q->umem);
+		free(q);
+	}
+}
+
+static int queues_open(struct dp_port *port, unsigned n, bool zero_copy, char why[256])
+{
+	struct xsk_umem_of *u;
+	int err = umem_get(&u, port->pool, zero_copy);
+
+	if (err < 0) {
+		snprintf(why, 256, "packet memory cannot be registered for AF_XDP: %s", strerror(-err));
+		return err;
+	}
+	for (unsigned i = 0; i < n && err == 0; i++) {
+		err = queue_open(port, (uint16_t)i, u);
+		if (err < 0)
+			snprintf(why, 256,
+				 "interface %s: queue %u of %u cannot be bound%s (%s); if it has none: ethtool -L %s "
+				 "combined %u",
+				 port->name, i, n, zero_copy ? " for zero-copy" : "", strerror(-err), port->name,
+				 i > 0 ? i : 1);
+	}
+	if (err < 0) {
+		queues_close(port);
+		umem_release(u);
+	}
+	return err;
+}
+
+// ---- zero-copy or not
+
+static void words(char dst[DP_PORT_WORDS], const char *text)
+{
+	snprintf(dst, DP_PORT_WORDS, "%s", text);
+}
+
+static const char *xdp_mode_of(const struct dp_port *port)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+
+	if (bpf_xdp_query(port->ifindex, 0, &q) < 0)
+		return "unknown";
+	return q.drv_prog_id != 0 ? "native" : q.skb_prog_id != 0 ? "generic" : "none";
+}
+
+static int queues_bind(struct dp_port *port, const struct dp_port_config *pc, unsigned n, char why[256])
+{
+	struct dp_port_way *way = &port->way;
+	bool generic = strcmp(way->xdp, "generic") == 0;
+	int err = -EOPNOTSUPP;
+
+	if (pc->zero_copy == DP_ZERO_COPY_ON && generic) {
+		snprintf(why, 256, "interface %s: zero_copy: on needs native XDP, and its program is generic", pc->name);
+		return err;
+	}
+	if (pc->zero_copy != DP_ZERO_COPY_OFF && !generic)
+		err = queues_open(port, n, true, why);
+	way->zero_copy = err == 0;
+	if (err == 0 || pc->zero_copy == DP_ZERO_COPY_ON)
+		words(way->zero_copy_why, "the driver can");
+	else if (pc->zero_copy == DP_ZERO_COPY_OFF)
+		words(way->zero_copy_why, "settings");
+	else if (generic)
+		words(way->zero_copy_why, "generic XDP cannot");
+	else
+		snprintf(way->zero_copy_why, sizeof(way->zero_copy_why), "the driver cannot: %s", strerror(-err));
+	return err == 0 || pc->zero_copy == DP_ZERO_COPY_ON ? err : queues_open(port, n, false, why);
+}
+
+// ---- busy polling: the device works when the worker asks, and not by interrupts
+
+static int option(int fd, int name, int value)
+{
+	return setsockopt(fd, SOL_SOCKET, name, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+// Interrupts stay off between two polls only if the interface is told to wait with them.
+static void busy_poll_describe(struct dp_port *port)
+{
+	static const char *const files[] = { "napi_defer_hard_irqs", "gro_flush_timeout" };
+	char path[128];
+
+	words(port->way.busy_poll_why, "settings");
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned long n = 0;
+		FILE *in;
+
+		snprintf(path, sizeof(path), "/sys/class/net/%s/%s", port->name, files[i]);
+		in = fopen(path, "re");
+		if (in == NULL)
+			continue;
+		if (fscanf(in, "%lu", &n) == 1 && n == 0)
+			snprintf(port->way.busy_poll_why, sizeof(port->way.busy_poll_why),
+				 "settings, but %s is 0: interrupts go on", files[i]);
+		fclose(in);
+	}
+}
+
+static int busy_poll_set(struct dp_port *port, const struct dp_port_config *pc, char why[256])
+{
+	if (pc->busy_poll == 0) {
+		words(port->way.busy_poll_why, "settings");
+		return 0;
+	}
+	for (unsigned i = 0; i < port->n_queues; i++) {
+		struct xsk_queue *q = (struct xsk_queue *)port->queues[i];
+		int err = option(q->queue.fd, SO_PREFER_BUSY_POLL, 1);
+
+		if (err == 0)
+			err = option(q->queue.fd, SO_BUSY_POLL, pc->busy_poll_us);
+		if (err == 0)
+			err = option(q->queue.fd, SO_BUSY_POLL_BUDGET, pc->busy_poll);
+		if (err < 0) {
+			snprintf(why, 256, "interface %s: busy_poll cannot be set: %s", pc->name, strerror(-err));
+			return err;
+		}
+		q->busy_poll = true;
+	}
+	port->way.busy_poll = pc->busy_poll;
+	busy_poll_describe(port);
+	return 0;
+}
+
+// ---- the port
+
+static void xsk_port_sample(struct dp_port *port, struct dp_port_record *record)
+{
+	uint64_t empty = 0, missed = 0;
+
+	for (unsigned i = 0; i < port->n_queues; i++) {
+		const struct xsk_queue *q = (const struct xsk_queue *)port->queues[i];
+		struct xdp_statistics s = { 0 };
+		socklen_t len = sizeof(s);
+
+		empty += dp_counter(&q->pool_empty);
+		if (getsockopt(q->queue.fd, SOL_XDP, XDP_STATISTICS, &s, &len) == 0)
+			missed += s.rx_dropped + s.rx_ring_full;
+	}
+	dp_record_set(&record->pool_empty, empty);
+	dp_record_set(&record->missed, missed);
 }
 
 static void xsk_port_close(struct dp_port *port)
 {
-	for (unsigned i = 0; i < port->n_queues; i++) {
-		struct xsk_queue *q = (struct xsk_queue *)port->queues[i];
-
-		xsk_socket__delete(q->socket);
-		shared.users--;
-		free(q);
-	}
-	umem_release();
+	queues_close(port);
 	free(port);
 }
 
+// From here on the program hands packets over.
+static int queues_enter(struct dp_port *port, int map_fd, char why[256])
+{
+	for (unsigned i = 0; i < port->n_queues; i++) {
+		uint32_t key = port->queues[i]->id;
+
+		xsk_fill_up((struct xsk_queue *)port->queues[i]);
+		if (bpf_map_update_elem(map_fd, &key, &port->queues[i]->fd, BPF_ANY) < 0) {
+			snprintf(why, 256, "interface %s: queue %u: XDP's map: %s", port->name, i, strerror(errno));
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+static int queues_count(const struct dp_port_config *pc, char why[256])
+{
+	unsigned n = xsk_rx_queues(pc->name), want = pc->queues;
+
+	if (want == 0 && n > DP_QUEUES_MAX)
+		want = DP_QUEUES_MAX;
+	if (want == 0 || n == want)
+		return (int)n;
+	snprintf(why, 256, "interface %s has %u receive queues, %s %u: ethtool -L %s combined %u", pc->name, n,
+		 pc->queues != 0 ? "the settings say" : "more than", want, pc->name, want);
+	return -E2BIG;
+}
+
+static void way_describe(struct dp_port *port, const struct dp_port_config *pc)
+{
+	struct dp_port_way *way = &port->way;
+
+	words(way->tx_checksum_why, "settings");
+	if (pc->tx_checksum == DP_TX_CHECKSUM_ZERO)
+		port->tx_checksum = DP_CHECKSUM_ZERO;
+	else if (pc->tx_checksum == DP_TX_CHECKSUM_AUTO)
+		words(way->tx_checksum_why, "AF_XDP has no offload here");
+	words(way->rx_checksum, "none: XDP comes before it");
+	words(way->rss, port->n_queues > 1 ? "as ethtool -x shows" : "none: one queue");
+	words(way->linux_by, "XDP_PASS");
+	snprintf(way->driver, sizeof(way->driver), "af_xdp");
+	snprintf(way->rings, sizeof(way->rings), "%s", pc->queues != 0 ? "settings" : "interface");
+}
+
 int xsk_port_open(struct dp_port **portp, const struct dp_port_config *pc, unsigned index, int map_fd,
-		  bool copy, struct rte_mempool *pool, char why[256])
+		  struct rte_mempool *pool, char why[256])
 {
 	struct dp_port *port = calloc(1, sizeof(*port));
-	unsigned n;
-	int err;
+	int n, err;
 
 	if (port == NULL)
 		return -ENOMEM;
 	port->close = xsk_port_close;
+	port->sample = xsk_port_sample;
 	port->index = (uint8_t)index;
+	port->pool = pool;
 	snprintf(port->name, sizeof(port->name), "%s", pc->name);
 	err = interface_look(port, pc->name);
 	if (err < 0) {
 		snprintf(why, 256, "interface %s: %s", pc->name, strerror(-err));
 		goto out;
 	}
-	n = rx_queues(pc->name);
-	if (n > DP_QUEUES_MAX) {
-		snprintf(why, 256, "interface %s has %u receive queues, more than %d: ethtool -L %s combined %d",
-			 pc->name, n, DP_QUEUES_MAX, pc->name, DP_QUEUES_MAX);
-		err = -E2BIG;
+	err = n = queues_count(pc, why);
+	if (err < 0)
 		goto out;
-	}
-	err = umem_open(pool);
-	if (err < 0) {
-		snprintf(why, 256, "packet memory cannot be registered for AF_XDP: %s", strerror(-err));
+	snprintf(port->way.xdp, sizeof(port->way.xdp), "%s", xdp_mode_of(port));
+	err = queues_bind(port, pc, (unsigned)n, why);
+	if (err == 0)
+		err = busy_poll_set(port, pc, why);
+	if (err == 0)
+		err = queues_enter(port, map_fd, why);
+	if (err < 0)
 		goto out;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		err = queue_open(port, (uint16_t)i, copy, map_fd);
-		if (err < 0) {
-			snprintf(why, 256,
-				 "interface %s: queue %u of %u cannot be bound (%s); if it has none: ethtool -L %s "
-				 "combined %u",
-				 pc->name, i, n, strerror(-err), pc->name, i > 0 ? i : 1);
-			goto out;
-		}
-	}
+	way_describe(port, pc);
 	*portp = port;
 	port = NULL;
 out:

@@ -100,7 +100,7 @@ static void relay_make(void)
 	b.relay.control_event = event;
 	must(memory_open(&config, PACKETS, &b.relay.pool, why), why);
 	for (unsigned i = 0; i < 2; i++)
-		must(dp_port_open(&b.relay.ports[i], &config, i, -1, false, b.relay.pool, why), why);
+		must(dp_port_open(&b.relay.ports[i], &config, i, -1, b.relay.pool, why), why);
 	must(relay_table_open(&b.relay.table, &config), "table");
 	must(nexthops_open(&b.relay.hops, &b.relay.map, b.relay.table, b.relay.ports, event), "next hops");
 	must(relay_worker_open(&b.w, &b.relay, 0), "worker");

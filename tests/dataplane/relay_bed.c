@@ -137,6 +137,11 @@ static void relay_exec(const struct bed *bed, int supervisor)
 {
 	char name[32];
 
+	if (bed->log[0] != '\0') {
+		int fd = open(bed->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+		must(fd >= 0 && dup2(fd, STDERR_FILENO) >= 0, bed->log);
+	}
 	env_number("SALLYPORT_MEDIA_REGION", bed->region.fd);
 	env_number("SALLYPORT_RELAY_EVENT", bed->relay_event);
 	env_number("SALLYPORT_CONTROL_EVENT", bed->control_event);
@@ -232,10 +237,47 @@ void bed_start(struct bed *bed)
 		     "ring");
 }
 
+static bool words_in(const char *line, const char *word, va_list rest)
+{
+	for (; word != NULL; word = va_arg(rest, const char *)) {
+		if (strstr(line, word) == NULL)
+			return false;
+	}
+	return true;
+}
+
+const char *bed_log_line(struct bed *bed, unsigned ms, const char *word, ...)
+{
+	static char found[2048];
+	mono_ns end = clock_now() + MONO_MS(ms);
+
+	found[0] = '\0';
+	do {
+		FILE *in = fopen(bed->log, "re");
+		char line[2048];
+
+		while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
+			va_list rest;
+
+			va_start(rest, word);
+			if (words_in(line, word, rest))
+				memcpy(found, line, sizeof(found));
+			va_end(rest);
+		}
+		if (in != NULL)
+			fclose(in);
+		if (found[0] == '\0')
+			bed_pump(bed, 5);
+	} while (found[0] == '\0' && clock_now() < end);
+	return found;
+}
+
 void bed_stop(struct bed *bed)
 {
 	if (bed->relay > 0)
 		bed_relay_kill(bed, SIGTERM);
+	if (bed->log[0] != '\0')
+		unlink(bed->log);
 	dp_client_close(bed->dp);
 	dp_map_close(&bed->map);
 	steering_close(bed->steering);

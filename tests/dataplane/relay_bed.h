@@ -36,6 +36,7 @@ struct bed {
 	unsigned n_events;
 	struct bed_punt punts[BED_PUNTS];
 	unsigned n_punts;
+	char log[64]; // file that the relay's log goes to; "": standard error
 };
 
 extern const char *bed_relay_path; // of sallyport-relay
@@ -57,6 +58,8 @@ struct inet_endpoint bed_endpoint(const char *address, uint16_t port);
 void bed_send(int fd, const struct inet_endpoint *to, const void *bytes, size_t len);
 ssize_t bed_receive(int fd, void *bytes, size_t size, unsigned ms, struct inet_endpoint *from); // -EAGAIN: nothing came
 void bed_run(const char *format, ...) __attribute__((format(printf, 1, 2))); // a command that must succeed
+// Waits for a line of the relay's log that has all of the words, up to NULL; the newest such line, "" if none came.
+const char *bed_log_line(struct bed *bed, unsigned ms, const char *word, ...) __attribute__((sentinel));
 size_t bed_rtp(uint8_t *dst, uint32_t ssrc, uint16_t seq, size_t payload);
 // Published, with security and path; remote NULL: none yet.
 struct dp_ref bed_transport(struct bed *bed, unsigned network, const char *local, uint16_t port, enum dp_mode mode,

@@ -56,7 +56,7 @@ static void frames_cross(void **state)
 	}
 	assert_int_equal(memory_open(&config, 4095, &pool, why), 0);
 	for (unsigned i = 0; i < 2; i++) {
-		if (dp_port_open(&ports[i], &config, i, -1, false, pool, why) < 0)
+		if (dp_port_open(&ports[i], &config, i, -1, pool, why) < 0)
 			fail_msg("%s", why);
 	}
 	assert_true(crosses(ports[0], ports[1], pool, 0x11));
