@@ -91,7 +91,8 @@ static void sub_free(struct sip_subscription *sub)
 	*sub->link = sub->next;
 	if (sub->next != NULL)
 		sub->next->link = sub->link;
-	sip->subscribed[sub->near.peer]--;
+	if (sub->state != SUB_OVER)
+		sip->subscribed[sub->near.peer]--;
 	sip->n_subscriptions--;
 	free(sub);
 }
@@ -113,6 +114,7 @@ static void step(struct sip_subscription *sub, enum sub_event event)
 	log_info("sip", "subscription ended", LOG_CALL_IDS(&sub->ids), LOG_STR("cause", event_text[event]),
 		 LOG_STR("from_peer", sip->config->peers[sub->near.peer].name),
 		 LOG_UINT("duration_ms", (env_now(sip->env) - sub->started) / MONO_MS(1)));
+	sip->subscribed[sub->near.peer]--;
 	su_timer_reset(sub->timer);
 	set_end(sub, 0); // not within a callback that still looks at it
 }

@@ -17,6 +17,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 from peer import Dialog, Peer, sdp  # noqa: E402
+from topology import Leg, leaks  # noqa: E402
 
 T1_MS = 50  # a tenth of RFC 3261's, so that 64*T1 is 3.2 s
 
@@ -131,6 +132,8 @@ class Net:
 
     def __init__(self, request):
         options = getattr(request, "param", {})
+        self.mixes = False  # the test itself carries identifiers from leg to leg
+        self.shows = options.get("shows", ())  # what this test's configuration lets pass of the other side
         v6 = {side: options.get(side + "_v6", options.get("v6", False)) for side in ("access", "core")}
         transport = {side: options.get(side + "_transport", options.get("transport", "udp")) for side in ("access", "core")}
         a, pa = ("::1", "::1") if v6["access"] else ("127.0.1.254", "127.0.1.1")
@@ -190,6 +193,10 @@ class Net:
         self.gateway.wait_event("state", **{"tag": "call", "to": "up"})
         return caller, callee
 
+    def leaks(self):
+        access, core = (Leg(peer.sent, peer.received) for peer in (self.access, self.core))
+        return leaks(access, core, self.shows) + leaks(core, access, self.shows)
+
     def close(self):
         self.access.close()
         self.core.close()
@@ -201,6 +208,7 @@ def net(request):
     net = Net(request)
     yield net
     net.close()
+    assert net.mixes or not net.leaks(), net.leaks()[:5]  # each scenario is a test of topology as well
 
 
 def options(**values):

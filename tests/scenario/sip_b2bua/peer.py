@@ -76,6 +76,7 @@ class Peer:
         self.address, self.transport, self.gateway = address, transport, gateway
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.inbox = queue.Queue()
+        self.sent, self.received = [], []  # every message, for topology.py
         self.kept = []
         self.closing = False
         self.connection = None
@@ -115,7 +116,12 @@ class Peer:
                 data, source = self.socket.recvfrom(65536)
             except OSError:
                 return
-            self.inbox.put(Message(data.decode("utf-8", "replace"), source))
+            self._take(data, source)
+
+    def _take(self, data, source):
+        text = data.decode("utf-8", "replace")
+        self.received.append(text)
+        self.inbox.put(Message(text, source))
 
     def _accept(self):
         while not self.closing:
@@ -151,11 +157,13 @@ class Peer:
                 length = int(found.group(1)) if found else 0
                 if len(rest) < length:
                     break
-                self.inbox.put(Message((head + b"\r\n\r\n" + rest[:length]).decode("utf-8", "replace"), source))
+                self._take(head + b"\r\n\r\n" + rest[:length], source)
                 data = rest[length:]
 
     def send_text(self, text, to=None):
         data = text.encode()
+        if to is None or self.transport == "tcp" or to[:2] == self.gateway:
+            self.sent.append(text)
         if self.transport == "udp":
             self.socket.sendto(data, to or self.gateway)
         else:
@@ -214,7 +222,7 @@ class Peer:
 
     def contact(self):
         suffix = ";transport=tcp" if self.transport == "tcp" else ""
-        return f"<sip:peer@{self.host}:{self.port}{suffix}>"
+        return f"<sip:peer{self.port}@{self.host}:{self.port}{suffix}>"
 
     def reply(self, request, status, phrase="Reply", body=None, tag="remote", headers=(), contact=True):
         to = request.get("To")

@@ -84,6 +84,7 @@ def test_loop(net):
 def test_spiral(net):
     """A proxy in the core has the other side's registrations, so an INVITE of ours comes back, to somebody else: a call of
     its own. Back once more as it was then: a loop."""
+    net.mixes = True
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000))
     vias = [f"Via: {via}" for via in net.core.expect("INVITE").all("Via")]
@@ -280,6 +281,7 @@ def test_media_fails_before_the_ack(net):
 
 def test_dialog_from_another_address(net):
     """Identifiers are no password: a BYE from elsewhere in the realm is refused."""
+    net.mixes = True
     caller, callee = net.call_up()
     forged = caller.request_text("BYE", cseq=caller.cseq + 1)
     net.core.send_text(forged, net.access_gw)  # right identifiers, a source that is no peer of the realm

@@ -99,7 +99,7 @@ def test_identities_leave_trust(net):
     assert invite.get("P-Asserted-Identity") is None and invite.get("Diversion") is None
 
 
-@options(trusted="both")
+@options(trusted="both", shows=["inside.example"])
 def test_identities_within_trust(net):
     invite = crossed(net, IDENTITIES)
     assert invite.get("P-Asserted-Identity").endswith("<sip:boss@inside.example>")
@@ -109,13 +109,13 @@ def test_identities_within_trust(net):
     assert invite.get("X-Secret") == "1"
 
 
-@options(trusted="both", core_policy="history=strip")
+@options(trusted="both", core_policy="history=strip", shows=["inside.example"])
 def test_history_stripped(net):
     invite = crossed(net, IDENTITIES)
     assert invite.get("P-Asserted-Identity") and not invite.get("Diversion") and not invite.get("History-Info")
 
 
-@options(trusted="both", core_policy="history=pass")
+@options(trusted="both", core_policy="history=pass", shows=["inside.example", "pbx.inside.example", "10.1.1.1"])
 def test_history_passed(net):
     invite = crossed(net, IDENTITIES)
     assert invite.get("Diversion") == "<sip:+43@pbx.inside.example>;reason=unconditional"
@@ -127,7 +127,7 @@ def test_privacy_of_a_user(net):
     assert invite.get("Subject") is None and invite.get("Organization") is None and invite.get("Priority") == "urgent"
 
 
-@options(trusted="both")
+@options(trusted="both", shows=["inside.example"])
 def test_privacy_within_trust(net):
     """The edge of the network of trust does it, and must be told."""
     invite = crossed(net, ["Privacy: user;id", "P-Asserted-Identity: <sip:boss@inside.example>", "Subject: mine"])

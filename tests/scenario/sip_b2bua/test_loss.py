@@ -109,6 +109,7 @@ def test_bye_challenged_is_not_answered_with_credentials(net):
 
 def test_forks_first_answer_holds(net):
     """A proxy behind the core forks: two early dialogs, answers from both."""
+    net.shows = [net.access_gw[0]]  # nta ends the second fork itself, from its first socket (decision 0060)
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000))
     invite = net.core.expect("INVITE")

@@ -137,6 +137,7 @@ def test_allow_is_what_both_sides_have(net):
 
 @options(**RELAY)
 def test_hops_and_loops(net):
+    net.mixes = True
     caller = net.caller()
     text = caller.request_text("MESSAGE").replace("Max-Forwards: 70", "Max-Forwards: 0")
     net.access.send_text(text)
@@ -318,6 +319,7 @@ def test_subscription_without_an_event(net):
 
 @options(**RELAY)
 def test_stranger_in_a_subscription(net):
+    net.mixes = True
     near, far = subscribe(net)
     net.core.send_text(near.request_text("SUBSCRIBE", cseq=near.cseq + 1), net.access_gw)
     net.core.expect("403 SUBSCRIBE")
