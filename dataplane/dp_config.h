@@ -27,6 +27,15 @@ enum dp_tx_checksum { DP_TX_CHECKSUM_AUTO = 0, DP_TX_CHECKSUM_SOFTWARE, DP_TX_CH
 enum dp_poll { DP_POLL_ADAPTIVE = 0, DP_POLL_BUSY };
 enum dp_hugepages { DP_HUGEPAGES_AUTO = 0, DP_HUGEPAGES_ON, DP_HUGEPAGES_OFF };
 
+#define DP_CRYPTO_NAME 64
+enum dp_engine { DP_ENGINE_IPSEC_MB = 0, DP_ENGINE_CRYPTODEV };
+
+struct dp_crypto { // what computes SRTP
+	enum dp_engine engine;
+	char device[DP_CRYPTO_NAME]; // CRYPTODEV: DPDK's name of it, such as crypto_aesni_mb, 0000:3d:01.0_qat_sym
+	char devargs[128];           // of one in software
+};
+
 struct dp_port_config { // one network interface that carries media
 	char name[DP_NAME_MAX];   // interface, or the device's name
 	enum dp_driver driver;
@@ -64,4 +73,5 @@ struct dp_config {
 	uint32_t max_transports; // leg transports at once
 	uint32_t memory_mb;      // of the relay's DPDK heap; 0: chosen from the rest
 	uint16_t replay_window;  // packets, 64..1024
+	struct dp_crypto crypto;
 };

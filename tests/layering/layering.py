@@ -18,7 +18,8 @@ BELOW = {
     "dataplane": {"base", "dataplane/client", "dataplane/worker/srtp"},
     "dataplane/client": {"base", "dataplane"},
     "dataplane/steering": {"base", "dataplane"},
-    "dataplane/worker": {"base", "dataplane", "dataplane/steering", "dataplane/worker/srtp"},
+    "dataplane/worker": {"base", "dataplane", "dataplane/steering", "dataplane/worker/srtp", "dataplane/worker/cryptodev"},
+    "dataplane/worker/cryptodev": {"base", "dataplane", "dataplane/worker/srtp"},  # SRTP by DPDK's crypto devices
     "dataplane/worker/srtp": {"base", "dataplane"},  # bulk SRTP knows neither DPDK nor ports
     "mediarelay": {"base", "dtls", "dataplane", "dataplane/client"},
     "signaling": {"base", "dtls", "dataplane", "dataplane/client", "mediarelay"},

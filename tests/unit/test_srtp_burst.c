@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Bursts: what they give is what their packets give one by one, whatever is mixed in them; nothing is read or written
 // beyond a packet; a kill in the middle never lets an index be used twice.
+#include "tests/support/srtp_engines.h"
 #include "tests/support/srtp_fixture.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,12 +27,12 @@ static enum srtp_arch arch; // of the run
 
 static int open_engine(void **state)
 {
-	return srtp_engine_open(&engine, arch);
+	return test_engine_open(&engine, arch);
 }
 
 static int close_engine(void **state)
 {
-	srtp_engine_close(engine);
+	test_engine_close(engine);
 	return 0;
 }
 
@@ -678,12 +679,12 @@ int main(void)
 
 	// The code of each CPU level that this machine has: others have no more than that one.
 	for (arch = SRTP_ARCH_SSE; arch <= SRTP_ARCH_AVX512; arch++) {
-		if (srtp_engine_open(&engine, arch) < 0) {
+		if (test_engine_open(&engine, arch) < 0) {
 			printf("level %d is not for this machine\n", arch);
 			continue;
 		}
 		printf("%s\n", srtp_engine_arch(engine));
-		srtp_engine_close(engine);
+		test_engine_close(engine);
 		failed += cmocka_run_group_tests(tests, open_engine, close_engine);
 	}
 	return failed;

@@ -2,6 +2,7 @@
 // What is encrypted of an RTP header: the vectors of RFC 6904 and RFC 9335, random packets against an
 // implementation that is as plain as the RFCs, and what is malformed. On each CPU level that this machine has.
 #include "dataplane/worker/srtp/rtp_extension.h"
+#include "tests/support/srtp_engines.h"
 #include "tests/support/srtp_fixture.h"
 #include "tests/support/srtp_reference.h"
 #include <setjmp.h>
@@ -23,12 +24,12 @@ static enum srtp_arch arch; // of the run
 
 static int open_engine(void **state)
 {
-	return srtp_engine_open(&engine, arch);
+	return test_engine_open(&engine, arch);
 }
 
 static int close_engine(void **state)
 {
-	srtp_engine_close(engine);
+	test_engine_close(engine);
 	return 0;
 }
 
@@ -585,12 +586,12 @@ int main(void)
 	int failed = 0;
 
 	for (arch = SRTP_ARCH_SSE; arch <= SRTP_ARCH_AVX512; arch++) {
-		if (srtp_engine_open(&engine, arch) < 0) {
+		if (test_engine_open(&engine, arch) < 0) {
 			printf("level %d is not for this machine\n", arch);
 			continue;
 		}
 		printf("%s\n", srtp_engine_arch(engine));
-		srtp_engine_close(engine);
+		test_engine_close(engine);
 		failed += cmocka_run_group_tests(tests, open_engine, close_engine);
 	}
 	return failed;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Master key identifiers in the engine: where they stand, whose key a packet asks for, and that another's costs nothing.
+#include "tests/support/srtp_engines.h"
 #include "tests/support/srtp_fixture.h"
 #include <errno.h>
 #include <setjmp.h>
@@ -13,12 +14,12 @@ static struct srtp_engine *engine;
 
 static int open_engine(void **state)
 {
-	return srtp_engine_open(&engine, SRTP_ARCH_AUTO);
+	return test_engine_open(&engine, SRTP_ARCH_AUTO);
 }
 
 static int close_engine(void **state)
 {
-	srtp_engine_close(engine);
+	test_engine_close(engine);
 	return 0;
 }
 

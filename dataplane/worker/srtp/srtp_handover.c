@@ -3,11 +3,13 @@
 // here, packet by packet; what is decided about packets is the same for both.
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
 
-static void *session_of(struct srtp_engine *engine, const struct srtp_op *op, enum srtp_task task, unsigned start)
+// Not every device takes an empty text.
+static void *session_of(struct srtp_engine *engine, const struct srtp_op *op, enum srtp_task task, unsigned start,
+			unsigned len)
 {
 	struct srtp_offload *to = engine->handover->to;
 
-	return to->ops->session(to, op->key, task, start);
+	return len > start && len <= to->max_len ? to->ops->session(to, op->key, task, start) : NULL;
 }
 
 static void run(struct srtp_engine *engine, enum srtp_task task, struct srtp_job *jobs, unsigned n)
@@ -18,12 +20,19 @@ static void run(struct srtp_engine *engine, enum srtp_task task, struct srtp_job
 		to->ops->run(to, task, jobs, n);
 }
 
+static void wish(struct srtp_engine *engine, const struct srtp_op *op, enum srtp_task task, unsigned start)
+{
+	struct srtp_offload *to = engine->handover->to;
+
+	to->ops->wish(to, op->key, task, start);
+}
+
 // ---- AES-CM: two tasks, since what is forged is not to be decrypted
 
 bool srtp_handover_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned len)
 {
 	struct srtp_handover *h = engine->handover;
-	void *session = session_of(engine, op, SRTP_TASK_HASH, 0);
+	void *session = session_of(engine, op, SRTP_TASK_HASH, 0, len);
 
 	if (session == NULL)
 		return false;
@@ -36,7 +45,7 @@ bool srtp_handover_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned
 bool srtp_handover_cipher(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned start, unsigned len)
 {
 	struct srtp_handover *h = engine->handover;
-	void *session = session_of(engine, op, SRTP_TASK_CIPHER, 0);
+	void *session = session_of(engine, op, SRTP_TASK_CIPHER, 0, len);
 
 	if (session == NULL)
 		return false;
@@ -71,6 +80,7 @@ void srtp_handover_cipher_run(struct srtp_engine *engine)
 struct gcm_rx {
 	struct srtp_job *job; // NULL: not handed over
 	enum srtp_header header;
+	unsigned wish; // length of the header that there is no session for; 0: there is one
 };
 
 // Opened under the index as the stream stands at the burst's begin. What has none that can be good, or no session, waits
@@ -78,7 +88,7 @@ struct gcm_rx {
 static void rx_submit(struct srtp_engine *engine, struct srtp_op *op, struct gcm_rx *rx, struct srtp_job *job,
 		      uint8_t *iv)
 {
-	unsigned start = op->hdr_len;
+	unsigned start = op->hdr_len, len;
 	void *session;
 
 	*rx = (struct gcm_rx){ .header = SRTP_HEADER_CLEAR };
@@ -92,15 +102,17 @@ static void rx_submit(struct srtp_engine *engine, struct srtp_op *op, struct gcm
 		rx->header = srtp_header_rx(op);
 	if (rx->header == SRTP_HEADER_CRYPTEX)
 		start = SRTP_CRYPTEX_START;
-	session = session_of(engine, op, SRTP_TASK_OPEN, start);
-	if (session == NULL)
+	len = op->len - srtp_trailer_len(op->key);
+	session = session_of(engine, op, SRTP_TASK_OPEN, start, len);
+	if (session == NULL) {
+		rx->wish = len > start ? start : 0;
 		return;
+	}
 	if (rx->header == SRTP_HEADER_CRYPTEX)
 		srtp_cryptex_rx(op);
 	srtp_gcm_iv(op, iv);
 	*job = (struct srtp_job){
-		.op = op, .session = session, .iv = iv, .start = (uint16_t)start,
-		.len = (uint16_t)(op->len - srtp_trailer_len(op->key))
+		.op = op, .session = session, .iv = iv, .start = (uint16_t)start, .len = (uint16_t)len
 	};
 	rx->job = job;
 }
@@ -145,6 +157,8 @@ static void rx_decide(struct srtp_engine *engine, struct srtp_op *op, const stru
 	if (rx->job != NULL && rx->header == SRTP_HEADER_CRYPTEX)
 		srtp_cryptex_rx_done(op, false);
 	srtp_gcm_unprotect(engine, op);
+	if (rx->wish != 0 && op->result == SRTP_OK)
+		wish(engine, op, SRTP_TASK_OPEN, rx->wish);
 }
 
 void srtp_handover_gcm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n)
@@ -176,9 +190,11 @@ void srtp_handover_gcm_protect(struct srtp_engine *engine, struct srtp_op **ops,
 
 		if (!srtp_gcm_tx_begin(engine, ops[i], &header[i], &start))
 			continue;
-		session = session_of(engine, ops[i], SRTP_TASK_SEAL, start);
+		session = session_of(engine, ops[i], SRTP_TASK_SEAL, start, ops[i]->len);
 		if (session == NULL) {
 			srtp_gcm_seal(engine, ops[i], start);
+			if (ops[i]->len > start)
+				wish(engine, ops[i], SRTP_TASK_SEAL, start);
 			continue;
 		}
 		srtp_gcm_iv(ops[i], engine->iv[i]);

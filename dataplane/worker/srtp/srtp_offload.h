@@ -43,13 +43,16 @@ struct srtp_offload_ops {
 	// What a job with this key needs; NULL: the engine cannot do it, ipsec-mb shall. `start`: of SEAL and OPEN.
 	void *(*session)(struct srtp_offload *offload, const struct srtp_key *key, enum srtp_task task,
 			 unsigned start);
+	// A packet that was good and for which there was no session: one for its like would be used.
+	void (*wish)(struct srtp_offload *offload, const struct srtp_key *key, enum srtp_task task, unsigned start);
 	void (*run)(struct srtp_offload *offload, enum srtp_task task, struct srtp_job *jobs, unsigned n);
 	void (*release)(struct srtp_offload *offload, struct srtp_job *jobs, unsigned n); // of OPEN alone
-	void (*tend)(struct srtp_offload *offload); // between bursts: what takes longer
+	void (*tend)(struct srtp_offload *offload); // between bursts: what takes longer, such as to grant wishes
 };
 
 struct srtp_offload {
 	const struct srtp_offload_ops *ops;
+	unsigned max_len; // of a job, octets
 };
 
 // An engine that gives to `offload` what it can do; the offload must outlive it. As srtp_engine_open(), and the known
