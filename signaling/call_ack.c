@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_ack.c - ACK: theirs confirms our 2xx (or fails to come), ours confirms a 2xx of theirs. nta brings ACK and CANCEL of
 // an INVITE to one callback.
-#include "signaling/call_media.h"
+#include "signaling/call_carry.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
 
@@ -31,22 +31,22 @@ int call_ack_out(struct sip_dialog *d, const struct call_body *answer)
 	return ack != NULL ? 0 : -1;
 }
 
-// The other side's 2xx brought an offer: the answer is in this ACK, and goes on in ours.
+// Our 2xx had an offer: the answer is in this ACK. What the far side made goes on in ours; else it is for us alone.
 static void answer_in_ack(struct sip_dialog *from, const sip_t *request)
 {
 	struct sip_call *call = from->call;
 	struct sip_dialog *to = from->joined;
-	struct call_body in = sip_body_of(request), out;
+	struct call_body in = sip_body_of(request);
 	struct call_refusal why;
-	int err = call_media_answer(from, in.text, in.len, false, &out, &why);
 
-	call_ack_out(to, err == 0 ? &out : NULL);
-	if (to->fsm.state == DIALOG_ANSWERED)
-		dialog_step(&to->fsm, DIALOG_EV_ACK, call_now(call));
-	if (err < 0)
+	if (call_carry_take(from, &in, &why) < 0) {
 		call_end(call, "gateway", why.status, why.text);
-	else if (call->fsm.state == CALL_MODIFYING)
+		return;
+	}
+	if (call->fsm.state == CALL_MODIFYING)
 		call_step(&call->fsm, CALL_EV_SETTLED, call_now(call));
+	if (!call_media_settles(from)) // the far side may use what this one has not chosen
+		call_carry_again(to);
 }
 
 // The ACK for our 2xx is here, or 64*T1 have passed without it. It may be the ACK for a 500: nta puts that in the place of
@@ -73,8 +73,16 @@ static void confirmed(struct sip_dialog *d, const sip_t *request)
 	}
 	call_step(&call->fsm, CALL_EV_ACK, call_now(call));
 	call_media_confirmed(d);
-	if (d->joined->invite_out != NULL && call_media_offered(call))
+	switch (oa_read(&d->oa, OA_BY_ACK, sip_body_of(request).text != NULL)) {
+	case OA_IS_ANSWER:
+	case OA_IS_MISSING:
 		answer_in_ack(d, request);
+		break;
+	default:
+		if (d->stale)
+			call_carry_again(d);
+		break;
+	}
 	if (!call->closing)
 		sip_record_write(call);
 }

@@ -14,6 +14,12 @@ static void answer_open_requests(struct sip_dialog *d)
 	if (d->invite_in != NULL && nta_incoming_status(d->invite_in) < 200)
 		sip_respond(d->invite_in, 487, sip_response_new(sip, d->invite_in, d));
 	sip_drop_incoming(sip, &d->invite_in);
+	if (d->update_in != NULL)
+		sip_respond(d->update_in, 487, sip_response_new(sip, d->update_in, d));
+	sip_drop_incoming(sip, &d->update_in);
+	if (d->prack_in != NULL)
+		sip_respond(d->prack_in, 487, sip_response_new(sip, d->prack_in, d));
+	sip_drop_incoming(sip, &d->prack_in);
 }
 
 // RFC 3326, RFC 6432: why one side ended the call, or refused it, is for the other one to know.

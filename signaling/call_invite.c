@@ -44,8 +44,19 @@ static int accept_caller(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 	err = sip_dialog_accept(d, irq, request, from, call_request_in);
 	if (err < 0)
 		return err;
+	call_abilities(d, request);
+	d->reliable.required = sip_has_feature(request->sip_require, "100rel");
+	d->reliable.able = d->reliable.required || sip_has_feature(request->sip_supported, "100rel");
 	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	return 0;
+}
+
+// 100rel is ours, and offered where an offer of ours could be answered reliably, or the caller could take a reliable offer.
+static void offer_reliable(struct sip_dialog *b, msg_t *msg, bool offers)
+{
+	b->reliable.able = offers || b->joined->reliable.able;
+	if (b->reliable.able)
+		sip_message_header(msg, "Supported", "100rel");
 }
 
 static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *request, const struct call_body *offer)
@@ -54,6 +65,7 @@ static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *r
 	msg_t *msg = sip_request_new(b, sip_check_hops(request));
 
 	sip_request_headers(msg, irq, a, b);
+	offer_reliable(b, msg, offer->text != NULL);
 	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
 	b->loop_mark = sip_check_mark(request, a->realm);
 	b->invite_out = sip_dialog_send(b, msg, sip_method_invite, call_response_in);
@@ -91,6 +103,30 @@ static int refuse_call(struct sip_call *call, const struct call_refusal *why)
 	return 0;
 }
 
+// What our INVITE offers: what the caller does. Without that the far side makes an offer in its 200, and the caller answers
+// in its ACK (RFC 3261 section 13.2.1); or the caller's profile says that we offer.
+static int offer_on(struct sip_dialog *a, const struct call_body *body, struct call_body *out, struct call_refusal *why)
+{
+	struct call_offer offer;
+	int err;
+
+	*out = *body;
+	if (body->text == NULL)
+		return call_insert(a, out, why);
+	err = call_media_offer(a, body->text, body->len, &offer, why);
+	if (err == 0)
+		*out = offer.body;
+	return err;
+}
+
+static void open_exchange(struct sip_dialog *a, bool offered, bool offers)
+{
+	mono_ns now = call_now(a->call);
+
+	oa_open(&a->oa, offered ? OA_EV_RECV_OFFER : OA_EV_BE_ASKED, OA_BY_INVITE, now);
+	oa_open(&a->joined->oa, offers ? OA_EV_SEND_OFFER : OA_EV_ASK, OA_BY_INVITE, now);
+}
+
 static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_t *request)
 {
 	struct sip_dialog *a = call->dialogs, *b = a->joined;
@@ -107,13 +143,11 @@ static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_
 		return refuse_call(call, &why);
 	if (call_open_session(call) < 0)
 		return refuse_call(call, &(struct call_refusal){ 503, 0, "at the limit of media sessions" });
-	// Without an offer the far side makes one in its 200, and the caller answers in its ACK (RFC 3261 section 13.2.1).
-	if (body.text == NULL)
-		offer = body;
-	else if (call_media_offer(a, body.text, body.len, &offer, &why) < 0)
+	if (offer_on(a, &body, &offer, &why) < 0)
 		return refuse_call(call, &why);
 	if (send_invite(b, irq, request, &offer) < 0)
 		return refuse_call(call, &(struct call_refusal){ 502, 0, "cannot send to the far side" });
+	open_exchange(a, body.text != NULL, offer.text != NULL);
 	call_step(&call->fsm, CALL_EV_ROUTED, call_now(call));
 	log_info("sip", "call leg out", LOG_STR("call", call->name), LOG_STR("call_id_a", a->call_id),
 		 LOG_STR("call_id_b", b->call_id), LOG_UINT("session", call->session));

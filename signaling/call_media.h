@@ -11,20 +11,43 @@ struct call_refusal { // why a description cannot be taken
 	const char *text; // static
 };
 
+int call_refuse(struct call_refusal *why, int status, int warning, const char *text); // -EPROTO; text is static
+
 int call_media_create(struct sip_call *call);
 void call_media_free(struct sip_call *call); // closes the session; NULL is fine
 // A body that they write is valid until the next of these functions is called for the same call.
-// `from` offers; out is what d->joined is to be offered. Its ports are live when this returns.
-// -EPROTO: cannot be taken, *why is set and nothing has changed.
-int call_media_offer(struct sip_dialog *from, const char *body, size_t len, struct call_body *out, struct call_refusal *why);
-// `from` answers what call_media_offer() wrote for it; out is the answer for from->joined.
+struct call_offer {
+	struct call_body body; // what the other side is to be offered
+	bool concerns;         // false: it would learn nothing by it (sdp_same.h); call_media_answer_here() answers
+};
+// `from` offers. The other side's ports are live when this returns.
+// -EPROTO: cannot be taken, *why is set and nothing has changed; 491: another offer is open.
+int call_media_offer(struct sip_dialog *from, const char *body, size_t len, struct call_offer *out, struct call_refusal *why);
+// The open offer of `from` is answered by what the other side said last, which stays as it is.
+int call_media_answer_here(struct sip_dialog *from, struct call_body *out, struct call_refusal *why);
+// An offer of ours to `to`: what the other side said last, once more. Nobody waits for the answer.
+int call_media_offer_again(struct sip_dialog *to, struct call_body *out, struct call_refusal *why);
+// The same before the other side has said anything: from a body that we made up.
+int call_media_insert(struct sip_dialog *to, const char *body, size_t len, struct call_body *out, struct call_refusal *why);
+// `from` answers what was written for it; out is the answer for from->joined, empty if it does not wait for one.
 // preview: in an unreliable provisional response: media may flow, but another answer may still come.
 int call_media_answer(struct sip_dialog *from, const char *body, size_t len, bool preview, struct call_body *out,
 		      struct call_refusal *why);
+// A valid answer that takes nothing of what `offerer` has offered, for a call that ends. -ENOENT: it has not offered.
+int call_media_decline(struct sip_dialog *offerer, struct call_body *out);
+// Our last description in this dialog. -ENOENT: none.
+int call_media_current(struct sip_dialog *d, struct call_body *out);
+// Whether d's last answer takes all that the other side has chosen to send.
+bool call_media_settles(const struct sip_dialog *d);
 // The offer was refused: the last stable state is back, in the media plan as well.
 void call_media_rollback(struct sip_call *call);
+void call_media_withdraw(struct sip_call *call); // the same for one that was never sent on
 // d's peer has our last answer.
 void call_media_confirmed(struct sip_dialog *d);
 bool call_media_offered(const struct sip_call *call); // an offer is open
 // For the record: versions of our descriptions.
 void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version);
+
+// call_insert.c - what our INVITE offers for a caller that did not: nothing, or what its profile says.
+int call_insert(struct sip_dialog *a, struct call_body *out, struct call_refusal *why);
+size_t call_insert_write(const struct sip_policy *policy, char *to, size_t room); // a description without an address

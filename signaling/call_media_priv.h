@@ -9,6 +9,7 @@ struct side_media { // one dialog's descriptions
 	struct sdp_map map, map_pending;
 	struct sdp_session_id id;        // of our o= lines; never goes back
 	struct sdp_doc *ours;            // our last stable description
+	struct sdp_doc *theirs;          // the peer's
 	struct sdp_doc *ours_pending;    // our open offer, or the answer that a preview carried
 };
 
@@ -19,7 +20,9 @@ struct call_media {
 	unsigned n_streams, n_streams_pending;
 	enum media_confirm confirm[SIDES]; // whether the peer there has our last answer
 	bool offered;                // pending is in use
+	bool kept;                   // then: the offer is ours, and the offerer's part of it is not read nor answered
 	enum call_side offerer;      // then
+	struct sdp_session_id id_before; // then: of the side that is offered to
 	struct sdp_doc *offer;       // theirs, then
 	struct sdp_doc *answer;      // theirs, if a preview brought one
 	char *body;                  // what was written last
@@ -37,7 +40,15 @@ static inline const struct media_profile *profile_of(const struct sip_dialog *d)
 	return &d->call->sip->config->profiles[d->profile];
 }
 
-int call_refuse(struct call_refusal *why, int status, int warning, const char *text); // -EPROTO; text is static
+enum plan_of { PLAN_STABLE, PLAN_PREPARED, PLAN_ANSWERED };
+
+int call_media_plan(struct sip_call *call, enum plan_of of);
+void call_media_drop_pending(struct sip_call *call);
+void call_media_settle(struct sip_call *call); // what is pending is stable now
+// received: map of the document that it is made from. A body for `to`; it is to->ours_pending then.
+int call_media_write(struct sip_dialog *to, const struct sdp_doc *received, const struct sdp_map *received_map, bool answer,
+		     struct call_body *out);
+
 int call_refuse_text(struct call_media *m, struct call_refusal *why, int status, int warning, const char *text);
 
 // Reads one m-line of the offerer and decides how it would be answered. A line that cannot be is not wanted.

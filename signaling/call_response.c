@@ -2,7 +2,6 @@
 // call_response.c - responses to an INVITE of ours: progress, answer and failure passed on to the caller. Forks of the far
 // side are told apart by their To tags here: the first that answers is the call.
 #include "signaling/call_media.h"
-#include "signaling/sip_header.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_status.h"
 #include <stdio.h>
@@ -46,24 +45,101 @@ static void end_forks(struct sip_dialog *taken, const char *tag)
 	}
 }
 
-static int tell_caller(struct sip_dialog *b, nta_outgoing_t *orq, int status, const struct call_body *body)
+static msg_t *response_on(struct sip_dialog *b, nta_outgoing_t *orq, const struct call_body *body)
 {
 	struct sip_dialog *a = b->joined;
-	msg_t *msg = sip_response_new(b->call->sip, a->invite_in, a);
+	msg_t *msg = sip_response_new(b->sip, a->invite_in, a);
 
-	sip_response_headers(msg, orq, b, a);
-	if (body != NULL)
+	if (orq != NULL)
+		sip_response_headers(msg, orq, b, a);
+	if (body != NULL && body->text != NULL)
 		msg = sip_message_body(msg, "application/sdp", body->text, body->len);
-	return sip_respond(a->invite_in, status, msg);
+	return msg;
+}
+
+// The dialog as far as a 1xx that counts, or the 2xx, shows it.
+static void learn_dialog(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response)
+{
+	msg_t *msg = nta_outgoing_getresponse(orq);
+	struct inet_endpoint source;
+
+	if (sip_dialog_remote_tag(b) < 0)
+		return;
+	call_abilities(b, response);
+	nta_leg_client_reroute(b->leg, response->sip_record_route, response->sip_contact, 1);
+	if (msg != NULL && sip_agent_source_of(b->sip->agent, msg, &source) == 0)
+		b->source = source;
+	if (msg != NULL)
+		msg_destroy(msg);
+	call_route(b, false);
+}
+
+// What the far side's provisional response says of the session, for the caller. -EPROTO: the call cannot go on.
+static int read_progress(struct sip_dialog *b, enum oa_carrier carrier, const struct call_body *in, struct call_body *out,
+			 struct call_refusal *why)
+{
+	struct sip_call *call = b->call;
+	enum oa_meaning meaning = oa_read(&b->oa, carrier, in->text != NULL);
+	struct call_offer offer;
+	int err;
+
+	*out = (struct call_body){ NULL, 0 };
+	switch (meaning) {
+	case OA_IS_PREVIEW: // what cannot be taken may be better in the 200
+		if (call_media_answer(b, in->text, in->len, true, out, why) < 0)
+			*out = (struct call_body){ NULL, 0 };
+		return 0;
+	case OA_IS_ANSWER:
+		err = call_media_answer(b, in->text, in->len, false, out, why);
+		if (err == 0)
+			oa_step(&b->oa, OA_EV_RECV_ANSWER, call_now(call));
+		return err;
+	case OA_IS_OFFER:
+		err = call_media_offer(b, in->text, in->len, &offer, why);
+		if (err < 0)
+			return err;
+		oa_open(&b->oa, OA_EV_RECV_OFFER, carrier, call_now(call));
+		*out = offer.body;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+// The caller's half: whether its response is reliable, and what its description is there.
+static bool tell_progress(struct sip_dialog *b, nta_outgoing_t *orq, int status, bool reliable, struct call_body *body)
+{
+	struct sip_dialog *a = b->joined;
+	mono_ns now = call_now(b->call);
+	bool acknowledged = a->reliable.required || (reliable && a->reliable.able);
+	struct call_refusal why;
+
+	// We have offered for a caller that did not: it can take the offer as soon as the answer to ours is sure.
+	if (acknowledged && a->oa.state == OA_OWED && body->text == NULL && b->oa.state == OA_STABLE &&
+	    call_media_offer_again(a, body, &why) < 0)
+		*body = (struct call_body){ NULL, 0 };
+	if (body->text != NULL && a->oa.state == OA_OWED)
+		oa_open(&a->oa, OA_EV_SEND_OFFER, OA_BY_RELIABLE, now);
+	else if (body->text != NULL && a->oa.state == OA_OFFER_RECEIVED)
+		oa_step(&a->oa, acknowledged ? OA_EV_SEND_ANSWER : OA_EV_PREVIEW, now);
+	else
+		*body = (struct call_body){ NULL, 0 }; // it has its answer
+	msg_t *msg = response_on(b, orq, body);
+
+	if (acknowledged)
+		call_reliable_send(a, status, msg, body->text != NULL);
+	else
+		sip_respond(a->invite_in, status, msg);
+	return acknowledged;
 }
 
 static int progress(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response, int status)
 {
 	struct sip_call *call = b->call;
 	const char *tag = to_tag(response);
-	struct call_body in = sip_body_of(response), out;
+	bool reliable = call_reliable_is(b, response);
+	struct call_body in = { NULL, 0 }, out;
 	struct call_refusal why;
-	bool preview = false;
 
 	b->rang = true;
 	if (call->closing || tag == NULL || sip_status_map_provisional(status) == 0)
@@ -75,49 +151,117 @@ static int progress(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 		return 0;
 	}
 	call_start_timer_c(call);
+	if (reliable && !call_reliable_arrived(b, response))
+		return 0;
 	dialog_step(&b->fsm, DIALOG_EV_PROGRESS, call_now(call));
 	call_step(&call->fsm, CALL_EV_PROGRESS, call_now(call));
 	dialog_step(&b->joined->fsm, DIALOG_EV_PROGRESS, call_now(call));
-	if (in.text != NULL && sip_body_is_sdp(response))
-		preview = call_media_answer(b, in.text, in.len, true, &out, &why) == 0;
-	tell_caller(b, orq, sip_status_map_provisional(status), preview ? &out : NULL);
+	if (reliable)
+		learn_dialog(b, orq, response);
+	if (sip_body_is_sdp(response))
+		in = sip_body_of(response);
+	if (read_progress(b, reliable ? OA_BY_RELIABLE : OA_BY_PLAIN, &in, &out, &why) < 0) {
+		if (reliable)
+			call_prack_out(b, NULL);
+		call_end(call, "gateway", why.status == 400 ? 488 : why.status, why.text);
+		return 0;
+	}
+	// Reliable on both sides: ours is due when the caller's is here.
+	if (!tell_progress(b, orq, sip_status_map_provisional(status), reliable, &out) && reliable)
+		call_prack_out(b, NULL);
 	return 0;
 }
 
 static void take_dialog(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response)
 {
-	struct sip *sip = b->call->sip;
-	msg_t *msg = nta_outgoing_getresponse(orq);
-	struct inet_endpoint source;
-
 	end_forks(b, to_tag(response));
-	nta_leg_rtag(b->leg, b->remote_tag);
-	nta_leg_client_reroute(b->leg, response->sip_record_route, response->sip_contact, 1);
-	if (msg != NULL && sip_agent_source_of(sip->agent, msg, &source) == 0)
-		b->source = source;
-	if (msg != NULL)
-		msg_destroy(msg);
-	call_route(b, false);
+	learn_dialog(b, orq, response);
 	dialog_step(&b->fsm, DIALOG_EV_ANSWER, call_now(b->call));
+}
+
+// What the 2xx brings, after all that its 1xx may have brought. out: what the caller's is to say.
+static int read_answer(struct sip_dialog *b, const struct call_body *in, struct call_body *out, struct call_refusal *why)
+{
+	struct sip_call *call = b->call;
+	struct sip_dialog *a = b->joined;
+	struct call_offer offer;
+	uint64_t id, told, version;
+	int err = 0;
+
+	call_media_versions(call, a, &id, &told);
+	*out = (struct call_body){ NULL, 0 };
+	switch (oa_read(&b->oa, OA_BY_OK, in->text != NULL)) {
+	case OA_IS_OFFER: // ours had none: the ACK waits for the caller's answer
+		err = call_media_offer(b, in->text, in->len, &offer, why);
+		if (err < 0)
+			return err;
+		oa_open(&b->oa, OA_EV_RECV_OFFER, OA_BY_OK, call_now(call));
+		*out = offer.body;
+		break;
+	case OA_IS_ANSWER:
+	case OA_IS_MISSING:
+		if (b->oa.state == OA_ASKED)
+			return call_refuse(why, 488, 399, "the far side made no offer");
+		err = call_media_answer(b, in->text, in->len, false, out, why);
+		if (err < 0)
+			return err;
+		oa_step(&b->oa, OA_EV_RECV_ANSWER, call_now(call));
+		break;
+	default:
+		break;
+	}
+	call_media_versions(call, a, &id, &version);
+	// A caller that had its answer in a reliable 1xx, from one that was not, may have been told something else.
+	a->stale = a->oa.state == OA_STABLE && version != told;
+	if (a->oa.state == OA_OWED && out->text == NULL) // it was us who offered to the far side
+		err = call_media_offer_again(a, out, why);
+	else if (a->oa.state == OA_OFFER_RECEIVED && out->text == NULL && call_media_current(a, out) < 0)
+		err = call_refuse(why, 500, 0, "no memory");
+	return err;
+}
+
+static void answer_caller(struct sip_dialog *b, nta_outgoing_t *orq, struct call_body *body)
+{
+	struct sip_dialog *a = b->joined;
+	mono_ns now = call_now(b->call);
+
+	if (a->oa.state == OA_OFFER_RECEIVED)
+		oa_step(&a->oa, OA_EV_SEND_ANSWER, now);
+	else if (a->oa.state == OA_OWED)
+		oa_open(&a->oa, OA_EV_SEND_OFFER, OA_BY_OK, now);
+	else
+		*body = (struct call_body){ NULL, 0 }; // a reliable 1xx had it
+	if (call_reliable_final(a, response_on(b, orq, body)) < 0)
+		call_end(b->call, "gateway", 500, "no memory");
+	else if (a->reliable.held == NULL)
+		call_answered(a);
+}
+
+// The caller's 2xx is out.
+void call_answered(struct sip_dialog *a)
+{
+	struct sip_call *call = a->call;
+
+	dialog_step(&a->fsm, DIALOG_EV_ANSWER, call_now(call));
+	call_step(&call->fsm, CALL_EV_ANSWER, call_now(call));
+	call->answered = call_now(call);
+	call_log(LOG_LEVEL_INFO, call, "call answered");
+	sip_record_write(call);
 }
 
 static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response)
 {
 	struct sip_call *call = b->call;
-	struct sip_dialog *a = b->joined;
 	struct call_body in = sip_body_of(response), out;
 	struct call_refusal why;
-
-	bool offers = !call_media_offered(call); // ours had none: the ACK waits for the caller's answer
 	bool acked = true;
 	int err = 0;
 
 	take_dialog(b, orq, response);
 	if (!call->closing)
-		err = offers ? call_media_offer(b, in.text, in.len, &out, &why)
-			     : call_media_answer(b, in.text, in.len, false, &out, &why);
+		err = read_answer(b, &in, &out, &why);
 	// An answer needs its ACK even when nobody wants it any more.
-	if (call->closing || err < 0 || !offers) {
+	if (call->closing || err < 0 || b->oa.state != OA_OFFER_RECEIVED) {
 		acked = call_ack_out(b, NULL) == 0;
 		dialog_step(&b->fsm, DIALOG_EV_ACK, call_now(call));
 	}
@@ -132,15 +276,10 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 		return 0;
 	}
 	su_timer_reset(call->timer_c);
-	if (!acked || tell_caller(b, orq, 200, &out) < 0) {
+	if (!acked)
 		call_end(call, "gateway", 500, "no memory");
-		return 0;
-	}
-	dialog_step(&a->fsm, DIALOG_EV_ANSWER, call_now(call));
-	call_step(&call->fsm, CALL_EV_ANSWER, call_now(call));
-	call->answered = call_now(call);
-	call_log(LOG_LEVEL_INFO, call, "call answered");
-	sip_record_write(call);
+	else
+		answer_caller(b, orq, &out);
 	return 0;
 }
 

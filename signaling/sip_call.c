@@ -113,6 +113,14 @@ static void dialog_drop(struct sip_dialog *d)
 	sip_drop_outgoing(sip, &d->invite_out);
 	sip_drop_outgoing(sip, &d->bye_out);
 	call_relay_end(d);
+	sip_drop_incoming(sip, &d->update_in);
+	sip_drop_outgoing(sip, &d->update_out);
+	sip_drop_incoming(sip, &d->prack_in);
+	sip_drop_outgoing(sip, &d->prack_out);
+	call_reliable_end(d);
+	if (d->patience != NULL)
+		su_timer_destroy(d->patience);
+	d->patience = NULL;
 	sip_dialog_drop_leg(d);
 }
 
@@ -230,6 +238,14 @@ void call_dialog_over(struct sip_dialog *d, enum dialog_event why)
 	call_settle(call);
 }
 
+// It offered and waits for an answer that will not come: one that takes nothing is valid, none is not (RFC 3261 13.2.2.4).
+static void ack_declined(struct sip_dialog *d)
+{
+	struct call_body answer;
+
+	call_ack_out(d, d->oa.state == OA_OFFER_RECEIVED && call_media_decline(d, &answer) == 0 ? &answer : NULL);
+}
+
 // What the end of the call means for one dialog depends on where it stands.
 static void dialog_end(struct sip_dialog *d, int status, const char *cause)
 {
@@ -247,7 +263,9 @@ static void dialog_end(struct sip_dialog *d, int status, const char *cause)
 				sip_message_header(msg, "Retry-After", "%u", d->call->retry_after);
 			if (d->call->reason[0] != '\0' && status != 487) // which the caller has asked for himself
 				sip_message_header(msg, "Reason", "%s", d->call->reason);
-			sip_respond(d->invite_in, status, msg);
+			call_reliable_end(d);
+			// 200: the far side said BYE when the caller's own answer still waited for a PRACK.
+			sip_respond(d->invite_in, status >= 300 ? status : 480, msg);
 			call_dialog_over(d, DIALOG_EV_FAIL);
 		} else if (d->invite_out != NULL) {
 			call_cancel_out(d); // over when its INVITE has a final response
@@ -260,7 +278,7 @@ static void dialog_end(struct sip_dialog *d, int status, const char *cause)
 			d->call->bye_after_ack = true;
 			break;
 		}
-		call_ack_out(d, NULL); // it offered and waits for an answer that will not come
+		ack_declined(d);
 		dialog_step(&d->fsm, DIALOG_EV_ACK, call_now(d->call));
 		call_bye_out(d, status, cause);
 		break;
@@ -286,11 +304,11 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 
 	if (call_allows(&call->fsm, event)) // a cancelled one has moved already
 		call_step(&call->fsm, event, call_now(call));
-	call_media_free(call);
 	sip_record_erase(call);
 	for (struct sip_dialog *d = call->dialogs, *next; d != NULL; d = next) {
 		next = d->next;
 		dialog_end(d, status, call->cause);
 	}
+	call_media_free(call); // what was said last may have to be answered before
 	call_settle(call);
 }

@@ -37,12 +37,21 @@ enum sip_relay { // what is carried besides calls, as bits
 	SIP_RELAY_PUBLISH = 0x08,
 };
 
+enum sip_delayed_offer { // what becomes of an INVITE without an offer
+	SIP_DELAYED_PASS = 0, // it goes on without one, and the far side offers
+	SIP_DELAYED_INSERT,   // we offer to the far side, and what it answers to the caller
+};
+enum sip_codec { SIP_CODEC_PCMU, SIP_CODEC_PCMA, SIP_CODEC_G722, SIP_CODEC_G729, SIP_CODEC_OPUS, SIP_CODEC_EVENTS, SIP_CODEC_COUNT };
+
 struct sip_policy { // signalling policy of a profile
 	uint32_t session_expires_s; // RFC 4028, what we ask for; 0: nothing, and a peer that asks is served all the same
 	uint32_t session_min_s;     // the least that we let a peer ask for
 	enum sip_early_media early_media;
 	enum sip_history history;
 	unsigned relay; // enum sip_relay; both sides' profiles must allow it
+	enum sip_delayed_offer delayed_offer;
+	enum sip_codec codecs[SIP_CODEC_COUNT]; // of the offer that is inserted, best first
+	unsigned n_codecs;
 	bool drop_parts; // of multipart bodies, what is no description
 };
 

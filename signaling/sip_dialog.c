@@ -87,6 +87,26 @@ void call_route(struct sip_dialog *d, bool behind_nat)
 	d->hop = hop;
 }
 
+void call_abilities(struct sip_dialog *d, const sip_t *message)
+{
+	if (message->sip_allow != NULL)
+		d->update = sip_is_allowed(message->sip_allow, sip_method_update, "UPDATE");
+}
+
+void call_refresh(struct sip_dialog *d, const sip_t *message)
+{
+	bool request = message->sip_request != NULL;
+
+	call_abilities(d, message);
+	if (message->sip_contact == NULL)
+		return;
+	if (request) // RFC 3261 section 12.2.2: the remote target moves with it
+		nta_leg_server_route(d->leg, NULL, message->sip_contact);
+	else
+		nta_leg_client_reroute(d->leg, NULL, message->sip_contact, 0);
+	call_route(d, request && sip_request_behind_nat(message));
+}
+
 // Where the first request goes: the peer's target, which configuration has checked to be numeric.
 static int aim(struct sip_dialog *d, const char *user)
 {
@@ -162,6 +182,35 @@ bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct 
 	    sip_peer_by_source(d->sip->config, d->realm, &from->address.addr) == d->peer)
 		return true;
 	return d->outgoing && inet_addr_equal(&from->address.addr, &d->source.addr);
+}
+
+int sip_dialog_remote_tag(struct sip_dialog *d)
+{
+	const char *known = nta_leg_get_rtag(d->leg);
+	char cseq[16];
+
+	if (known == NULL)
+		return nta_leg_rtag(d->leg, d->remote_tag) != NULL ? 0 : -ENOMEM;
+	if (strcmp(known, d->remote_tag) == 0)
+		return 0;
+	// A leg keeps the tag that it has: another fork's answer is another leg.
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+
+	su_home_init(home);
+	sip_from_t *from = sip_from_format(home, "<%s>;tag=%s", d->local_uri, d->local_tag);
+	sip_to_t *to = sip_to_format(home, "<%s>;tag=%s", d->remote_uri, d->remote_tag);
+
+	snprintf(cseq, sizeof(cseq), "%u", nta_leg_get_seq(d->leg));
+	nta_leg_t *leg = from == NULL || to == NULL ? NULL :
+		nta_leg_tcreate(sip_agent_nta(d->sip->agent), call_request_in, d, SIPTAG_CALL_ID_STR(d->call_id), SIPTAG_FROM(from),
+				SIPTAG_TO(to), SIPTAG_CSEQ_STR(cseq), TAG_END());
+
+	su_home_deinit(home);
+	if (leg == NULL)
+		return -ENOMEM;
+	nta_leg_destroy(d->leg);
+	d->leg = leg;
+	return 0;
 }
 
 void sip_dialog_drop_leg(struct sip_dialog *d)

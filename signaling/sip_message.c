@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define ALLOW "INVITE, ACK, CANCEL, BYE, OPTIONS" // beside what profiles relay
+#define ALLOW "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS" // beside what profiles relay
 
 void sip_message_header(msg_t *msg, const char *name, const char *format, ...)
 {
@@ -249,6 +249,28 @@ int sip_refuse(struct sip *sip, nta_incoming_t *irq, int status, int warning, co
 	if (msg != NULL && status == 415)
 		sip_message_header(msg, "Accept", "application/sdp");
 	sip_respond(irq, status, msg);
+	nta_incoming_destroy(irq);
+	return 0;
+}
+
+int sip_refuse_later(struct sip_dialog *d, nta_incoming_t *irq)
+{
+	msg_t *msg = sip_response_new(d->sip, irq, d);
+
+	if (msg != NULL)
+		sip_message_retry_after(msg);
+	sip_respond(irq, 500, msg);
+	nta_incoming_destroy(irq);
+	return 0;
+}
+
+int sip_answer_ok(struct sip_dialog *d, nta_incoming_t *irq, const struct call_body *answer)
+{
+	msg_t *msg = sip_response_new(d->sip, irq, d);
+
+	if (answer != NULL)
+		msg = sip_message_body(msg, "application/sdp", answer->text, answer->len);
+	sip_respond(irq, 200, msg);
 	nta_incoming_destroy(irq);
 	return 0;
 }

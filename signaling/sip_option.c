@@ -14,10 +14,12 @@ static const struct {
 } options[] = {
 	{ "timer", SIP_OPTION_OURS },             // RFC 4028: call_timer.c
 	{ "privacy", SIP_OPTION_OURS },           // RFC 3323: sip_privacy.c
+	{ "100rel", SIP_OPTION_OURS },            // RFC 3262: call_reliable.c
 	// Said by one user to the other, or about bodies that pass as they are.
 	{ "answermode", SIP_OPTION_END },         // RFC 5373
 	{ "eventlist", SIP_OPTION_END },          // RFC 4662
 	{ "histinfo", SIP_OPTION_END },           // RFC 7044
+	{ "precondition", SIP_OPTION_END },       // RFC 3312: its attributes cross as they are
 	{ "pref", SIP_OPTION_END },               // RFC 3840
 	{ "resource-priority", SIP_OPTION_END },  // RFC 4412
 	{ "uui", SIP_OPTION_END },                // RFC 7433
@@ -126,6 +128,12 @@ static bool has_supported(msg_t *msg)
 	return false;
 }
 
+// RFC 3323 has privacy in Proxy-Require alone; 100rel depends on the exchange (call_invite.c).
+static bool is_said_always(const char *tag)
+{
+	return strcmp(tag, "privacy") != 0 && strcmp(tag, "100rel") != 0;
+}
+
 int sip_options_cross(msg_t *to, const sip_t *in, sip_method_t method)
 {
 	char supported[LIST_MAX] = "", require[LIST_MAX] = "";
@@ -134,8 +142,8 @@ int sip_options_cross(msg_t *to, const sip_t *in, sip_method_t method)
 	if (has_supported(to))
 		return 0;
 	for (size_t i = 0; has_session(method) && i < sizeof(options) / sizeof(options[0]); i++) {
-		if (options[i].class == SIP_OPTION_OURS && strcmp(options[i].tag, "privacy") != 0)
-			list_add(supported, options[i].tag); // privacy: RFC 3323 has it in Proxy-Require alone
+		if (options[i].class == SIP_OPTION_OURS && is_said_always(options[i].tag))
+			list_add(supported, options[i].tag);
 	}
 	if (in != NULL)
 		list_cross(supported, in->sip_supported);

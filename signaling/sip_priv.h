@@ -31,6 +31,22 @@ struct call_body { // a message body; not a string, length counts
 
 struct sip_call;
 
+// Reliable provisional responses to one INVITE (RFC 3262): theirs to ours, or ours to theirs. call_reliable.c.
+struct sip_reliable {
+	bool able, required; // theirs names 100rel in Supported, in Require; of ours: we named it in Supported
+	uint32_t seen;       // RSeq of the last one of theirs that counts; 0: none
+	bool prack_due;      // it waits for our PRACK
+	uint32_t rseq;       // of our last one; 0: none
+	bool open;           // it waits for their PRACK
+	bool precious;       // it has a description: no 2xx before the PRACK (section 3)
+	su_timer_t *timer;
+	unsigned interval_ms, waited_ms;
+	msg_t *sent;         // to be repeated
+	msg_t *held;         // to be sent after the PRACK
+	int held_status;
+	bool held_precious;
+};
+
 // One dialog. The caller's is the first of its call; the others are those that our INVITE made.
 struct sip_dialog {
 	struct sip_dialog *next;
@@ -48,6 +64,15 @@ struct sip_dialog {
 	nta_incoming_t *invite_in;     // INVITE or re-INVITE of theirs that is not done: answer or ACK is due
 	nta_outgoing_t *invite_out;    // INVITE or re-INVITE of ours that has no final response, or no ACK, yet
 	nta_outgoing_t *bye_out;
+	nta_incoming_t *update_in;     // UPDATE of theirs with an offer that is not answered
+	nta_outgoing_t *update_out;
+	nta_incoming_t *prack_in;      // the same for PRACK
+	nta_outgoing_t *prack_out;
+	struct sip_reliable reliable;  // provisional responses to its INVITE, either way
+	su_timer_t *patience;          // call_carry.c
+	bool stale;                    // it has not heard what the other side said last: an offer of ours is due
+	uint8_t attempts;              // of that offer, when it meets one of theirs
+	bool update;                   // its peer allows UPDATE
 	struct sip_relayed *relayed;   // requests of theirs that the other side has to answer (sip_relay.h)
 	bool cancelled;                // CANCEL of ours is out
 	bool rang;                     // a provisional response came
@@ -139,6 +164,9 @@ int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, nta_request_f *
 // Whether a request within d comes from its peer; *from is where from.
 bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from);
 void sip_dialog_drop_leg(struct sip_dialog *d);
+int sip_dialog_remote_tag(struct sip_dialog *d); // d->remote_tag is its peer's from now on, whatever it was before
+void call_abilities(struct sip_dialog *d, const sip_t *message); // that a message of the peer's shows
+void call_refresh(struct sip_dialog *d, const sip_t *message);   // the same, and its target (RFC 3261 section 12.2)
 void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
 
 // sip_message.c - building what we send.
@@ -163,6 +191,8 @@ msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_d
 int sip_respond(nta_incoming_t *irq, int status, msg_t *msg);
 // A final response without a dialog; the transaction is given up. text: Warning's, or NULL.
 int sip_refuse(struct sip *sip, nta_incoming_t *irq, int status, int warning, const char *text);
+int sip_refuse_later(struct sip_dialog *d, nta_incoming_t *irq); // 500 with Retry-After: what they sent before is still open
+int sip_answer_ok(struct sip_dialog *d, nta_incoming_t *irq, const struct call_body *answer); // 200; answer may be NULL
 int sip_refuse_silently(nta_incoming_t *irq); // an ACK gets no response
 void sip_message_reason(msg_t *msg, int status, const char *text);
 void sip_message_retry_after(msg_t *msg);
@@ -174,6 +204,25 @@ void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp);
 int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer);
 int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 int call_reinvite_response(struct sip_dialog *d, const sip_t *response);
+// irq: the request whose headers go with it; NULL: none, it is ours.
+int call_reinvite_out(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer);
+int call_update_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
+int call_update_out(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer);
+int call_prack_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
+int call_prack_out(struct sip_dialog *to, const struct call_body *body); // for the reliable response that is due one
+
+// call_reliable.c - provisional responses that are sent until they are acknowledged.
+// Of ours to d->invite_in; msg is complete but for RSeq and Require. precious: it has a description.
+int call_reliable_send(struct sip_dialog *d, int status, msg_t *msg, bool precious);
+// A 2xx of ours: sent, or held until the PRACK that must come first. Takes msg.
+int call_reliable_final(struct sip_dialog *d, msg_t *msg);
+bool call_reliable_acknowledged(struct sip_dialog *d, const sip_t *prack); // false: of nothing that is open
+void call_reliable_go_on(struct sip_dialog *d); // after the PRACK: what was held
+void call_reliable_end(struct sip_dialog *d);
+// Of theirs to d->invite_out: whether it counts. false: a repetition, or one out of order.
+bool call_reliable_arrived(struct sip_dialog *d, const sip_t *response);
+bool call_reliable_is(const struct sip_dialog *d, const sip_t *response);
+unsigned sip_t1(const struct sip *sip);
 void call_keep_reason(struct sip_call *call, const sip_t *message);
 int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 void call_bye_out(struct sip_dialog *d, int status, const char *cause);
@@ -181,6 +230,7 @@ int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *reques
 int call_ack_out(struct sip_dialog *d, const struct call_body *answer); // for the 2xx to d->invite_out, which is done then
 int call_cancel_in(struct sip_dialog *d, const sip_t *request);
 void call_cancel_out(struct sip_dialog *d);
+void call_answered(struct sip_dialog *a); // a 2xx of ours to its first INVITE is out
 int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response);
 int call_relay_in(struct sip_dialog *from, nta_incoming_t *irq, const sip_t *request);
 void call_relay_end(struct sip_dialog *d); // nobody will answer what is open in it

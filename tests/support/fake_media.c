@@ -156,6 +156,21 @@ static void use_seat(struct media *media, uint32_t session, const struct media_l
 	seat->session = session;
 }
 
+// A line that is in no plan any more is closed, and its ports go back to the stock.
+static void free_unnamed(struct media *media, const struct media_plan *plan)
+{
+	for (uint32_t id = 1; id <= SEATS_MAX; id++) {
+		bool named = media->seats[id].session != plan->session;
+
+		for (int i = 0; i < plan->n_legs && !named; i++) {
+			for (int j = 0; j < plan->legs[i].n_lines && !named; j++)
+				named = plan->legs[i].lines[j].seat.id == id;
+		}
+		if (!named)
+			free_seat(media, id);
+	}
+}
+
 int media_session_apply(struct media *media, const struct media_plan *plan)
 {
 	int err = 0;
@@ -171,6 +186,8 @@ int media_session_apply(struct media *media, const struct media_plan *plan)
 			log_line(plan, &plan->legs[i], &plan->legs[i].lines[j], j);
 		}
 	}
+	if (err == 0)
+		free_unnamed(media, plan);
 	media->counts.plans++;
 	pthread_mutex_unlock(&media->lock);
 	return err;

@@ -144,6 +144,8 @@ static void set_policy(struct sip_policy *policy, char *setting)
 	static const char *const early[] = { "both", "backward", "none", NULL };
 	static const char *const history[] = { "hide", "pass", "strip", NULL };
 	static const char *const relay[] = { "info", "message", "subscribe", "publish", NULL };
+	static const char *const delayed[] = { "pass", "insert", NULL };
+	static const char *const codecs[] = { "PCMU", "PCMA", "G722", "G729", "opus", "telephone-event", NULL };
 	char *value = setting;
 	const char *key = strsep(&value, "=");
 
@@ -159,6 +161,10 @@ static void set_policy(struct sip_policy *policy, char *setting)
 		policy->history = word_of(history, value);
 	else if (strcmp(key, "relay") == 0)
 		policy->relay |= 1u << word_of(relay, value);
+	else if (strcmp(key, "delayed_offer") == 0)
+		policy->delayed_offer = word_of(delayed, value);
+	else if (strcmp(key, "codec") == 0)
+		policy->codecs[policy->n_codecs++] = word_of(codecs, value);
 	else if (strcmp(key, "body_parts") == 0)
 		policy->drop_parts = strcmp(value, "drop") == 0;
 	else

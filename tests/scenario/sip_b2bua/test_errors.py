@@ -63,7 +63,7 @@ def test_body_of_another_type(net):
 
 
 def test_extension_required(net):
-    assert refused(net, 420, headers=["Require: 100rel"]).get("Unsupported") == "100rel"
+    assert refused(net, 420, headers=["Require: replaces"]).get("Unsupported") == "replaces"
 
 
 def test_no_more_hops(net):

@@ -44,7 +44,7 @@ def test_call(net, side):
 def test_answer_that_is_none(net, answer):
     caller, callee, ok = offered(net)
     caller.ack(ok, answer)
-    assert callee.peer.expect("ACK").body == ""
+    assert "m=audio 0 " in callee.peer.expect("ACK").body  # valid, and takes nothing
     for dialog in (caller, callee):
         dialog.peer.reply(dialog.peer.expect("BYE"), 200)
     assert net.gateway.wait_event("call ended")["status"] == 488
@@ -53,7 +53,7 @@ def test_answer_that_is_none(net, answer):
 
 def test_no_ack(net):
     caller, callee, _ = offered(net)
-    assert callee.peer.expect("ACK", timeout=6).body == ""
+    assert "m=audio 0 " in callee.peer.expect("ACK", timeout=6).body
     for dialog in (caller, callee):
         dialog.peer.reply(dialog.peer.expect("BYE"), 200)
     net.gateway.wait_idle()

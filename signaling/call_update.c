@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// call_update.c - UPDATE (RFC 3311): an offer that needs no ACK and no user, before the answer or after it, and a refresh.
+#include "signaling/call_carry.h"
+#include "signaling/sip_priv.h"
+
+static int offered(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
+{
+	struct call_body in = sip_body_of(request), answer;
+	struct call_refusal why;
+
+	switch (oa_read(&d->oa, OA_BY_UPDATE, true)) {
+	case OA_IS_GLARE:
+		return sip_refuse(d->sip, irq, 491, 0, NULL);
+	case OA_IS_EARLY:
+		return sip_refuse_later(d, irq);
+	default:
+		break;
+	}
+	if (d->call->restored)
+		return sip_refuse(d->sip, irq, 488, 399, "the session cannot be changed");
+	int err = call_carry_offer(d, OA_BY_UPDATE, irq, &in, &answer, &why);
+
+	if (err < 0)
+		return sip_refuse(d->sip, irq, why.status, why.warning, why.text);
+	if (err == CALL_CARRIED_HERE) {
+		sip_answer_ok(d, irq, &answer);
+		if (!call_is_setting_up(&d->call->fsm))
+			sip_record_write(d->call);
+		return 0;
+	}
+	d->update_in = irq;
+	d->sip->n_requests++;
+	return 0;
+}
+
+int call_update_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
+{
+	struct sip *sip = d->sip;
+	bool live = d->fsm.state == DIALOG_EARLY || d->fsm.state == DIALOG_ANSWERED || d->fsm.state == DIALOG_CONFIRMED;
+
+	if (d->call->closing || d->joined == NULL || !live)
+		return sip_refuse(sip, irq, 481, 0, NULL);
+	if (request->sip_require != NULL)
+		return sip_refuse(sip, irq, 420, 0, NULL);
+	if (sip_body_of(request).text != NULL && !sip_body_is_sdp(request))
+		return sip_refuse(sip, irq, 415, 0, NULL);
+	if (d->update_in != NULL) // section 5.2: one at a time
+		return sip_refuse_later(d, irq);
+	call_refresh(d, request);
+	return sip_body_of(request).text != NULL ? offered(d, irq, request) : sip_answer_ok(d, irq, NULL);
+}
+
+static int update_response(void *dialog, nta_outgoing_t *orq, const sip_t *response)
+{
+	struct sip_dialog *d = dialog;
+	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
+
+	if (orq != d->update_out || status < 200)
+		return 0;
+	if (status < 300)
+		call_refresh(d, response);
+	call_carry_response(d, OA_BY_UPDATE_OK, status, response);
+	sip_drop_outgoing(d->sip, &d->update_out);
+	return 0;
+}
+
+int call_update_out(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer)
+{
+	msg_t *msg = sip_request_new(to, 70);
+
+	if (irq != NULL)
+		sip_request_headers(msg, irq, to->joined, to);
+	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
+	to->update_out = sip_dialog_send(to, msg, sip_method_update, update_response);
+	return to->update_out != NULL ? 0 : -1;
+}
