@@ -157,7 +157,7 @@ static void relay_exec(const struct bed *bed, int supervisor)
 	must(false, bed_relay_path);
 }
 
-void bed_relay_start(struct bed *bed)
+bool bed_relay_try(struct bed *bed)
 {
 	char line[16] = "";
 	int ends[2];
@@ -170,7 +170,15 @@ void bed_relay_start(struct bed *bed)
 	close(ends[1]);
 	bed->supervisor = ends[0];
 	must(poll(&(struct pollfd){ .fd = ends[0], .events = POLLIN }, 1, 20000) == 1, "relay says nothing");
-	must(read(ends[0], line, sizeof(line) - 1) > 0 && strcmp(line, "ready\n") == 0, "relay did not start");
+	if (read(ends[0], line, sizeof(line) - 1) > 0 && strcmp(line, "ready\n") == 0)
+		return true;
+	bed_relay_kill(bed, SIGKILL);
+	return false;
+}
+
+void bed_relay_start(struct bed *bed)
+{
+	must(bed_relay_try(bed), "relay did not start");
 }
 
 void bed_relay_kill(struct bed *bed, int signal)

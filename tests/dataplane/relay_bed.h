@@ -45,6 +45,7 @@ void bed_config(struct dp_config *config);            // the usual: both interfa
 void bed_networks(struct bed *bed);                   // namespaces and links
 void bed_start(struct bed *bed);                      // region, steering, relay, client
 void bed_relay_start(struct bed *bed);
+bool bed_relay_try(struct bed *bed); // false: it did not start; its log says why
 void bed_relay_kill(struct bed *bed, int signal);
 void bed_stop(struct bed *bed);
 // Dispatches for so long, and on until the relay has acted upon what it was told.

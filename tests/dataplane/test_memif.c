@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// test_memif.c - two ports driven by net_memif, one the other's peer, in this process: frames cross both ways.
+// test_memif.c - two ports driven by net_memif, one the other's peer, in this process: frames cross both ways, by two
+// queues.
 #include "dataplane/worker/dp_port.h"
 #include "dataplane/worker/memory.h"
 #include "base/clock.h"
@@ -13,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static bool crosses(struct dp_port *from, struct dp_port *to, struct rte_mempool *pool, uint8_t mark)
+static bool crosses(struct dp_port *from, struct dp_port *to, unsigned queue, struct rte_mempool *pool, uint8_t mark)
 {
 	mono_ns end = clock_now() + MONO_S(10); // the two must meet first
 	struct rte_mbuf *m, *got[32];
@@ -24,10 +25,10 @@ static bool crosses(struct dp_port *from, struct dp_port *to, struct rte_mempool
 		m = rte_pktmbuf_alloc(pool);
 		assert_non_null(m);
 		memset(rte_pktmbuf_append(m, 100), mark, 100);
-		if (from->queues[0]->ops->tx(from->queues[0], &m, 1) == 0)
+		if (from->queues[queue]->ops->tx(from->queues[queue], &m, 1) == 0)
 			rte_pktmbuf_free(m);
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-		n = to->queues[0]->ops->rx(to->queues[0], got, 32);
+		n = to->queues[queue]->ops->rx(to->queues[queue], got, 32);
 		for (uint16_t i = 0; i < n; i++) {
 			assert_int_equal(got[i]->data_len, 100);
 			assert_int_equal(*rte_pktmbuf_mtod(got[i], uint8_t *), mark);
@@ -42,7 +43,7 @@ static bool crosses(struct dp_port *from, struct dp_port *to, struct rte_mempool
 
 static void frames_cross(void **state)
 {
-	struct dp_config config = { .n_ports = 2, .n_workers = 1 };
+	struct dp_config config = { .n_ports = 2, .n_workers = 2 };
 	struct dp_port *ports[2] = { NULL, NULL };
 	struct rte_mempool *pool;
 	char why[256] = "";
@@ -59,8 +60,11 @@ static void frames_cross(void **state)
 		if (dp_port_open(&ports[i], &config, i, -1, pool, why) < 0)
 			fail_msg("%s", why);
 	}
-	assert_true(crosses(ports[0], ports[1], pool, 0x11));
-	assert_true(crosses(ports[1], ports[0], pool, 0x22));
+	for (unsigned q = 0; q < 2; q++) { // a queue a worker, each to its like
+		assert_int_equal(ports[q]->n_queues, 2);
+		assert_true(crosses(ports[0], ports[1], q, pool, (uint8_t)(0x11 + q)));
+		assert_true(crosses(ports[1], ports[0], q, pool, (uint8_t)(0x22 + q)));
+	}
 	dp_port_close(ports[1]);
 	// DPDK's interrupt thread hears of it and takes the other end down; doing the same here meanwhile crashes in the driver.
 	// Two ends in one process are a matter of this test alone.
