@@ -65,7 +65,7 @@ static void must(bool good, const char *what)
 
 static void eal_open(void)
 {
-	char name[] = "limit", no_pci[] = "--no-pci", quiet[] = "--log-level=*:error", lcores[] = "--lcores=0@(0-127)",
+	char name[] = "limit", no_pci[] = "--no-pci", quiet[] = "--log-level=*:error", lcores[40],
 	     memory[] = "--in-memory", no_huge[] = "--no-huge", no_shconf[] = "--no-shconf", m[] = "-m1024",
 	     telemetry[] = "--no-telemetry", iova[] = "--iova-mode=va";
 	char *huge[] = { name, no_pci, quiet, telemetry, iova, lcores, memory, NULL };
