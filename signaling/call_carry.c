@@ -29,7 +29,7 @@ static enum oa_side_state state_of(const struct sip_dialog *d)
 		return OA_SIDE_SETUP;
 	if (d->reliable.prack_due)
 		return OA_SIDE_PRACK;
-	return d->reliable.open ? OA_SIDE_SETUP : OA_SIDE_EARLY; // RFC 3311 section 5.1: not before their PRACK
+	return d->reliable.sent != NULL ? OA_SIDE_SETUP : OA_SIDE_EARLY; // RFC 3311 section 5.1: not before their PRACK
 }
 
 // Section 14.1: not while an INVITE or an offer is open there.

@@ -36,12 +36,10 @@ int call_prack_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reques
 	struct sip_call *call = d->call;
 	struct call_body in = sip_body_of(request);
 
-	if (call->closing || d->joined == NULL || d->prack_in != NULL)
+	if (call->closing || d->prack_in != NULL)
 		return sip_refuse(d->sip, irq, 481, 0, NULL);
 	if (in.text != NULL && !sip_body_is_sdp(request))
 		return sip_refuse(d->sip, irq, 415, 0, NULL);
-	if (!call_reliable_acknowledged(d, request))
-		return sip_refuse(d->sip, irq, 481, 0, NULL);
 	switch (oa_read(&d->oa, OA_BY_PRACK, in.text != NULL)) {
 	case OA_IS_ANSWER:
 	case OA_IS_MISSING:

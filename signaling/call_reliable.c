@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_reliable.c - provisional responses that are sent until they are acknowledged (RFC 3262 sections 3 and 4), on each leg
-// for itself. One of ours is open at a time; decision 0111 says why nta's own machinery for them is not used.
+// for itself. Ours are nta's, with fences around them (decision 0111): one at a time, and never one that outlives its dialog.
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <sofia-sip/sip_tag.h>
@@ -10,10 +10,8 @@ static void stop(struct sip_reliable *r)
 {
 	if (r->timer != NULL)
 		su_timer_reset(r->timer);
-	if (r->sent != NULL)
-		msg_destroy(r->sent);
+	nta_reliable_destroy(r->sent); // it would call us for a late PRACK
 	r->sent = NULL;
-	r->open = false;
 }
 
 static void drop_held(struct sip_reliable *r)
@@ -33,48 +31,26 @@ void call_reliable_end(struct sip_dialog *d)
 	d->reliable.timer = NULL;
 }
 
-static void repeat(void *ctx, su_timer_t *timer, void *arg)
+static void no_prack(void *ctx, su_timer_t *timer, void *arg)
 {
 	struct sip_dialog *d = arg;
-	struct sip_reliable *r = &d->reliable;
-	unsigned t1 = sip_t1(d->sip);
 
-	if (!r->open)
-		return;
-	r->waited_ms += r->interval_ms;
-	if (r->waited_ms >= 64 * t1) { // section 3: the INVITE is rejected with a 5xx
+	if (d->reliable.sent != NULL) // section 3: the INVITE is rejected with a 5xx
 		call_end(d->call, "gateway", 504, "no PRACK for a provisional response");
-		return;
-	}
-	msg_t *again = msg_dup(r->sent);
-
-	if (again != NULL)
-		nta_incoming_mreply(d->invite_in, again);
-	r->interval_ms *= 2;
-	su_timer_set_interval(r->timer, repeat, d, (su_duration_t)r->interval_ms);
 }
 
-static uint32_t next_rseq(struct sip_dialog *d)
+// nta finds the response by RAck and asks nobody who it is that sends the PRACK.
+static int on_prack(nta_reliable_magic_t *magic, nta_reliable_t *rel, nta_incoming_t *irq, const sip_t *request)
 {
-	if (d->reliable.rseq == 0) { // section 3: from 1 to 2^31 - 1, and room to count
-		uint32_t random = 0;
+	struct sip_dialog *d = magic;
+	struct sip_hop from;
 
-		env_random(d->sip->env, &random, sizeof(random));
-		return 1 + (random & 0x3fffffff);
-	}
-	return d->reliable.rseq + 1;
-}
-
-// The header is nta's own kind: without it nta takes the response for one that it must make reliable itself.
-static int complete(struct sip_dialog *d, int status, msg_t *msg)
-{
-	su_home_t *home = msg_home(msg);
-	sip_rseq_t *rseq = sip_rseq_format(home, "%u", d->reliable.rseq);
-
-	sip_message_header(msg, "Require", "100rel");
-	if (rseq == NULL || msg_header_insert(msg, NULL, (msg_header_t *)rseq) < 0)
-		return -ENOMEM;
-	return nta_incoming_complete_response(d->invite_in, msg, status, NULL, TAG_END());
+	if (irq == NULL || rel != d->reliable.sent) // given up with its INVITE
+		return 0;
+	if (!sip_dialog_is_peer(d, irq, &from))
+		return sip_refuse(d->sip, irq, 403, 0, NULL);
+	stop(&d->reliable);
+	return call_prack_in(d, irq, request);
 }
 
 int call_reliable_send(struct sip_dialog *d, int status, msg_t *msg, bool precious)
@@ -83,8 +59,8 @@ int call_reliable_send(struct sip_dialog *d, int status, msg_t *msg, bool precio
 
 	if (msg == NULL)
 		return -ENOMEM;
-	if (r->open) { // section 3: not before the PRACK for the one before it
-		if (r->held_precious && r->held != NULL && !precious) {
+	if (r->sent != NULL) { // section 3: not before the PRACK for the one before it
+		if (r->held != NULL && r->held_precious && !precious) {
 			msg_destroy(msg);
 			return 0;
 		}
@@ -96,28 +72,23 @@ int call_reliable_send(struct sip_dialog *d, int status, msg_t *msg, bool precio
 	}
 	if (r->timer == NULL)
 		r->timer = su_timer_create(su_root_task(d->sip->root), 0);
-	r->rseq = next_rseq(d);
-	if (r->timer == NULL || complete(d, status, msg) < 0)
-		goto fail;
-	r->sent = msg_dup(msg);
-	if (r->sent == NULL)
-		goto fail;
-	r->open = true;
+	if (r->timer == NULL || nta_incoming_complete_response(d->invite_in, msg, status, NULL, TAG_END()) < 0) {
+		msg_destroy(msg);
+		return -ENOMEM;
+	}
+	r->sent = nta_reliable_mreply(d->invite_in, on_prack, d, msg); // which takes msg
 	r->precious = precious;
-	r->waited_ms = 0;
-	r->interval_ms = sip_t1(d->sip);
-	su_timer_set_interval(r->timer, repeat, d, (su_duration_t)r->interval_ms);
-	return nta_incoming_mreply(d->invite_in, msg);
-fail:
-	msg_destroy(msg);
-	return -ENOMEM;
+	// nta would give up at 64 * T1, free the transaction in its own callback, and never repeat the refusal.
+	if (r->sent != NULL)
+		su_timer_set_interval(r->timer, no_prack, d, (su_duration_t)(63 * sip_t1(d->sip)));
+	return r->sent != NULL ? 0 : -ENOMEM;
 }
 
 int call_reliable_final(struct sip_dialog *d, msg_t *msg)
 {
 	struct sip_reliable *r = &d->reliable;
 
-	if (!r->open || !r->precious) {
+	if (r->sent == NULL || !r->precious) {
 		stop(r); // section 3: not repeated any more
 		drop_held(r);
 		return sip_respond(d->invite_in, 200, msg);
@@ -130,24 +101,12 @@ int call_reliable_final(struct sip_dialog *d, msg_t *msg)
 	return 0;
 }
 
-bool call_reliable_acknowledged(struct sip_dialog *d, const sip_t *prack)
-{
-	const sip_rack_t *rack = prack->sip_rack;
-	struct sip_reliable *r = &d->reliable;
-
-	if (rack == NULL || !r->open || d->invite_in == NULL || rack->ra_response != r->rseq ||
-	    rack->ra_method != sip_method_invite || rack->ra_cseq != nta_incoming_cseq(d->invite_in))
-		return false;
-	stop(r);
-	return true;
-}
-
 void call_reliable_go_on(struct sip_dialog *d)
 {
 	struct sip_reliable *r = &d->reliable;
 	msg_t *msg = r->held;
 
-	if (msg == NULL || r->open || d->prack_in != NULL)
+	if (msg == NULL || r->sent != NULL || d->prack_in != NULL)
 		return;
 	r->held = NULL;
 	if (r->held_status < 200)

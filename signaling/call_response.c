@@ -2,6 +2,7 @@
 // call_response.c - responses to an INVITE of ours: progress, answer and failure passed on to the caller. Forks of the far
 // side are told apart by their To tags here: the first that answers is the call.
 #include "signaling/call_media.h"
+#include "signaling/sip_option.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_status.h"
 #include <stdio.h>
@@ -283,6 +284,27 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 	return 0;
 }
 
+// RFC 3312 section 11, and others that the two ends settle: what the caller required, and the far side has not, is for the
+// caller to know. What we required ourselves is not.
+static void tell_unsupported(struct sip_dialog *a, const sip_t *response)
+{
+	msg_t *msg = sip_response_new(a->sip, a->invite_in, NULL);
+	unsigned n = 0;
+
+	for (const sip_unsupported_t *u = response->sip_unsupported; u != NULL; u = u->k_next) {
+		for (const msg_param_t *item = u->k_items; item != NULL && *item != NULL; item++) {
+			if (sip_option_class(*item) != SIP_OPTION_END)
+				continue;
+			sip_message_header(msg, "Unsupported", "%s", *item);
+			n++;
+		}
+	}
+	if (n > 0)
+		sip_respond(a->invite_in, 420, msg);
+	else if (msg != NULL)
+		msg_destroy(msg);
+}
+
 static int failed(struct sip_dialog *b, const sip_t *response, int status)
 {
 	struct sip_call *call = b->call;
@@ -297,6 +319,8 @@ static int failed(struct sip_dialog *b, const sip_t *response, int status)
 		call_keep_reason(call, response);
 	snprintf(cause, sizeof(cause), internal ? "no response (%d)" : "far side answered %d", status);
 	end_forks(b, NULL);
+	if (status == 420 && !internal && !call->closing && b->joined->invite_in != NULL)
+		tell_unsupported(b->joined, response);
 	if (call->fsm.state == CALL_CANCELLING)
 		call_step(&call->fsm, CALL_EV_FAIL, call_now(call));
 	call_dialog_over(b, DIALOG_EV_FAIL);

@@ -104,8 +104,6 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 		return call_reinvite_in(d, irq, request);
 	case sip_method_update:
 		return call_update_in(d, irq, request);
-	case sip_method_prack:
-		return call_prack_in(d, irq, request);
 	case sip_method_options:
 		return call_options_in(sip, irq);
 	case sip_method_info:

@@ -109,6 +109,7 @@ static void dialog_drop(struct sip_dialog *d)
 {
 	struct sip *sip = d->call->sip;
 
+	call_reliable_end(d);
 	sip_drop_incoming(sip, &d->invite_in);
 	sip_drop_outgoing(sip, &d->invite_out);
 	sip_drop_outgoing(sip, &d->bye_out);
@@ -117,7 +118,6 @@ static void dialog_drop(struct sip_dialog *d)
 	sip_drop_outgoing(sip, &d->update_out);
 	sip_drop_incoming(sip, &d->prack_in);
 	sip_drop_outgoing(sip, &d->prack_out);
-	call_reliable_end(d);
 	if (d->patience != NULL)
 		su_timer_destroy(d->patience);
 	d->patience = NULL;

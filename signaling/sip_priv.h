@@ -36,12 +36,9 @@ struct sip_reliable {
 	bool able, required; // theirs names 100rel in Supported, in Require; of ours: we named it in Supported
 	uint32_t seen;       // RSeq of the last one of theirs that counts; 0: none
 	bool prack_due;      // it waits for our PRACK
-	uint32_t rseq;       // of our last one; 0: none
-	bool open;           // it waits for their PRACK
+	nta_reliable_t *sent; // our last one, if it waits for their PRACK
 	bool precious;       // it has a description: no 2xx before the PRACK (section 3)
 	su_timer_t *timer;
-	unsigned interval_ms, waited_ms;
-	msg_t *sent;         // to be repeated
 	msg_t *held;         // to be sent after the PRACK
 	int held_status;
 	bool held_precious;
@@ -208,17 +205,16 @@ int call_reinvite_response(struct sip_dialog *d, const sip_t *response);
 int call_reinvite_out(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer);
 int call_update_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 int call_update_out(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer);
-int call_prack_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
+int call_prack_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request); // for the response that was open
 int call_prack_out(struct sip_dialog *to, const struct call_body *body); // for the reliable response that is due one
 
 // call_reliable.c - provisional responses that are sent until they are acknowledged.
-// Of ours to d->invite_in; msg is complete but for RSeq and Require. precious: it has a description.
+// Of ours to d->invite_in; msg has all but RSeq and Require. precious: it has a description. Takes msg.
 int call_reliable_send(struct sip_dialog *d, int status, msg_t *msg, bool precious);
 // A 2xx of ours: sent, or held until the PRACK that must come first. Takes msg.
 int call_reliable_final(struct sip_dialog *d, msg_t *msg);
-bool call_reliable_acknowledged(struct sip_dialog *d, const sip_t *prack); // false: of nothing that is open
 void call_reliable_go_on(struct sip_dialog *d); // after the PRACK: what was held
-void call_reliable_end(struct sip_dialog *d);
+void call_reliable_end(struct sip_dialog *d); // before the transaction of its INVITE is given up
 // Of theirs to d->invite_out: whether it counts. false: a repetition, or one out of order.
 bool call_reliable_arrived(struct sip_dialog *d, const sip_t *response);
 bool call_reliable_is(const struct sip_dialog *d, const sip_t *response);

@@ -5,6 +5,7 @@
 #define NTA_LEG_MAGIC_T void
 #define NTA_OUTGOING_MAGIC_T void
 #define NTA_INCOMING_MAGIC_T void
+#define NTA_RELIABLE_MAGIC_T void
 #define SU_ROOT_MAGIC_T void
 #define SU_TIMER_ARG_T void
 #define SU_WAKEUP_ARG_T void
