@@ -149,6 +149,7 @@ struct dp_worker_record { // worker: wo (relaxed)
 	uint64_t rx_packets[DP_PORTS_MAX], tx_packets[DP_PORTS_MAX];
 	uint64_t punts[DP_CLASSES];
 	uint64_t commands, sleeps, bursts;
+	uint64_t crypto_jobs, crypto_failed, crypto_stalled; // of a crypto device: crypto_device.h
 	uint64_t ignored; // frames for other addresses, on ports that see them
 	uint64_t to_linux_full[DP_PORTS_MAX]; // such frames of a port with a TAP, when it did not keep up
 	uint64_t drops[RELAY_DROP_COUNT];

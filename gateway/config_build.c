@@ -101,6 +101,13 @@ static void build_workers(struct dp_config *dp, const struct dataplane_settings 
 	dp->replay_window = (uint16_t)d->replay_window;
 }
 
+static void build_crypto(struct dp_crypto *dp, const struct crypto_settings *c)
+{
+	dp->engine = c->engine;
+	config_text(dp->device, sizeof(dp->device), c->device);
+	config_text(dp->devargs, sizeof(dp->devargs), c->devargs);
+}
+
 static void build_media_realm(struct media_realm *to, const struct realm_settings *realm, uint8_t network)
 {
 	config_text(to->name, sizeof(to->name), realm->name);
@@ -289,6 +296,7 @@ int config_build(struct config *cfg, const struct settings *s, struct config_err
 	if (err < 0)
 		return err;
 	build_workers(&cfg->dataplane, &s->dataplane);
+	build_crypto(&cfg->dataplane.crypto, &s->dataplane.crypto);
 	cfg->dataplane.max_transports = s->limits.calls * TRANSPORTS_PER_CALL;
 	build_media(&cfg->media, s);
 	for (size_t i = 0; i < s->profiles.n; i++)

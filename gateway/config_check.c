@@ -3,6 +3,7 @@
 #include "dataplane/dp_config.h"
 #include "gateway/config_priv.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int check_dtls(const struct dtls_settings *d, struct config_error *why)
@@ -53,6 +54,39 @@ static int check_driver(const struct interface_settings *in, struct config_error
 	return 0;
 }
 
+// DPDK's names: of a device in software its driver's, with whatever makes it one of many; of one on the bus its address.
+static bool is_crypto_device(const char *name)
+{
+	static const char *const drivers[] = { "crypto_aesni_mb", "crypto_aesni_gcm", "crypto_openssl" };
+	unsigned domain, bus, slot, function;
+	char suffix;
+
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+		if (strncmp(name, drivers[i], strlen(drivers[i])) == 0)
+			return true;
+	}
+	return sscanf(name, "%4x:%2x:%2x.%1x_%c", &domain, &bus, &slot, &function, &suffix) == 5;
+}
+
+static int check_crypto(const struct crypto_settings *c, struct config_error *why)
+{
+	bool named = c->device[0] != '\0';
+
+	if (c->engine == DP_ENGINE_CRYPTODEV && !named)
+		return config_complain(why, config_at(c->node, "engine", -1),
+				       "engine: cryptodev needs a device, such as crypto_aesni_mb or "
+				       "0000:3d:01.0_qat_sym");
+	if (c->engine != DP_ENGINE_CRYPTODEV && (named || c->devargs[0] != '\0'))
+		return config_complain(why, config_at(c->node, named ? "device" : "devargs", -1),
+				       "%s is of engine: cryptodev", named ? "device" : "devargs");
+	if (named && !is_crypto_device(c->device))
+		return config_complain(why, config_at(c->node, "device", -1),
+				       "device: expected crypto_aesni_mb, crypto_aesni_gcm, crypto_openssl or a PCI "
+				       "address and the driver's suffix such as 0000:3d:01.0_qat_sym, found \"%s\"",
+				       c->device);
+	return 0;
+}
+
 static int check_dataplane(const struct settings *s, struct config_error *why)
 {
 	const struct dataplane_settings *d = &s->dataplane;
@@ -63,6 +97,8 @@ static int check_dataplane(const struct settings *s, struct config_error *why)
 	if (d->replay_window % 64 != 0)
 		return config_complain(why, config_at(d->node, "replay_window", -1),
 				       "replay_window: expected a multiple of 64, found %u", d->replay_window);
+	if (check_crypto(&d->crypto, why) < 0)
+		return -EINVAL;
 	for (size_t i = 0; i < d->interfaces.n; i++) {
 		const struct interface_settings *in = &d->interfaces.items[i];
 

@@ -44,6 +44,11 @@ static bool addresses_equal(const struct dp_config *a, const struct dp_config *b
 	return true;
 }
 
+static bool crypto_equal(const struct dp_crypto *a, const struct dp_crypto *b)
+{
+	return a->engine == b->engine && strcmp(a->device, b->device) == 0 && strcmp(a->devargs, b->devargs) == 0;
+}
+
 static bool workers_equal(const struct dp_config *a, const struct dp_config *b)
 {
 	for (unsigned i = 0; i < a->n_workers; i++) {
@@ -51,7 +56,7 @@ static bool workers_equal(const struct dp_config *a, const struct dp_config *b)
 			return false;
 	}
 	return a->poll == b->poll && a->hugepages == b->hugepages && a->max_transports == b->max_transports &&
-	       a->memory_mb == b->memory_mb && a->replay_window == b->replay_window;
+	       a->memory_mb == b->memory_mb && a->replay_window == b->replay_window && crypto_equal(&a->crypto, &b->crypto);
 }
 
 static bool configs_equal(const struct dp_config *a, const struct dp_config *b)

@@ -76,6 +76,14 @@ static const struct schema_field interface_fields[] = {
 };
 static const struct schema interface_schema = SCHEMA(struct interface_settings, interface_fields);
 
+static const struct schema_field crypto_fields[] = {
+	{ "engine", AT(struct crypto_settings, engine), .type = &schema_choice, .fallback = "ipsec-mb",
+	  WORDS({ "ipsec-mb", DP_ENGINE_IPSEC_MB }, { "cryptodev", DP_ENGINE_CRYPTODEV }) },
+	{ "device", AT(struct crypto_settings, device), .type = &schema_text, .fallback = "\"\"" },
+	{ "devargs", AT(struct crypto_settings, devargs), .type = &schema_text, .fallback = "\"\"" },
+};
+static const struct schema crypto_schema = SCHEMA(struct crypto_settings, crypto_fields);
+
 static const struct schema_field dataplane_fields[] = {
 	{ "workers", AT(struct dataplane_settings, workers), .type = &schema_number, .min = 1, .max = DP_WORKERS_MAX,
 	  .fallback = "1" },
@@ -89,6 +97,7 @@ static const struct schema_field dataplane_fields[] = {
 	  .fallback = "0" },
 	{ "replay_window", AT(struct dataplane_settings, replay_window), .type = &schema_number, .min = 64, .max = 1024,
 	  .fallback = "128" },
+	{ "crypto", AT(struct dataplane_settings, crypto), .group = &crypto_schema },
 	{ "interfaces", LIST_AT(struct dataplane_settings, interfaces), .group = &interface_schema, .max = DP_PORTS_MAX,
 	  .fallback = "[]" },
 };

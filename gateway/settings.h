@@ -58,12 +58,19 @@ struct interface_settings {
 	char devargs[128];
 };
 
+struct crypto_settings {
+	const struct yaml_node *node;
+	unsigned engine;
+	char device[64], devargs[128];
+};
+
 struct dataplane_settings {
 	const struct yaml_node *node;
 	uint32_t workers;
 	SETTINGS_LIST(uint32_t) cpus;
 	unsigned poll, hugepages;
 	uint32_t memory_mb, replay_window;
+	struct crypto_settings crypto;
 	SETTINGS_LIST(struct interface_settings) interfaces;
 };
 

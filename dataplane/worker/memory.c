@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // memory.c - EAL with as little as can be: no other process, no files, no PCI scan unless a port needs it.
 #include "dataplane/worker/memory.h"
+#include "dataplane/worker/cryptodev/crypto_device.h"
 #include "dataplane/worker/dp_port.h"
 #include <errno.h>
 #include <rte_eal.h>
@@ -31,11 +32,13 @@ static unsigned megabytes(const struct dp_config *config, unsigned n_packets)
 {
 	unsigned need = (unsigned)(((uint64_t)n_packets * ELEMENT >> 20) + 24);
 
+	if (config->crypto.engine == DP_ENGINE_CRYPTODEV)
+		need += crypto_device_megabytes(config);
 	return config->memory_mb > need ? config->memory_mb : need;
 }
 
 // Devices of PCI that EAL may touch, each as one argument; all others stay as they are.
-static unsigned pci_devices(const struct dp_config *config, char list[DP_PORTS_MAX][192])
+static unsigned pci_devices(const struct dp_config *config, char list[DP_PORTS_MAX + 1][192])
 {
 	unsigned n = 0;
 
@@ -47,13 +50,15 @@ static unsigned pci_devices(const struct dp_config *config, char list[DP_PORTS_M
 			snprintf(list[n++], sizeof(list[0]), "%s%s%s", device, pc->devargs[0] != '\0' ? "," : "",
 				 pc->devargs);
 	}
+	if (config->crypto.engine == DP_ENGINE_CRYPTODEV && crypto_device_address(&config->crypto, list[n]))
+		n++;
 	return n;
 }
 
 static int eal_start(const struct dp_config *config, unsigned mb, bool huge, char why[256])
 {
-	char lcores[32], mem[16], devices[DP_PORTS_MAX][192];
-	const char *argv[16 + 2 * DP_PORTS_MAX];
+	char lcores[32], mem[16], devices[DP_PORTS_MAX + 1][192];
+	const char *argv[18 + 2 * DP_PORTS_MAX];
 	unsigned n_devices = pci_devices(config, devices);
 	int argc = 0, err;
 

@@ -143,6 +143,7 @@ struct relay {
 	struct rte_mempool *pools[MEMORY_NODES];
 	struct memory_plan plan; // which of them is whose
 	struct dp_port *ports[DP_PORTS_MAX];
+	struct crypto_device *crypto;  // NULL: ipsec-mb computes SRTP
 	struct exceptions *exceptions; // NULL: no port needs a way to Linux
 	struct relay_worker *workers[DP_WORKERS_MAX];
 	int control_event;

@@ -4,6 +4,7 @@
 // is in the media region, so a new one goes on where this one ended.
 #include "base/clock.h"
 #include "base/log.h"
+#include "dataplane/worker/cryptodev/crypto_device.h"
 #include "dataplane/worker/exception.h"
 #include "dataplane/worker/memory.h"
 #include "dataplane/worker/privilege.h"
@@ -131,6 +132,45 @@ static int part_memory(struct relay_process *p)
 	return err;
 }
 
+// Suites that the device has, or those that it leaves to ipsec-mb; false: none.
+static bool suites_list(const struct crypto_device *device, bool has, char list[256])
+{
+	size_t len = 0;
+
+	list[0] = '\0';
+	for (enum srtp_suite s = SRTP_SUITE_NONE + 1; s < SRTP_SUITE_COUNT; s++) {
+		if (crypto_device_does(device, s) == has)
+			len += (size_t)snprintf(list + len, 256 - len, "%s%s", len > 0 ? "," : "", srtp_suite_name(s));
+	}
+	return len > 0;
+}
+
+static int part_crypto(struct relay_process *p)
+{
+	const struct dp_config *c = &p->relay.map.config;
+	char why[256] = "", device[256], cpu[256];
+	int err;
+
+	if (c->crypto.engine == DP_ENGINE_IPSEC_MB) {
+		log_info(TAG, "crypto engine", LOG_STR("engine", "ipsec-mb"),
+			 LOG_STR("why", "dataplane.crypto.engine, which is the usual one"));
+		return 0;
+	}
+	err = crypto_device_open(&p->relay.crypto, c, why);
+	if (err < 0) {
+		log_error(TAG, "crypto device", LOG_STR("why", why));
+		return err;
+	}
+	suites_list(p->relay.crypto, true, device);
+	log_info(TAG, "crypto engine", LOG_STR("engine", "cryptodev"), LOG_STR("why", "dataplane.crypto.engine"),
+		 LOG_STR("device", c->crypto.device), LOG_STR("driver", crypto_device_driver(p->relay.crypto)),
+		 LOG_STR("suites", device));
+	if (suites_list(p->relay.crypto, false, cpu))
+		log_warning(TAG, "crypto device has not all suites", LOG_STR("device", c->crypto.device),
+			    LOG_STR("left_to_ipsec_mb", cpu));
+	return 0;
+}
+
 static void setting_write(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -205,6 +245,8 @@ static int part_workers(struct relay_process *p)
 
 	for (unsigned i = 0; i < p->relay.map.config.n_workers && err == 0; i++)
 		err = relay_worker_open(&p->relay.workers[i], &p->relay, i);
+	if (err == -EILSEQ)
+		log_error(TAG, "crypto engine", LOG_STR("why", "what it computes of known packets is not SRTP"));
 	return err;
 }
 
@@ -241,8 +283,9 @@ static const struct {
 	int (*start)(struct relay_process *p);
 } parts[] = {
 	{ "region", part_region },     { "privileges", part_privilege }, { "memory", part_memory },
-	{ "ports", part_ports },       { "table", part_table },          { "next hops", part_nexthops },
-	{ "workers", part_workers },   { "system calls", part_syscalls }, { "threads", part_threads },
+	{ "crypto", part_crypto },     { "ports", part_ports },          { "table", part_table },
+	{ "next hops", part_nexthops }, { "workers", part_workers },     { "system calls", part_syscalls },
+	{ "threads", part_threads },
 };
 
 static int parts_start(struct relay_process *p)
@@ -269,6 +312,7 @@ static void parts_stop(struct relay_process *p)
 	for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
 		relay_worker_close(p->relay.workers[i]);
 	ports_close(p);
+	crypto_device_close(p->relay.crypto);
 	relay_table_close(p->relay.table);
 	memory_pools_close(p->relay.pools);
 	if (p->mapped)

@@ -53,6 +53,16 @@ static bool others_have_passed(struct relay_worker *w)
 	return passed;
 }
 
+static void keys_forget(struct relay_worker *w, const struct dp_transport *tp)
+{
+	for (unsigned e = 0; e < DP_RX_EPOCHS; e++) {
+		if (key_at(w->relay, &tp->rx_keys[e]) != NULL)
+			srtp_key_forget(w->engine, key_at(w->relay, &tp->rx_keys[e]));
+	}
+	if (key_at(w->relay, &tp->tx_key) != NULL)
+		srtp_key_forget(w->engine, key_at(w->relay, &tp->tx_key));
+}
+
 static void give(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, uint32_t n)
 {
 	struct relay_worker *heir = w->relay->workers[to];
@@ -64,6 +74,7 @@ static void give(struct relay_worker *w, uint16_t to, const struct dp_ref *refs,
 
 		if (tp == NULL)
 			continue;
+		keys_forget(w, tp);
 		transport_write_begin(tp);
 		__atomic_store_n(&tp->worker, (uint16_t)(DP_COMING | to), __ATOMIC_RELEASE);
 		transport_write_end(tp);

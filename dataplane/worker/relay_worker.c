@@ -6,7 +6,9 @@
 // us.
 #include "dataplane/worker/exception.h"
 #include "dataplane/worker/relay.h"
+#include "dataplane/worker/srtp/srtp_offload.h"
 #include "base/clock.h"
+#include "dataplane/worker/cryptodev/crypto_device.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -98,7 +100,8 @@ int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id
 	w->inbox = rte_ring_create(name, INBOX, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	err = w->inbox == NULL ? -rte_errno : w->wake < 0 ? -errno : 0;
 	if (err == 0)
-		err = srtp_engine_open(&w->engine, SRTP_ARCH_AUTO);
+		err = srtp_engine_open_with(&w->engine, SRTP_ARCH_AUTO,
+					    relay->crypto != NULL ? crypto_device_queue(relay->crypto, id) : NULL);
 	if (err == 0)
 		err = rings_attach(w);
 	if (err == 0)
@@ -193,6 +196,16 @@ static void token_change(struct relay_worker *w)
 		atomic_store(&w->token, ++w->rounds);
 }
 
+static void crypto_tend(struct relay_worker *w)
+{
+	const struct crypto_counters *c = crypto_device_counters(w->relay->crypto, w->id);
+
+	srtp_engine_tend(w->engine);
+	__atomic_store_n(&w->record->crypto_jobs, c->jobs, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->record->crypto_failed, c->failed, __ATOMIC_RELAXED);
+	__atomic_store_n(&w->record->crypto_stalled, c->stalled, __ATOMIC_RELAXED);
+}
+
 unsigned relay_worker_round(struct relay_worker *w)
 {
 	unsigned told = 0, packets = 0;
@@ -219,6 +232,8 @@ unsigned relay_worker_round(struct relay_worker *w)
 		w->taps_want_wake = false;
 		exceptions_wake(w->relay->exceptions);
 	}
+	if (w->relay->crypto != NULL)
+		crypto_tend(w);
 	w->had_packets = packets > 0;
 	w->worked = told + packets > 0;
 	return told + packets;

@@ -101,6 +101,7 @@ void bed_networks(struct bed *bed)
 void bed_config(struct dp_config *c)
 {
 	static const char *const names[] = { "acc", "cor" };
+	const char *device = getenv("SALLYPORT_CRYPTO_DEVICE");
 
 	*c = (struct dp_config){
 		.n_ports = 2, .n_networks = 2, .n_workers = 1, .max_transports = 256, .replay_window = 128
@@ -120,6 +121,10 @@ void bed_config(struct dp_config *c)
 	}
 	for (unsigned i = 0; i < DP_WORKERS_MAX; i++)
 		c->worker_cpu[i] = UINT16_MAX;
+	if (device != NULL) {
+		c->crypto.engine = DP_ENGINE_CRYPTODEV;
+		snprintf(c->crypto.device, sizeof(c->crypto.device), "%s", device);
+	}
 }
 
 // ---- processes

@@ -41,7 +41,8 @@ struct bed {
 
 extern const char *bed_relay_path; // of sallyport-relay
 
-void bed_config(struct dp_config *config);            // the usual: both interfaces by AF_XDP, IPv4 and IPv6
+// The usual: both interfaces by AF_XDP, IPv4 and IPv6. The environment's SALLYPORT_CRYPTO_DEVICE: SRTP by that one.
+void bed_config(struct dp_config *config);
 void bed_networks(struct bed *bed);                   // namespaces and links
 void bed_start(struct bed *bed);                      // region, steering, relay, client
 void bed_relay_start(struct bed *bed);

@@ -48,14 +48,14 @@ int test_engine_open(struct srtp_engine **enginep, enum srtp_arch arch)
 {
 	const char *driver = getenv("SALLYPORT_CRYPTO_DEVICE");
 	struct test_engine *t = engine_free();
-	struct dp_crypto config = { .engine = DP_ENGINE_CRYPTODEV };
+	struct dp_config config = { .n_workers = 1, .max_transports = KEYS, .crypto.engine = DP_ENGINE_CRYPTODEV };
 	char why[256] = "";
 	int err;
 
 	must(driver != NULL && t != NULL, "SALLYPORT_CRYPTO_DEVICE, or too many engines");
 	eal_open();
-	snprintf(config.device, sizeof(config.device), "%s%u", driver, (unsigned)(t - engines));
-	must(crypto_device_open(&t->device, &config, 1, KEYS, why) == 0, why);
+	snprintf(config.crypto.device, sizeof(config.crypto.device), "%s%u", driver, (unsigned)(t - engines));
+	must(crypto_device_open(&t->device, &config, why) == 0, why);
 	err = srtp_engine_open_with(&t->engine, arch, crypto_device_queue(t->device, 0));
 	if (err < 0) {
 		crypto_device_close(t->device);

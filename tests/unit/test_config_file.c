@@ -106,6 +106,9 @@ static void values_of_the_data_plane(void **state)
 	assert_int_equal(dp->n_workers, 2);
 	assert_int_equal(dp->worker_cpu[1], 1);
 	assert_int_equal(dp->replay_window, 192);
+	assert_int_equal(dp->crypto.engine, DP_ENGINE_CRYPTODEV);
+	assert_string_equal(dp->crypto.device, "0000:3d:01.0_qat_sym");
+	assert_string_equal(dp->crypto.devargs, "");
 	assert_int_equal(dp->max_transports, 4000);
 	config_free(cfg);
 }
@@ -232,6 +235,13 @@ static const struct {
 	{ "versions: [\"1.2\"]", "versions: [\"1.2\", ^\"1.2\"]", "versions: \"1.2\" is there twice" },
 	{ "replay_window: 192", "replay_window: ^150", "replay_window: expected a multiple of 64, found 150" },
 	{ "cpus: [0, 1]", "cpus: ^[0]", "cpus: 1 for 2 workers" },
+	{ "crypto: {engine: cryptodev, device: \"0000:3d:01.0_qat_sym\"}", "crypto: {engine: ^qat}", "engine: expected one of ipsec-mb, cryptodev, found \"qat\"" },
+	{ "crypto: {engine: cryptodev, device: \"0000:3d:01.0_qat_sym\"}", "crypto: {engine: ^cryptodev}", "engine: cryptodev needs a device, such as crypto_aesni_mb" },
+	{ "crypto: {engine: cryptodev, device: \"0000:3d:01.0_qat_sym\"}", "crypto: {device: ^crypto_openssl}", "device is of engine: cryptodev" },
+	{ "crypto: {engine: cryptodev, device: \"0000:3d:01.0_qat_sym\"}", "crypto: {devargs: ^a=1}", "devargs is of engine: cryptodev" },
+	{ "crypto: {engine: cryptodev, device: \"0000:3d:01.0_qat_sym\"}", "crypto: {engine: cryptodev, device: ^crypto_rot13}", "device: expected crypto_aesni_mb" },
+	{ "crypto: {engine: cryptodev, device: \"0000:3d:01.0_qat_sym\"}", "crypto: {engine: cryptodev, device: ^3d_qat}", "found \"3d_qat\"" },
+	{ "crypto: {engine: cryptodev, device: \"0000:3d:01.0_qat_sym\"}", "crypto: {^engines: ipsec-mb}", "unknown key \"engines\"" },
 	{ "vlan: 10", "vlan: ^4095", "vlan: expected a whole number from 0 to 4094" },
 	{ "dscp: 34", "dscp: ^64", "dscp: expected a whole number from 0 to 63" },
 	{ "\"tcp:192.0.2.1:5060\"", "^\"tls:192.0.2.1:5061\"", "listeners: expected a listener such as udp:" },

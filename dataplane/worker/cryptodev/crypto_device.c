@@ -24,11 +24,27 @@ static const struct srtp_offload_ops ops = {
 	.tend = crypto_key_tend,
 };
 
-bool crypto_device_is_pci(const char *name)
+// One on the bus is named by its address, and a suffix of its driver's: 0000:3d:01.0_qat_sym.
+static bool is_pci(const char *name)
 {
 	unsigned domain, bus, slot, function;
 
 	return sscanf(name, "%x:%x:%x.%x", &domain, &bus, &slot, &function) == 4;
+}
+
+bool crypto_device_address(const struct dp_crypto *config, char address[192])
+{
+	if (!is_pci(config->device))
+		return false;
+	snprintf(address, 192, "%.*s%s%s", (int)strcspn(config->device, "_"), config->device,
+		 config->devargs[0] != '\0' ? "," : "", config->devargs);
+	return true;
+}
+
+// Of a worker. Most calls have fewer keys than transports: lines that are plain, ports of RTCP.
+static uint32_t keys_for(const struct dp_config *config)
+{
+	return config->max_transports / config->n_workers + 64;
 }
 
 // Two sessions a key: hash and cipher, or seal and open.
@@ -37,11 +53,12 @@ static uint32_t sessions_for(uint32_t n_keys)
 	return 2 * n_keys + 64;
 }
 
-unsigned crypto_device_megabytes(unsigned n_workers, uint32_t n_keys)
+unsigned crypto_device_megabytes(const struct dp_config *config)
 {
 	uint64_t slots = (uint64_t)CRYPTO_SLOTS * (CRYPTO_ROOM + 1024);
+	uint64_t sessions = (uint64_t)sessions_for(keys_for(config)) * SESSION_BYTES;
 
-	return (unsigned)(n_workers * (slots + (uint64_t)sessions_for(n_keys) * SESSION_BYTES) >> 20) + 8;
+	return (unsigned)(config->n_workers * (slots + sessions) >> 20) + 8;
 }
 
 // ---- what it can do
@@ -203,9 +220,9 @@ static int device_find(struct crypto_device *device, const struct dp_crypto *con
 	int err = 0, id;
 
 	snprintf(device->name, sizeof(device->name), "%s", config->device);
-	if (rte_cryptodev_get_dev_id(device->name) < 0 && !crypto_device_is_pci(device->name))
+	if (rte_cryptodev_get_dev_id(device->name) < 0 && !is_pci(device->name))
 		err = rte_vdev_init(device->name, config->devargs);
-	device->made = err == 0 && !crypto_device_is_pci(device->name);
+	device->made = err == 0 && !is_pci(device->name);
 	id = rte_cryptodev_get_dev_id(device->name);
 	if (err < 0 || id < 0) {
 		snprintf(why, 256, "no crypto device \"%s\": %s", device->name,
@@ -253,21 +270,20 @@ static int device_start(struct crypto_device *device, uint32_t n_keys)
 	return err;
 }
 
-int crypto_device_open(struct crypto_device **devicep, const struct dp_crypto *config, unsigned n_workers,
-		       uint32_t n_keys, char why[256])
+int crypto_device_open(struct crypto_device **devicep, const struct dp_config *config, char why[256])
 {
 	struct crypto_device *device = calloc(1, sizeof(*device));
 	int err;
 
 	if (device == NULL)
 		return -ENOMEM;
-	device->n_queues = n_workers;
-	err = device_find(device, config, why);
+	device->n_queues = config->n_workers;
+	err = device_find(device, &config->crypto, why);
 	if (err == 0)
 		err = device_check(device, why);
 	if (err < 0)
 		goto out;
-	err = device_start(device, n_keys);
+	err = device_start(device, keys_for(config));
 	if (err < 0) {
 		snprintf(why, 256, "crypto device \"%s\" cannot start: %s", device->name, strerror(-err));
 		goto out;

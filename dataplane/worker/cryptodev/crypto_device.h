@@ -19,16 +19,16 @@ struct crypto_counters { // of a queue; its worker writes
 	uint32_t keys, sessions, no_session; // now; ever: keys and header lengths for which there was no session left
 };
 
-// After the EAL. `n_keys`: how many a worker may hold; sessions for more are not there. `why` says what is wrong:
-// -ENODEV no such device or driver, -ENOTSUP it can do no suite, -ENOSPC it has fewer queues than workers, -ENOMEM.
-int crypto_device_open(struct crypto_device **devicep, const struct dp_crypto *config, unsigned n_workers,
-		       uint32_t n_keys, char why[256]);
+// After the EAL. There are sessions for a key a transport; with more keys at once, ipsec-mb does the rest. `why` says what
+// is wrong: -ENODEV no such device or driver, -ENOTSUP it can do no suite, -ENOSPC it has fewer queues than workers,
+// -ENOMEM.
+int crypto_device_open(struct crypto_device **devicep, const struct dp_config *config, char why[256]);
 void crypto_device_close(struct crypto_device *device); // after the engines; NULL is fine
 struct srtp_offload *crypto_device_queue(struct crypto_device *device, unsigned worker);
 bool crypto_device_does(const struct crypto_device *device, enum srtp_suite suite);
 const char *crypto_device_driver(const struct crypto_device *device);
 const struct crypto_counters *crypto_device_counters(const struct crypto_device *device, unsigned worker);
 
-// Of DPDK's memory, before the device is there to be asked.
-unsigned crypto_device_megabytes(unsigned n_workers, uint32_t n_keys);
-bool crypto_device_is_pci(const char *name);
+// Before the EAL: what it needs of DPDK's memory, and what EAL may touch for it (address and devargs; false: nothing).
+unsigned crypto_device_megabytes(const struct dp_config *config);
+bool crypto_device_address(const struct dp_crypto *config, char address[192]);

@@ -29,6 +29,8 @@ int srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const stru
 // A key found after a restart: redoes the expansion if another library version or CPU level made it. May be interrupted
 // and repeated. -EINVAL: not a key.
 int srtp_key_adopt(struct srtp_engine *engine, struct srtp_key *key);
+// Another worker's engine has it from now on: whatever this one keeps besides the record is given back.
+void srtp_key_forget(struct srtp_engine *engine, const struct srtp_key *key);
 // The engine forgets it, too. No key is fine; no engine: none ever had it.
 void srtp_key_wipe(struct srtp_engine *engine, struct srtp_key *key);
 

@@ -147,11 +147,16 @@ int srtp_key_adopt(struct srtp_engine *engine, struct srtp_key *key)
 	return 0;
 }
 
+void srtp_key_forget(struct srtp_engine *engine, const struct srtp_key *key)
+{
+	if (engine != NULL && engine_hands_over(engine))
+		engine->handover->to->ops->key_remove(engine->handover->to, key);
+}
+
 void srtp_key_wipe(struct srtp_engine *engine, struct srtp_key *key)
 {
 	if (key == NULL)
 		return;
-	if (engine != NULL && engine_hands_over(engine))
-		engine->handover->to->ops->key_remove(engine->handover->to, key);
+	srtp_key_forget(engine, key);
 	explicit_bzero(key, sizeof(*key));
 }
