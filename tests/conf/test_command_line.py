@@ -27,10 +27,10 @@ def written(tmp_path):
 
 @pytest.mark.parametrize("old, new, place, message", [
     ("calls: 500", "calls: 0", "3:17", "calls: expected a whole number from 1 to 100000, found \"0\""),
-    ("calls: 500", "cals: 500", "3:10", "unknown key \"cals\"; known here: calls"),
-    ("profile: plain", "profile: plane", "27:14", "no profile has the name \"plane\""),
-    ("ports: 21000", "ports: 20000", "19:37", "ports: 20000-21999 overlaps 20000-20999 of the same address in realm \"access\""),
-    ("role: passive", "retry: [sdes]", "30:68", "retry: not yet supported; leave it empty"),
+    ("calls: 500", "cals: 500", "3:10", "unknown key \"cals\"; known here: calls, subscriptions"),
+    ("profile: plain", "profile: plane", "28:14", "no profile has the name \"plane\""),
+    ("ports: 21000", "ports: 20000", "20:37", "ports: 20000-21999 overlaps 20000-20999 of the same address in realm \"access\""),
+    ("role: passive", "retry: [sdes]", "31:68", "retry: not yet supported; leave it empty"),
 ], ids=["value", "key", "name", "overlap", "not-yet"])
 @pytest.mark.parametrize("arguments", [("-c", "x.yaml"), ("--check", "x.yaml"), ("--print-config", "-c", "x.yaml")],
                          ids=["run", "check", "print"])
