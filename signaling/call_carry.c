@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_carry.c - offers and answers from dialog to dialog; see call_carry.h.
 #include "signaling/call_carry.h"
+#include "signaling/call_timer.h"
 #include "signaling/oa_crossing.h"
 #include "signaling/sip_status.h"
 #include <errno.h>
@@ -126,6 +127,8 @@ static int respond(struct sip_dialog *d, nta_incoming_t *irq, int status, const 
 
 	if (body != NULL)
 		msg = sip_message_body(msg, "application/sdp", body->text, body->len);
+	if (status < 300 && nta_incoming_method(irq) != sip_method_prack)
+		call_timer_serve(d, msg);
 	return sip_respond(irq, status, msg);
 }
 

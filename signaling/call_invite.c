@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_invite.c - the INVITE that starts a call: checked, routed, its offer read, and an INVITE of ours sent on.
 #include "signaling/call_media.h"
+#include "signaling/call_timer.h"
 #include "signaling/sip_check.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
@@ -45,6 +46,7 @@ static int accept_caller(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 	if (err < 0)
 		return err;
 	call_abilities(d, request);
+	call_timer_asked(d, request);
 	d->reliable.required = sip_has_feature(request->sip_require, "100rel");
 	d->reliable.able = d->reliable.required || sip_has_feature(request->sip_supported, "100rel");
 	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
@@ -174,6 +176,8 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 		return turn_away(sip, irq, request, peer, 488, "the far side must use protected signalling");
 	if (sip->n_calls >= sip->config->max_calls)
 		return turn_away(sip, irq, request, peer, 503, "at the limit of calls");
+	if (call_timer_refused(sip, sip->config->peers[peer].profile, irq, request))
+		return 0;
 	if (call_create(sip, &call) < 0)
 		return turn_away(sip, irq, request, peer, 500, "no memory");
 	struct sip_dialog *a = call_dialog_create(call, false, (uint16_t)peer);

@@ -2,6 +2,7 @@
 // call_reinvite.c - INVITE within a dialog: hold, resume, a new address. Carried to the other side with its description
 // rewritten; its answer, or its refusal, comes back, and a refusal leaves the session as it was (RFC 3261 section 14).
 #include "signaling/call_carry.h"
+#include "signaling/call_timer.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
 
@@ -52,6 +53,7 @@ static void answer_now(struct sip_dialog *d, const struct call_body *answer)
 {
 	msg_t *msg = sip_message_body(sip_response_new(d->sip, d->invite_in, d), "application/sdp", answer->text, answer->len);
 
+	call_timer_serve(d, msg);
 	if (sip_respond(d->invite_in, 200, msg) < 0)
 		call_end(d->call, "gateway", 500, "no memory");
 	else
@@ -91,8 +93,6 @@ int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 		return sip_refuse_later(d, irq);
 	if (glare != 0)
 		return sip_refuse(sip, irq, glare, 0, NULL);
-	if (request->sip_require != NULL)
-		return sip_refuse(sip, irq, 420, 0, NULL);
 	if (described && !sip_body_is_sdp(request))
 		return sip_refuse(sip, irq, 415, 0, NULL);
 	if (d->call->restored) // its descriptions are not in the record
@@ -125,6 +125,7 @@ static void offered(struct sip_dialog *to, const sip_t *response)
 	msg_t *msg = sip_response_new(call->sip, from->invite_in, from);
 
 	msg = sip_message_body(msg, "application/sdp", offer.body.text, offer.body.len);
+	call_timer_serve(from, msg);
 	if (sip_respond(from->invite_in, 200, msg) < 0)
 		call_end(call, "gateway", 500, "no memory"); // its ACK goes out there
 }
@@ -137,8 +138,10 @@ int call_reinvite_response(struct sip_dialog *to, const sip_t *response)
 		return 0; // the side that waits has its 100
 	if (status >= 300) {
 		sip_drop_outgoing(to->sip, &to->invite_out);
+		call_timer_refusal(to, status);
 	} else {
 		call_refresh(to, response);
+		call_timer_learn(to, response);
 		if (!to->call->closing && to->oa.state == OA_ASKED) {
 			offered(to, response);
 			return 0;

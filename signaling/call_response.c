@@ -2,6 +2,7 @@
 // call_response.c - responses to an INVITE of ours: progress, answer and failure passed on to the caller. Forks of the far
 // side are told apart by their To tags here: the first that answers is the call.
 #include "signaling/call_media.h"
+#include "signaling/call_timer.h"
 #include "signaling/sip_option.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_status.h"
@@ -145,13 +146,13 @@ static int progress(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 	b->rang = true;
 	if (call->closing || tag == NULL || sip_status_map_provisional(status) == 0)
 		return 0;
+	call_start_timer_c(call);
 	if (b->remote_tag[0] == '\0')
 		strcpy(b->remote_tag, tag);
 	else if (strcmp(b->remote_tag, tag) != 0) {
 		note_fork(call, b, tag);
 		return 0;
 	}
-	call_start_timer_c(call);
 	if (reliable && !call_reliable_arrived(b, response))
 		return 0;
 	dialog_step(&b->fsm, DIALOG_EV_PROGRESS, call_now(call));
@@ -177,6 +178,7 @@ static void take_dialog(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *
 {
 	end_forks(b, to_tag(response));
 	learn_dialog(b, orq, response);
+	call_timer_learn(b, response);
 	dialog_step(&b->fsm, DIALOG_EV_ANSWER, call_now(b->call));
 }
 
@@ -232,7 +234,10 @@ static void answer_caller(struct sip_dialog *b, nta_outgoing_t *orq, struct call
 		oa_open(&a->oa, OA_EV_SEND_OFFER, OA_BY_OK, now);
 	else
 		*body = (struct call_body){ NULL, 0 }; // a reliable 1xx had it
-	if (call_reliable_final(a, response_on(b, orq, body)) < 0)
+	msg_t *msg = response_on(b, orq, body);
+
+	call_timer_serve(a, msg);
+	if (call_reliable_final(a, msg) < 0)
 		call_end(b->call, "gateway", 500, "no memory");
 	else if (a->reliable.held == NULL)
 		call_answered(a);
@@ -335,6 +340,8 @@ int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response)
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 
 	if (orq != d->invite_out)
+		return 0;
+	if (status == 422 && call_timer_again(d, &d->invite_out, sip_method_invite, response, call_response_in))
 		return 0;
 	if (d->fsm.state != DIALOG_TRYING && d->fsm.state != DIALOG_EARLY)
 		return call_reinvite_response(d, response);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_update.c - UPDATE (RFC 3311): an offer that needs no ACK and no user, before the answer or after it, and a refresh.
 #include "signaling/call_carry.h"
+#include "signaling/call_timer.h"
 #include "signaling/sip_priv.h"
 
 static int offered(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
@@ -40,8 +41,6 @@ int call_update_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reque
 
 	if (d->call->closing || d->joined == NULL || !live)
 		return sip_refuse(sip, irq, 481, 0, NULL);
-	if (request->sip_require != NULL)
-		return sip_refuse(sip, irq, 420, 0, NULL);
 	if (sip_body_of(request).text != NULL && !sip_body_is_sdp(request))
 		return sip_refuse(sip, irq, 415, 0, NULL);
 	if (d->update_in != NULL) // section 5.2: one at a time
@@ -57,8 +56,12 @@ static int update_response(void *dialog, nta_outgoing_t *orq, const sip_t *respo
 
 	if (orq != d->update_out || status < 200)
 		return 0;
-	if (status < 300)
+	if (status == 422 && call_timer_again(d, &d->update_out, sip_method_update, response, update_response))
+		return 0;
+	if (status < 300) {
 		call_refresh(d, response);
+		call_timer_learn(d, response);
+	}
 	call_carry_response(d, OA_BY_UPDATE_OK, status, response);
 	sip_drop_outgoing(d->sip, &d->update_out);
 	return 0;

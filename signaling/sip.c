@@ -2,6 +2,7 @@
 // sip.c - the sip thread: start, its mailbox, drain and end; and where requests outside and inside of dialogs go.
 #include "signaling/sip.h"
 #include "signaling/call_media.h"
+#include "signaling/call_timer.h"
 #include "signaling/sip_check.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
@@ -95,6 +96,11 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 		d->source = d->hop.address = from.address;
 	if (sip_check_refused(sip, irq, request))
 		return 0;
+	if (request->sip_request->rq_method == sip_method_invite || request->sip_request->rq_method == sip_method_update) {
+		if (call_timer_refused(sip, d->profile, irq, request))
+			return 0;
+		call_timer_asked(d, request);
+	}
 	switch (request->sip_request->rq_method) {
 	case sip_method_ack: // of nothing that is open
 		return sip_refuse_silently(irq);

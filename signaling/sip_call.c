@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sip_call.c - birth, death and lookup of calls and their dialogs, and the one way a call ends.
 #include "signaling/call_media.h"
+#include "signaling/call_timer.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <stdio.h>
@@ -114,6 +115,7 @@ static void dialog_drop(struct sip_dialog *d)
 	sip_drop_outgoing(sip, &d->invite_out);
 	sip_drop_outgoing(sip, &d->bye_out);
 	call_relay_end(d);
+	call_timer_drop(d);
 	sip_drop_incoming(sip, &d->update_in);
 	sip_drop_outgoing(sip, &d->update_out);
 	sip_drop_incoming(sip, &d->prack_in);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sip_message.c - building the requests and responses that we send; what every one of them has is put in here.
+#include "signaling/call_timer.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_header.h"
 #include "signaling/sip_option.h"
@@ -187,6 +188,8 @@ nta_outgoing_t *sip_dialog_send_for(struct sip_dialog *d, msg_t *msg, sip_method
 	struct sip *sip = d->sip;
 	struct sip_hop hop = next_hop(d);
 
+	if (msg != NULL && d->call != NULL && (method == sip_method_invite || method == sip_method_update))
+		call_timer_ask(d, msg);
 	if (msg != NULL && method != sip_method_ack)
 		sip_options_cross(msg, NULL, method); // of a request that carries nothing over
 	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark,
@@ -270,6 +273,8 @@ int sip_answer_ok(struct sip_dialog *d, nta_incoming_t *irq, const struct call_b
 
 	if (answer != NULL)
 		msg = sip_message_body(msg, "application/sdp", answer->text, answer->len);
+	if (nta_incoming_method(irq) == sip_method_update)
+		call_timer_serve(d, msg);
 	sip_respond(irq, 200, msg);
 	nta_incoming_destroy(irq);
 	return 0;

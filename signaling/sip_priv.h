@@ -9,6 +9,7 @@
 #include "signaling/call_state.h"
 #include "signaling/dialog_state.h"
 #include "signaling/offer_answer.h"
+#include "signaling/session_timer.h"
 #include "signaling/sip.h"
 #include "signaling/sip_agent.h"
 #include "signaling/sip_record.h"
@@ -70,6 +71,11 @@ struct sip_dialog {
 	bool stale;                    // it has not heard what the other side said last: an offer of ours is due
 	uint8_t attempts;              // of that offer, when it meets one of theirs
 	bool update;                   // its peer allows UPDATE
+	struct session_timer session;  // call_timer.c
+	struct session_words session_asked; // by the request of theirs that waits for our 2xx
+	mono_ns session_since;         // the last refresh
+	su_timer_t *session_timer;
+	nta_outgoing_t *refresh_out;
 	struct sip_relayed *relayed;   // requests of theirs that the other side has to answer (sip_relay.h)
 	bool cancelled;                // CANCEL of ours is out
 	bool rang;                     // a provisional response came

@@ -78,6 +78,7 @@ class Peer:
         self.inbox = queue.Queue()
         self.sent, self.received = [], []  # every message, for topology.py
         self.kept = []
+        self.returned = set()  # branches of requests
         self.closing = False
         self.connection = None
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
@@ -199,6 +200,15 @@ class Peer:
             if self._is(message, wanted, method):
                 return message
             self.kept.append(message)
+
+    def fresh(self, method, timeout=3.0):
+        """The next request of this method that is no repetition of one that was returned here before."""
+        while True:
+            message = self.expect(method, timeout)
+            branch = re.search(r";branch=([^;,\s]+)", message.get("Via")).group(1)
+            if branch not in self.returned:
+                self.returned.add(branch)
+                return message
 
     @staticmethod
     def _is(message, wanted, method):
