@@ -23,7 +23,7 @@ static void must(bool good, const char *what)
 	abort();
 }
 
-static void eal_open(void)
+void test_eal_open(void)
 {
 	static const char *argv[] = { "test", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
 				"--log-level=*:error", "-m", "192", "--lcores=0@(0-1)" };
@@ -53,7 +53,7 @@ int test_engine_open(struct srtp_engine **enginep, enum srtp_arch arch)
 	int err;
 
 	must(driver != NULL && t != NULL, "SALLYPORT_CRYPTO_DEVICE, or too many engines");
-	eal_open();
+	test_eal_open();
 	snprintf(config.crypto.device, sizeof(config.crypto.device), "%s%u", driver, (unsigned)(t - engines));
 	must(crypto_device_open(&t->device, &config, why) == 0, why);
 	err = srtp_engine_open_with(&t->engine, arch, crypto_device_queue(t->device, 0));

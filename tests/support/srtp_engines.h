@@ -5,6 +5,7 @@
 #include "dataplane/worker/srtp/srtp_engine.h"
 
 #ifdef SALLYPORT_TEST_DEVICE
+void test_eal_open(void); // DPDK, without hugepages; once
 int test_engine_open(struct srtp_engine **enginep, enum srtp_arch arch);
 void test_engine_close(struct srtp_engine *engine); // fails if the device had an error, or nothing to do
 #else

@@ -131,7 +131,7 @@ static void session_make(struct crypto_queue *q, struct crypto_key *k, enum srtp
 	q->counters.sessions++;
 }
 
-// Not every driver wipes what it puts back; the pool is ours alone, so nobody has taken it meanwhile.
+// Whether or not the driver has wiped it; the pool is ours alone, so nobody has taken it meanwhile.
 static void session_end(struct crypto_queue *q, struct crypto_session *s)
 {
 	(void)rte_cryptodev_sym_session_free(q->device, s->dpdk);
