@@ -191,6 +191,7 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 	if (b != NULL) { // named at once: from its first line on, the log finds the call by either Call-ID
 		sip_agent_token(sip->agent, b->call_id);
 		call_join(a, b);
+		call_early_begin(call);
 	}
 	log_started(call, request, peer, to_peer);
 	return connect_callee(call, irq, request);

@@ -101,6 +101,8 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 		.confirm = { m->confirm[SIDE_CALLER], m->confirm[SIDE_CALLEE] },
 	};
 
+	for (unsigned i = 0; i < MEDIA_LINES_MAX; i++)
+		parties.shut[i] = EARLY_BOTH & ~call_early_gate(call, i);
 	plan.session = call->session;
 	snprintf(plan.call_id_a, sizeof(plan.call_id_a), "%.*s", MEDIA_CALL_ID_MAX - 1, a->call_id);
 	snprintf(plan.call_id_b, sizeof(plan.call_id_b), "%.*s", MEDIA_CALL_ID_MAX - 1, b->call_id);
@@ -261,6 +263,12 @@ void call_media_confirmed(struct sip_dialog *d)
 		return;
 	m->confirm[side_of(d)] = MEDIA_CONFIRMED;
 	call_media_plan(d->call, m->offered ? PLAN_PREPARED : PLAN_STABLE);
+}
+
+void call_media_open(struct sip_call *call)
+{
+	if (call->media != NULL && (call->early.allowed != EARLY_BOTH || call->early.n > 0))
+		call_media_plan(call, call->media->offered ? PLAN_PREPARED : PLAN_STABLE);
 }
 
 bool call_media_offered(const struct sip_call *call)

@@ -44,6 +44,8 @@ void call_media_rollback(struct sip_call *call);
 void call_media_withdraw(struct sip_call *call); // the same for one that was never sent on
 // d's peer has our last answer.
 void call_media_confirmed(struct sip_dialog *d);
+// The call is answered: what was closed before (call_early.c) opens.
+void call_media_open(struct sip_call *call);
 bool call_media_offered(const struct sip_call *call); // an offer is open
 // For the record: versions of our descriptions.
 void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version);

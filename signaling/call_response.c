@@ -116,6 +116,11 @@ static bool tell_progress(struct sip_dialog *b, nta_outgoing_t *orq, int status,
 	bool acknowledged = a->reliable.required || (reliable && a->reliable.able);
 	struct call_refusal why;
 
+	if (body->text != NULL && call_early_withheld(a)) {
+		*body = (struct call_body){ NULL, 0 };
+		status = status == 183 ? 180 : status;
+		log_debug("sip", "early media withheld", LOG_CALL_IDS(&b->call->ids), LOG_STR("call", b->call->name));
+	}
 	// We have offered for a caller that did not: it can take the offer as soon as the answer to ours is sure.
 	if (acknowledged && a->oa.state == OA_OWED && body->text == NULL && b->oa.state == OA_STABLE &&
 	    call_media_offer_again(a, body, &why) < 0)
@@ -160,6 +165,7 @@ static int progress(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 	dialog_step(&b->joined->fsm, DIALOG_EV_PROGRESS, call_now(call));
 	if (reliable)
 		learn_dialog(b, orq, response);
+	call_early_read(b, response);
 	if (sip_body_is_sdp(response))
 		in = sip_body_of(response);
 	if (read_progress(b, reliable ? OA_BY_RELIABLE : OA_BY_PLAIN, &in, &out, &why) < 0) {
@@ -282,6 +288,7 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 		return 0;
 	}
 	su_timer_reset(call->timer_c);
+	call_media_open(call);
 	if (!acked)
 		call_end(call, "gateway", 500, "no memory");
 	else

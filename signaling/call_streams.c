@@ -94,11 +94,21 @@ static enum sdp_direction effective(const struct stream *stream, enum call_side 
 	return here->direction & sdp_direction_reverse(there->direction);
 }
 
+// What a peer on this side may send and hear.
+static enum sdp_direction open_to(enum call_side side, unsigned shut)
+{
+	unsigned sends = side == SIDE_CALLER ? EARLY_FORWARD : EARLY_BACKWARD, hears = EARLY_BOTH & ~sends;
+
+	return (shut & sends ? 0 : SDP_SENDONLY) | (shut & hears ? 0 : SDP_RECVONLY);
+}
+
 static void line_fill(struct media_line *line, const struct stream *stream, enum call_side side,
-		      const struct plan_parties *parties)
+		      const struct plan_parties *parties, unsigned shut)
 {
 	const struct stream_side *s = &stream->side[side];
 	enum sdp_direction direction = stream->agreed ? effective(stream, side) : SDP_SENDRECV;
+
+	direction &= open_to(side, shut);
 
 	*line = (struct media_line){
 		.seat = s->seat,
@@ -134,7 +144,8 @@ void plan_fill(struct media_plan *plan, const struct plan_parties *parties, cons
 		if (take == NULL || !take->wanted)
 			continue;
 		for (int side = 0; side < SIDES; side++) {
-			line_fill(&plan->legs[side].lines[lines], take, side, parties);
+			line_fill(&plan->legs[side].lines[lines], take, side, parties,
+				  parties->shut[i < MEDIA_LINES_MAX ? i : MEDIA_LINES_MAX - 1]);
 			plan->legs[side].lines[lines].changing = take == old && take->agreed && now != NULL && now->wanted;
 			plan->legs[side].lines[lines].confirm = parties->confirm[side];
 		}

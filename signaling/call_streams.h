@@ -3,6 +3,7 @@
 // a join of two lines in the media plan. Plain values without behaviour of SIP in them.
 #pragma once
 #include "mediarelay/media.h"
+#include "signaling/early_media.h"
 #include "signaling/sdp/sdp_extmap.h"
 
 enum call_side { SIDE_CALLER, SIDE_CALLEE, SIDES };
@@ -47,6 +48,7 @@ struct plan_parties {
 	uint16_t profile[SIDES];
 	struct inet_addr source[SIDES]; // of its SIP
 	enum media_confirm confirm[SIDES];
+	unsigned shut[MEDIA_LINES_MAX]; // EARLY_*: what each stream may not do yet
 };
 void plan_fill(struct media_plan *plan, const struct plan_parties *parties, const struct streams *stable,
 	       const struct streams *fresh);

@@ -8,6 +8,7 @@
 #include "mediarelay/media.h"
 #include "signaling/call_state.h"
 #include "signaling/dialog_state.h"
+#include "signaling/early_media.h"
 #include "signaling/offer_answer.h"
 #include "signaling/session_timer.h"
 #include "signaling/sip.h"
@@ -98,6 +99,7 @@ struct sip_call {
 	struct sip_dialog *dialogs;
 	unsigned n_dialogs;
 	struct call_media *media;
+	struct early_media early;
 	su_timer_t *timer_c;
 	su_timer_t *grave;         // frees the call outside of nta's callbacks
 	mono_ns started, answered; // answered 0: never
@@ -236,6 +238,11 @@ void call_answered(struct sip_dialog *a); // a 2xx of ours to its first INVITE i
 int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response);
 int call_relay_in(struct sip_dialog *from, nta_incoming_t *irq, const sip_t *request);
 void call_relay_end(struct sip_dialog *d); // nobody will answer what is open in it
+// call_early.c - media before the answer.
+void call_early_begin(struct sip_call *call); // both its dialogs are there
+void call_early_read(struct sip_dialog *b, const sip_t *response); // a 1xx of the called side
+bool call_early_withheld(const struct sip_dialog *a);              // no description for the caller yet
+unsigned call_early_gate(const struct sip_call *call, unsigned line); // EARLY_*; both once it is answered
 int call_options_in(struct sip *sip, nta_incoming_t *irq);
 int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request); // within a dialog
 void call_drain(struct sip *sip);
