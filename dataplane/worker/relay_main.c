@@ -301,11 +301,31 @@ static int parts_start(struct relay_process *p)
 	return 0;
 }
 
+static void crypto_say(const struct relay_process *p)
+{
+	struct crypto_counters sum = { 0 };
+
+	for (unsigned i = 0; p->relay.crypto != NULL && i < p->n_started; i++) {
+		const struct crypto_counters *c = crypto_device_counters(p->relay.crypto, i);
+
+		sum.jobs += c->jobs;
+		sum.failed += c->failed;
+		sum.stalled += c->stalled;
+		sum.late += c->late;
+		sum.no_session += c->no_session;
+	}
+	if (p->relay.crypto != NULL)
+		log_info(TAG, "crypto device stopped", LOG_STR("device", p->relay.map.config.crypto.device),
+			 LOG_UINT("jobs", sum.jobs), LOG_UINT("failed", sum.failed), LOG_UINT("stalled", sum.stalled),
+			 LOG_UINT("late", sum.late), LOG_UINT("no_session", sum.no_session));
+}
+
 static void parts_stop(struct relay_process *p)
 {
 	atomic_store(&p->relay.stop, true);
 	for (unsigned i = 0; i < p->n_started; i++)
 		relay_worker_join(p->relay.workers[i]);
+	crypto_say(p);
 	exceptions_stop(p->relay.exceptions);
 	nexthops_close(p->relay.hops);
 	relay_outboxes_close(&p->relay);
