@@ -214,6 +214,10 @@ static void build_policy(struct sip_policy *to, const struct profile_settings *p
 	to->session_min_s = p->session_timer.min;
 	to->early_media = p->early_media;
 	to->history = p->history;
+	to->delayed_offer = p->delayed_offer;
+	to->n_codecs = (unsigned)p->codecs.n;
+	for (size_t i = 0; i < p->codecs.n; i++)
+		to->codecs[i] = p->codecs.items[i];
 	to->drop_parts = p->body_parts == SETTING_PARTS_DROP;
 	for (size_t i = 0; i < p->relay.n; i++)
 		to->relay |= p->relay.items[i];

@@ -111,7 +111,8 @@ struct profile_settings {
 	uint32_t keying_timeout, media_timeout;
 	struct session_timer_settings session_timer;
 	SETTINGS_LIST(unsigned) relay; // enum sip_relay
-	unsigned early_media, history, body_parts;
+	unsigned early_media, history, body_parts, delayed_offer;
+	SETTINGS_LIST(unsigned) codecs; // enum sip_codec
 };
 
 struct peer_settings {

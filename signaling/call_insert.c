@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// call_insert.c - the offer that we make for a caller whose INVITE has none, from the codecs of its profile.
+// call_insert.c - the offer that we make to a peer that wants one, when the caller's INVITE has none, from the codecs of its profile.
 #include "signaling/call_media.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,7 +48,8 @@ size_t call_insert_write(const struct sip_policy *policy, char *to, size_t room)
 {
 	struct text text = { to, room, 0 };
 
-	put(&text, "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP");
+	// An address must be there, of a network that nobody has (RFC 5737); ours stands in its place in what goes out.
+	put(&text, "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 9 RTP/AVP");
 	for (unsigned i = 0; i < policy->n_codecs; i++)
 		put(&text, " %u", number_of(policy, i));
 	put(&text, "\r\n");
@@ -63,12 +64,12 @@ size_t call_insert_write(const struct sip_policy *policy, char *to, size_t room)
 	return text.len;
 }
 
-int call_insert(struct sip_dialog *a, struct call_body *out, struct call_refusal *why)
+int call_insert(struct sip_dialog *b, struct call_body *out, struct call_refusal *why)
 {
-	const struct sip_policy *policy = &a->sip->config->policies[a->profile];
+	const struct sip_policy *policy = &b->sip->config->policies[b->profile];
 	char body[2048];
 
 	if (policy->delayed_offer == SIP_DELAYED_PASS)
 		return 0;
-	return call_media_insert(a->joined, body, call_insert_write(policy, body, sizeof(body)), out, why);
+	return call_media_insert(b, body, call_insert_write(policy, body, sizeof(body)), out, why);
 }

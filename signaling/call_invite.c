@@ -106,7 +106,7 @@ static int refuse_call(struct sip_call *call, const struct call_refusal *why)
 }
 
 // What our INVITE offers: what the caller does. Without that the far side makes an offer in its 200, and the caller answers
-// in its ACK (RFC 3261 section 13.2.1); or the caller's profile says that we offer.
+// in its ACK (RFC 3261 section 13.2.1); or the far side's profile says that we offer.
 static int offer_on(struct sip_dialog *a, const struct call_body *body, struct call_body *out, struct call_refusal *why)
 {
 	struct call_offer offer;
@@ -114,7 +114,7 @@ static int offer_on(struct sip_dialog *a, const struct call_body *body, struct c
 
 	*out = *body;
 	if (body->text == NULL)
-		return call_insert(a, out, why);
+		return call_insert(a->joined, out, why);
 	err = call_media_offer(a, body->text, body->len, &offer, why);
 	if (err == 0)
 		*out = offer.body;

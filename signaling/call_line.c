@@ -16,7 +16,7 @@ int call_refuse_text(struct call_media *m, struct call_refusal *why, int status,
 	return call_refuse(why, status, warning, m->why);
 }
 
-static int take_seat(struct sip_dialog *d, struct stream_side *s, enum inet_family family, struct call_refusal *why)
+int call_line_seat(struct sip_dialog *d, struct stream_side *s, enum inet_family family, struct call_refusal *why)
 {
 	int err;
 
@@ -67,7 +67,7 @@ int call_line_offered(struct sip_dialog *from, const struct sdp_doc *doc, size_t
 		return 0;
 	enum inet_family family = line.rtp.addr.family != INET_NONE ? line.rtp.addr.family : from->source.addr.family;
 
-	err = take_seat(from, s, family, why);
+	err = call_line_seat(from, s, family, why);
 	if (err < 0)
 		return err;
 	struct keying_facts facts = {
@@ -135,7 +135,7 @@ int call_line_onward(struct sip_dialog *to, struct stream *stream, bool in_force
 
 	if (far_leg_forbids(to, other->choice.mechanism) || far_leg_forbids(to->joined, policy->offer[0]))
 		return call_refuse(why, 488, 399, "the other leg would not be secured");
-	err = take_seat(to, s, to->hop.address.addr.family, why);
+	err = call_line_seat(to, s, to->hop.address.addr.family, why);
 	if (err < 0)
 		return err;
 	struct keying_identity us = { media_fingerprint(to->call->sip->media), s->seat.tls_id };

@@ -50,6 +50,6 @@ bool call_media_offered(const struct sip_call *call); // an offer is open
 // For the record: versions of our descriptions.
 void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version);
 
-// call_insert.c - what our INVITE offers for a caller that did not: nothing, or what its profile says.
-int call_insert(struct sip_dialog *a, struct call_body *out, struct call_refusal *why);
+// call_insert.c - what our INVITE to b offers for a caller that did not: nothing, or what b's profile says.
+int call_insert(struct sip_dialog *b, struct call_body *out, struct call_refusal *why);
 size_t call_insert_write(const struct sip_policy *policy, char *to, size_t room); // a description without an address

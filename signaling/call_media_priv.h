@@ -54,6 +54,8 @@ int call_refuse_text(struct call_media *m, struct call_refusal *why, int status,
 // Reads one m-line of the offerer and decides how it would be answered. A line that cannot be is not wanted.
 int call_line_offered(struct sip_dialog *from, const struct sdp_doc *doc, size_t index, struct stream *stream,
 		      struct call_refusal *why);
+// A port of ours, if s has none yet.
+int call_line_seat(struct sip_dialog *d, struct stream_side *s, enum inet_family family, struct call_refusal *why);
 // What we offer for it on the other side. in_force: the line is up, and our offer repeats its keys.
 int call_line_onward(struct sip_dialog *to, struct stream *stream, bool in_force, bool feedback,
 		     struct call_refusal *why);

@@ -162,13 +162,16 @@ int call_media_insert(struct sip_dialog *to, const char *body, size_t len, struc
 	m->offerer = !side_of(to);
 	int err = prepare(to->joined, sdp_doc_media_count(m->offer), why);
 
+	for (unsigned i = 0; err == 0 && i < m->pending.n; i++) { // the caller will be offered the same, later
+		struct stream_side *s = &m->pending.list[i].side[m->offerer];
+
+		m->pending.list[i].wanted = true;
+		s->direction = SDP_SENDRECV;
+		err = call_line_seat(to->joined, s, to->joined->source.addr.family, why);
+	}
 	if (err < 0) {
 		call_media_drop_pending(to->call);
 		return err;
-	}
-	for (unsigned i = 0; i < m->pending.n; i++) {
-		m->pending.list[i].wanted = true;
-		m->pending.list[i].side[m->offerer].direction = SDP_SENDRECV;
 	}
 	return offer_of_ours(to, out, why);
 }
