@@ -69,7 +69,9 @@ struct relay_handout { // frames for another worker, given once a burst
 struct relay_move { // of the command that is next
 	unsigned stage;
 	uint64_t tokens[DP_WORKERS_MAX]; // of the others when it began; 0: has passed
-	uint64_t inbox_until;
+	uint32_t inbox_until;            // what is to be taken of the inbox first
+	uint32_t sent_until[DP_PORTS_MAX]; // and of an outbox that we send by
+	uint32_t first, last;            // transports that were given up
 };
 
 #define RELAY_WAITING 64
@@ -109,7 +111,6 @@ struct relay_worker {
 	struct rte_ring *inbox; // from other workers: what they received and we own
 	struct relay_handout handout[DP_WORKERS_MAX];
 	uint32_t handing; // of these: a bit each that holds something
-	uint64_t inbox_taken;
 	struct rte_mbuf *held[RELAY_HELD]; // of transports that are on their way to us
 	unsigned n_held;
 	struct relay_move move;

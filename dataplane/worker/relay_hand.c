@@ -85,7 +85,6 @@ unsigned relay_hand_take(struct relay_worker *w)
 			relay_burst(w, pkts, (uint16_t)n);
 		done += n;
 	}
-	w->inbox_taken += done;
 	dp_count(&w->record->handed_in, done);
 	return done;
 }

@@ -6,7 +6,8 @@
 //      what came in by the owner's own queues it still relays.
 //   2. Each other worker has begun a new round or rests: no packet is under way to the owner any more. What its inbox holds
 //      now it relays, too.
-//   3. All is sent. The owner writes DP_COMING, and gives the list to the heir as a whole.
+//   3. The owner writes DP_COMING: it relays them no more. When all that it sent is with the devices (it may send by
+//      another worker's queue), it gives the list to the heir as a whole.
 //   4. The heir takes them between two bursts, says DP_EVENT_MOVED, and relays what it held.
 //
 // So no context has two writers, no packet is lost, and each stream keeps its order. After a kill the marks go, what was
@@ -15,7 +16,18 @@
 #include <string.h>
 #include "dataplane/worker/fastpath.h"
 
-enum stage { STAGE_NONE, STAGE_MARKED, STAGE_DRAINING };
+// How many a ring was given, and how many of these were taken, modulo 2^32.
+static uint32_t ring_given(const struct rte_ring *r)
+{
+	return __atomic_load_n(&r->prod.tail, __ATOMIC_ACQUIRE);
+}
+
+static uint32_t ring_taken(const struct rte_ring *r)
+{
+	return __atomic_load_n(&r->cons.tail, __ATOMIC_ACQUIRE);
+}
+
+enum stage { STAGE_NONE, STAGE_MARKED, STAGE_DRAINING, STAGE_SENDING };
 
 static struct dp_transport *movable(const struct relay_worker *w, struct dp_ref ref)
 {
@@ -63,12 +75,13 @@ static void keys_forget(struct relay_worker *w, const struct dp_transport *tp)
 		srtp_key_forget(w->engine, key_at(w->relay, &tp->tx_key));
 }
 
-static void give(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, uint32_t n)
+static void give_up(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, uint32_t n)
 {
 	struct relay_worker *heir = w->relay->workers[to];
-	uint32_t first = DP_NONE, last = DP_NONE;
+	struct relay_move *move = &w->move;
 
 	relay_flush(w);
+	move->first = move->last = DP_NONE;
 	for (uint32_t i = 0; i < n; i++) {
 		struct dp_transport *tp = movable(w, refs[i]);
 
@@ -78,15 +91,35 @@ static void give(struct relay_worker *w, uint16_t to, const struct dp_ref *refs,
 		transport_write_begin(tp);
 		__atomic_store_n(&tp->worker, (uint16_t)(DP_COMING | to), __ATOMIC_RELEASE);
 		transport_write_end(tp);
-		heir->arrivals.links[refs[i].index] = first;
-		first = refs[i].index;
-		if (last == DP_NONE)
-			last = first;
+		heir->arrivals.links[refs[i].index] = move->first;
+		move->first = refs[i].index;
+		if (move->last == DP_NONE)
+			move->last = move->first;
 		dp_count(&w->record->moved_out, 1);
 	}
-	if (first == DP_NONE)
+	for (unsigned p = 0; p < w->relay->map.config.n_ports; p++)
+		move->sent_until[p] = w->tx[p].queue->outbox == NULL ? 0 : ring_given(w->tx[p].queue->outbox);
+	move->stage = STAGE_SENDING;
+}
+
+static bool all_is_sent(const struct relay_worker *w)
+{
+	for (unsigned p = 0; p < w->relay->map.config.n_ports; p++) {
+		const struct rte_ring *outbox = w->tx[p].queue->outbox;
+
+		if (outbox != NULL && (int32_t)(ring_taken(outbox) - w->move.sent_until[p]) < 0)
+			return false;
+	}
+	return true;
+}
+
+static void give(struct relay_worker *w, uint16_t to)
+{
+	const struct relay_move *move = &w->move;
+
+	if (move->first == DP_NONE)
 		return;
-	index_stack_push(&heir->arrivals, first, last);
+	index_stack_push(&w->relay->workers[to]->arrivals, move->first, move->last);
 	w->wake_others |= 1u << to;
 }
 
@@ -101,12 +134,17 @@ bool relay_move(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, 
 	if (move->stage == STAGE_MARKED) {
 		if (!others_have_passed(w))
 			return false;
-		move->inbox_until = w->inbox_taken + rte_ring_count(w->inbox);
+		move->inbox_until = ring_given(w->inbox);
 		move->stage = STAGE_DRAINING;
 	}
-	if (w->inbox_taken < move->inbox_until)
+	if (move->stage == STAGE_DRAINING) {
+		if ((int32_t)(ring_taken(w->inbox) - move->inbox_until) < 0)
+			return false;
+		give_up(w, to, refs, n);
+	}
+	if (!all_is_sent(w))
 		return false;
-	give(w, to, refs, n);
+	give(w, to);
 	move->stage = STAGE_NONE;
 	return true;
 }
