@@ -8,7 +8,7 @@
 //   command rings control -> one worker each. The relay acts, then moves on: a command that a crash interrupts is
 //                 applied again, so all of them are idempotent.
 //   punt rings    one worker -> control, three classes each; event rings: workers and the keeper -> control
-//   transports, keys, streams: the relay alone. Each belongs to one worker; control reads without locks
+//   transports, keys, streams, chunks: the relay alone. Each belongs to one worker; control reads without locks
 #pragma once
 #include "base/byte_ring.h"
 #include "base/region.h"
@@ -19,11 +19,11 @@
 #include <stdatomic.h>
 
 #define DP_REGION_MAGIC UINT64_C(0x53414c4c59504f52)
-#define DP_REGION_VERSION 5
+#define DP_REGION_VERSION 6
 #define DP_LINE 64
 
 #define DP_RX_EPOCHS 2 // the newest, and the one before it during the overlap of a key change
-#define DP_RX_SSRCS 16
+#define DP_RX_SSRCS 16 // the first in the transport, further ones in a chunk
 #define DP_TX_SSRCS 32
 #define DP_TX_CARRIED 24 // of these: sent as they came. Under a live key none is forgotten: its indices were used
 #define DP_KEYS_LEFT 16  // of each direction: what a transport remembers of keys that it had before
@@ -36,21 +36,16 @@ enum dp_punt_class { DP_CLASS_RTCP, DP_CLASS_PROVEN, DP_CLASS_UNPROVEN, DP_CLASS
 // Which part of a datagram's way a transport is in. REMOVING: nothing is left but the event that says so.
 enum dp_transport_state { DP_STATE_FREE = 0, DP_STATE_PUBLISHED, DP_STATE_REMOVING };
 
-struct dp_counters { // worker: wo (relaxed), control: ro. What each packet counts is in one line
-	uint64_t rx_packets, rx_octets;
-	mono_ns last_rx;
-	uint32_t rx_ssrc;
-	uint32_t newest_stream; // the rx stream that the newest packet belonged to; DP_NONE: none
-	uint64_t tx_packets, tx_octets;
-	mono_ns last_tx;
-	uint32_t tx_ssrc;
+// Of one transport, what is in none of its streams. Drops by reason; the rest is of streams that were forgotten.
+struct dp_counters { // worker: wo (relaxed), control: ro
+	uint64_t packets_before, octets_before, lost_before;
+	mono_ns last_before;
+	uint32_t ssrc_before;
 	uint32_t zero;
-	uint64_t lost_before; // of streams that were forgotten
 	uint64_t drops[RELAY_DROP_COUNT];
 };
 
-struct dp_key_slot {
-	uint32_t key; // index of keys[], DP_NONE: empty
+struct dp_epoch { // of a key
 	uint32_t epoch;
 	uint32_t roc; // streams of this key begin with it
 };
@@ -87,33 +82,75 @@ struct dp_restart {
 #define DP_WORK_HEADER (DP_WORK_ENCRYPT | DP_WORK_CRYPTEX)
 #define DP_WORK_EPOCH 8 // DP_EVENT_EPOCH is owed for the newest receive key
 
+// A receive key and the SSRC that it was heard of first.
+struct dp_rx {
+	uint32_t key; // index of a key, DP_NONE: none
+	struct dp_ssrc_slot first;
+};
+
+// What each packet needs that leaves by a transport: one line.
+struct dp_out {
+	uint32_t generation; // derived; 0: nothing leaves here
+	uint16_t worker;     // derived
+	uint8_t security;    // derived
+	uint8_t dscp;        // derived, of the path
+	uint32_t key;        // index of a key, DP_NONE: none
+	uint32_t path_serial; // grows with each path; what the keeper resolved carries it
+	struct dp_tx_slot first;
+	uint64_t packets, octets; // worker: wo (relaxed), control: ro
+	mono_ns last;
+	uint32_t ssrc; // newest
+	uint16_t mtu;  // derived, of the path; 0: the way's
+	uint8_t work;  // derived
+	uint8_t zero;
+};
+
 // One local media port. Immutable: changed by commands only, `sequence` odd meanwhile. The rest is the worker's alone.
-// What each packet needs lies in the first three lines, one line of SSRC slots, and the first of the counters.
+//
+// What each packet needs that comes in lies in the first line; what one needs that goes out, in the second. Some of it
+// stands further down as well, as it was said: those fields (`derived`) are made anew by each command, and by a relay
+// that finds them (transport_derive()).
 struct dp_transport {
-	alignas(DP_LINE) _Atomic uint32_t sequence;
-	uint32_t generation; // immutable
+	alignas(DP_LINE) uint32_t generation; // immutable
 	uint8_t state;       // enum dp_transport_state
 	uint8_t mode;        // enum dp_mode
 	uint8_t security;    // enum dp_security; 0: not said yet, no media passes
 	uint8_t n_edges;
 	uint16_t worker;
-	uint8_t network;
-	uint8_t work; // DP_WORK_*
-	struct dp_path path;
-	uint32_t path_serial; // grows with each path; what the keeper resolved carries it
-	uint32_t rx_newest;   // which of rx_keys[]; one store changes over
-	alignas(DP_LINE) struct inet_endpoint local;
-	struct dp_key_slot tx_key;
-	struct dp_key_slot rx_keys[DP_RX_EPOCHS];
-	alignas(DP_LINE) struct dp_edge edges[DP_EDGES_MAX];
+	uint8_t work;          // DP_WORK_*
+	uint8_t rx_newest;     // which of rx[]; one store changes over
+	uint8_t first_open;    // derived, of edges[0]
+	uint8_t remote_family; // derived, of path.remote, as the next two
+	uint16_t remote_port;
+	uint8_t remote[16];
+	struct dp_ref first_edge; // derived, of edges[0]
+	struct dp_rx rx[DP_RX_EPOCHS];
+	alignas(DP_LINE) struct dp_out out;
+	alignas(DP_LINE) _Atomic uint32_t sequence;
 	uint32_t session, owner_tag;
+	uint8_t network;
+	struct inet_endpoint local;
+	struct dp_path path;
+	struct dp_epoch rx_epochs[DP_RX_EPOCHS], tx_epoch;
+	uint32_t rx_more[DP_RX_EPOCHS], tx_more; // chunks of further SSRCs; DP_NONE: none
 	uint32_t rx_epoch_floor, tx_epoch_floor; // epochs below were retired or replaced and do not come back
 	uint32_t retries;                        // with retries_since: rate limit of second and third tag checks
 	mono_ns retries_since;
-	mono_ns source_reported;                                          // rate limit of DP_EVENT_SOURCE
-	alignas(DP_LINE) struct dp_counters counters;
-	alignas(DP_LINE) struct dp_tx_slot tx_ssrcs[DP_TX_SSRCS];
-	alignas(DP_LINE) struct dp_ssrc_slot rx_ssrcs[DP_RX_EPOCHS][DP_RX_SSRCS]; // of each key; plain legs use [0]
+	mono_ns source_reported; // rate limit of DP_EVENT_SOURCE
+	struct dp_edge edges[DP_EDGES_MAX];
+	struct dp_counters counters;
+};
+
+static_assert(offsetof(struct dp_transport, out) == DP_LINE && sizeof(struct dp_out) == DP_LINE &&
+		      offsetof(struct dp_transport, sequence) == 2 * DP_LINE, "one line in, one line out");
+
+// Further SSRCs of a transport, from a bounded pool. `stream` DP_NONE: empty.
+struct dp_rx_more {
+	alignas(DP_LINE) struct dp_ssrc_slot slots[DP_RX_SSRCS - 1];
+};
+
+struct dp_tx_more {
+	alignas(DP_LINE) struct dp_tx_slot slots[DP_TX_SSRCS - 1];
 };
 
 // The rest of a transport, which few packets need: apart, so that what each packet needs lies close. The worker's
@@ -130,19 +167,27 @@ struct dp_rare {
 	uint8_t moved;                       // DP_EVENT_MOVED is owed
 };
 
-// One SSRC on one transport in one direction, under one key. Reception statistics: RFC 3550 A.1, A.3, A.8.
+// One SSRC on one transport in one direction, under one key. Reception statistics: RFC 3550 A.1, A.3, A.8. The first
+// line counts, the second decides (srtp); a record ends where the configured window does.
 struct dp_stream {
-	struct srtp_stream srtp;
 	alignas(DP_LINE) uint32_t owner; // transport index; DP_NONE: free
-	uint32_t ssrc;
+	uint8_t clock;          // of the rates that are known, counted from 1: assumed from the pace; 0: not known yet
+	uint8_t zero[3];
 	uint64_t received;      // packets, duplicates included
+	uint64_t octets;        // of payload
 	uint64_t first_index;   // extended sequence number of the first
 	uint64_t highest_index; // and the highest so far
-	mono_ns first_time, last_time;
-	uint32_t first_rtp, last_rtp; // RTP timestamps
-	uint32_t clock_hz;            // assumed from the pace; 0: not known yet
-	uint32_t jitter_ns16;         // RFC 3550 A.8: 16 times the jitter, in ns
+	mono_ns last_time;
+	uint32_t last_rtp;      // RTP timestamp
+	uint32_t jitter_ns16;   // RFC 3550 A.8: 16 times the jitter, in ns
+	uint32_t first_rtp;
+	uint32_t first_time;    // in units of 2^16 ns: for the pace of the first hours
+	struct srtp_stream srtp;
 };
+
+static_assert(offsetof(struct dp_stream, srtp) == DP_LINE, "one line counts, one decides");
+
+extern const uint32_t dp_clock_hz[8]; // [dp_stream.clock]; [0] is 0
 
 struct dp_worker_record { // worker: wo (relaxed)
 	alignas(DP_LINE) _Atomic uint64_t heartbeat; // mono_ns
@@ -170,15 +215,22 @@ struct dp_port_record { // the relay's main thread: wo (relaxed), but for the se
 	uint64_t from_linux, from_linux_lost;
 };
 
+struct dp_pool_record { // relay: wo (relaxed), control: ro
+	_Atomic uint32_t used;
+	uint32_t max;
+	_Atomic uint64_t refused; // times that none was left
+};
+
 struct dp_region_header {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t header_size; // sizeof(struct dp_region_header)
+	uint32_t layout;      // dp_region_layout() of who formatted it
 	uint64_t size;        // of the region in use
 	struct dp_config config;
 	_Atomic uint64_t relay_boot;   // grows with every start of the relay
 	_Atomic uint64_t relay_alive;  // mono_ns, newest heartbeat of any worker
 	_Atomic uint32_t control_boot; // grows with every start of control; part of each generation
+	struct dp_pool_record pools[DP_POOLS];
 	_Atomic uint64_t absent;       // keeper: wo. Bit n: the host does not have config.addresses[n] now
 };
 
@@ -193,19 +245,64 @@ struct dp_map {
 	struct dp_worker_record *workers;
 	struct dp_port_record *ports;
 	struct dp_transport *transports;
-	struct dp_rare *rare; // of each transport
-	struct srtp_key *keys;
-	struct dp_stream *streams;
-	uint32_t n_transports, n_keys, n_streams;
+	struct dp_rare *rare;       // of each transport
+	struct dp_rx_more *rx_more; // chunks
+	struct dp_tx_more *tx_more;
+	uint8_t *keys_cm, *keys_gcm; // records of SRTP_KEY_CM_SIZE and of sizeof(struct srtp_key)
+	uint8_t *streams;            // records of stream_size octets
+	size_t stream_size;
+	uint32_t n_transports, n_rx_more, n_tx_more;
+	uint32_t n_keys_cm, n_keys; // indices below n_keys_cm are of keys_cm, the others of keys_gcm
+	uint32_t n_streams;
 };
+
+// Where a record is. The index was checked.
+static inline struct dp_stream *dp_stream_at(const struct dp_map *map, uint32_t index)
+{
+	return (struct dp_stream *)(map->streams + index * map->stream_size);
+}
+
+static inline uint32_t dp_stream_index(const struct dp_map *map, const struct dp_stream *st)
+{
+	return (uint32_t)((size_t)((const uint8_t *)st - map->streams) / map->stream_size);
+}
+
+static inline struct srtp_key *dp_key_at(const struct dp_map *map, uint32_t index)
+{
+	if (index < map->n_keys_cm)
+		return (struct srtp_key *)(map->keys_cm + index * (size_t)SRTP_KEY_CM_SIZE);
+	return (struct srtp_key *)(map->keys_gcm + (index - map->n_keys_cm) * sizeof(struct srtp_key));
+}
+
+// The i-th place for an SSRC; NULL: no chunk.
+static inline struct dp_ssrc_slot *dp_rx_slot(const struct dp_map *map, struct dp_transport *tp, unsigned epoch,
+					      unsigned i)
+{
+	uint32_t more = tp->rx_more[epoch];
+
+	if (i == 0)
+		return &tp->rx[epoch].first;
+	return more < map->n_rx_more ? &map->rx_more[more].slots[i - 1] : NULL;
+}
+
+static inline struct dp_tx_slot *dp_tx_slot(const struct dp_map *map, struct dp_transport *tp, unsigned i)
+{
+	uint32_t more = tp->tx_more;
+
+	if (i == 0)
+		return &tp->out.first;
+	return more < map->n_tx_more ? &map->tx_more[more].slots[i - 1] : NULL;
+}
 
 #define DP_COMMAND_RING (256u << 10)
 #define DP_EVENT_RING (64u << 10)
 extern const size_t dp_punt_ring[DP_CLASSES]; // capacities
 
+// A mark of how this build lays its records out: sizes, places, numbers of places.
+uint32_t dp_region_layout(void);
 size_t dp_region_size(const struct dp_config *config); // 0: configuration is out of bounds
 int dp_region_format(void *base, size_t size, const struct dp_config *config);
-int dp_map_open(struct dp_map *map, int region_fd); // -EPROTO: not our layout
+int dp_map_open(struct dp_map *map, int region_fd); // -EPROTO: not a region; -EPROTONOSUPPORT: another build's layout
 void dp_map_close(struct dp_map *map);
 
 enum dp_command_kind {

@@ -21,7 +21,7 @@ int heartbeat_open(struct heartbeat **hbp, int media_region_fd)
 		goto out;
 	}
 	err = dp_map_open(&hb->map, fd);
-	if (err == -EPROTO)
+	if (err == -EPROTO || err == -EPROTONOSUPPORT)
 		fd = -1; // closed with the mapping
 	if (err < 0)
 		goto out;

@@ -75,7 +75,7 @@ static bool media_region_fits(const struct region *media, const struct dp_config
 	if (fd < 0)
 		return false;
 	err = dp_map_open(&map, fd);
-	if (err < 0 && err != -EPROTO) // then it is closed with the mapping
+	if (err < 0 && err != -EPROTO && err != -EPROTONOSUPPORT) // then it is closed with the mapping
 		close(fd);
 	if (err < 0)
 		return false;

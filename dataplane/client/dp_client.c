@@ -119,6 +119,8 @@ int dp_client_open(struct dp_client **dpp, int region_fd, int relay_eventfd, int
 	dp->callbacks = *callbacks;
 	dp->timer = dp->epoll = -1;
 	err = dp_map_open(&dp->map, region_fd);
+	if (err == -EPROTONOSUPPORT)
+		log_error(TAG, "the media region is of another build", LOG_UINT("layout", dp_region_layout()));
 	if (err < 0)
 		goto out;
 	err = rings_attach(dp);

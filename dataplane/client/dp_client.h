@@ -183,6 +183,17 @@ struct dp_ssrc_map {
 size_t dp_transport_ssrc_maps(const struct dp_client *dp, struct dp_ref out_transport, struct dp_ssrc_map *maps,
 			      size_t max);
 
+// How full the relay's bounded pools are, all workers together. RX_SSRCS, TX_SSRCS: room for the second and further
+// SSRCs of a transport. From any thread.
+enum dp_pool { DP_POOL_KEYS_CM, DP_POOL_KEYS_GCM, DP_POOL_STREAMS, DP_POOL_RX_SSRCS, DP_POOL_TX_SSRCS, DP_POOLS };
+
+struct dp_pool_fill {
+	const char *name; // "keys_cm" and so on
+	uint32_t used, max;
+	uint64_t refused; // times that none was left
+};
+struct dp_pool_fill dp_client_pool(const struct dp_client *dp, enum dp_pool pool);
+
 // Bit n: the host does not have dp_config.addresses[n] now. From any thread.
 uint64_t dp_client_absent(const struct dp_client *dp);
 

@@ -6,9 +6,9 @@
 
 static const struct dp_stream *stream_of(const struct dp_client *dp, uint32_t stream, uint32_t owner)
 {
-	if (stream >= dp->map.n_streams || dp->map.streams[stream].owner != owner)
-		return NULL;
-	return &dp->map.streams[stream];
+	const struct dp_stream *st = stream < dp->map.n_streams ? dp_stream_at(&dp->map, stream) : NULL;
+
+	return st != NULL && st->owner == owner ? st : NULL;
 }
 
 // RFC 3550 A.3. The fields are read while the worker writes them: off by a packet at most.
@@ -20,51 +20,85 @@ static uint64_t stream_lost(const struct dp_stream *st)
 	return received == 0 || expected < received ? 0 : expected - received;
 }
 
-static void streams_sum(const struct dp_client *dp, const struct dp_transport *tp, uint32_t index,
-			struct dp_stats *stats)
+static void stream_add(const struct dp_stream *st, struct dp_stats *stats)
 {
-	const struct dp_stream *newest = stream_of(dp, tp->counters.newest_stream, index);
+	uint64_t received = dp_counter(&st->received);
+	mono_ns last = dp_counter(&st->last_time);
 
+	stats->rx_packets += received;
+	stats->rx_octets += dp_counter(&st->octets);
+	stats->lost += stream_lost(st);
+	if (received == 0 || last < stats->last_rx)
+		return;
+	stats->last_rx = last;
+	stats->rx_ssrc = st->srtp.ssrc;
+	stats->jitter_us = st->jitter_ns16 / 16 / 1000;
+	stats->clock_hz = dp_clock_hz[st->clock % (sizeof(dp_clock_hz) / sizeof(dp_clock_hz[0]))];
+}
+
+// Read while the worker writes; the caller sees whether streams were forgotten meanwhile.
+__attribute__((no_sanitize_thread)) static void stats_read(const struct dp_client *dp, struct dp_transport *tp,
+							   uint32_t index, struct dp_stats *stats)
+{
+	const struct dp_counters *c = &tp->counters;
+	const struct dp_ssrc_slot *slot;
+
+	*stats = (struct dp_stats){
+		.rx_packets = dp_counter(&c->packets_before),
+		.rx_octets = dp_counter(&c->octets_before),
+		.tx_packets = dp_counter(&tp->out.packets),
+		.tx_octets = dp_counter(&tp->out.octets),
+		.lost = dp_counter(&c->lost_before),
+		.rx_ssrc = c->ssrc_before,
+		.tx_ssrc = tp->out.ssrc,
+		.last_rx = c->last_before,
+		.last_tx = dp_counter(&tp->out.last),
+	};
+	for (unsigned i = 0; i < RELAY_DROP_COUNT; i++)
+		stats->drops[i] = dp_counter(&c->drops[i]);
 	for (unsigned e = 0; e < DP_RX_EPOCHS; e++) {
-		for (unsigned i = 0; i < DP_RX_SSRCS; i++) {
-			const struct dp_stream *st = stream_of(dp, tp->rx_ssrcs[e][i].stream, index);
+		for (unsigned i = 0; i < DP_RX_SSRCS && (slot = dp_rx_slot(&dp->map, tp, e, i)) != NULL; i++) {
+			const struct dp_stream *st = stream_of(dp, slot->stream, index);
 
 			if (st != NULL)
-				stats->lost += stream_lost(st);
+				stream_add(st, stats);
 		}
 	}
-	if (newest == NULL)
-		return;
-	stats->jitter_us = newest->jitter_ns16 / 16 / 1000;
-	stats->clock_hz = newest->clock_hz;
 }
+
+#define TRIES 1000
 
 int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats)
 {
-	const struct dp_counters *c;
-	const struct dp_transport *tp;
+	struct dp_transport *tp;
 
 	if (ref.index >= dp->map.n_transports)
 		return -ENOENT;
 	tp = &dp->map.transports[ref.index];
 	if (tp->generation != ref.generation || tp->state == DP_STATE_FREE)
 		return -ENOENT;
-	c = &tp->counters;
-	*stats = (struct dp_stats){
-		.rx_packets = dp_counter(&c->rx_packets),
-		.rx_octets = dp_counter(&c->rx_octets),
-		.tx_packets = dp_counter(&c->tx_packets),
-		.tx_octets = dp_counter(&c->tx_octets),
-		.lost = dp_counter(&c->lost_before),
-		.rx_ssrc = c->rx_ssrc,
-		.tx_ssrc = c->tx_ssrc,
-		.last_rx = dp_counter(&c->last_rx),
-		.last_tx = dp_counter(&c->last_tx),
-	};
-	for (unsigned i = 0; i < RELAY_DROP_COUNT; i++)
-		stats->drops[i] = dp_counter(&c->drops[i]);
-	streams_sum(dp, tp, ref.index, stats);
+	for (unsigned tries = 0; tries < TRIES; tries++) { // a relay that was killed in a command leaves it odd: good enough
+		uint32_t before = atomic_load_explicit(&tp->sequence, memory_order_acquire);
+
+		stats_read(dp, tp, ref.index, stats);
+		atomic_thread_fence(memory_order_acquire);
+		if ((before & 1) == 0 && atomic_load_explicit(&tp->sequence, memory_order_relaxed) == before)
+			break;
+	}
 	return tp->generation == ref.generation ? 0 : -ENOENT;
+}
+
+struct dp_pool_fill dp_client_pool(const struct dp_client *dp, enum dp_pool pool)
+{
+	static const char *const names[DP_POOLS] = { "keys_cm", "keys_gcm", "streams", "rx_ssrcs", "tx_ssrcs" };
+	const struct dp_pool_record *r = &dp->map.header->pools[pool];
+
+	return (struct dp_pool_fill){
+		.name = names[pool],
+		.used = atomic_load_explicit(&r->used, memory_order_relaxed),
+		.max = r->max,
+		.refused = atomic_load_explicit(&r->refused, memory_order_relaxed),
+	};
 }
 
 // Control may look while the worker writes. A slot's `stream` is stored last when it is filled, first when it is given
@@ -85,16 +119,17 @@ __attribute__((no_sanitize_thread)) static bool tx_slot_read(const struct dp_tx_
 size_t dp_transport_ssrc_maps(const struct dp_client *dp, struct dp_ref out_transport, struct dp_ssrc_map *maps,
 			      size_t max)
 {
-	const struct dp_transport *tp;
+	const struct dp_tx_slot *slot;
+	struct dp_transport *tp;
 	size_t n = 0;
 
 	if (out_transport.index >= dp->map.n_transports)
 		return 0;
 	tp = &dp->map.transports[out_transport.index];
-	for (unsigned i = 0; i < DP_TX_SSRCS && n < max; i++) {
+	for (unsigned i = 0; i < DP_TX_SSRCS && n < max && (slot = dp_tx_slot(&dp->map, tp, i)) != NULL; i++) {
 		struct dp_ssrc_map map;
 
-		if (tx_slot_read(&tp->tx_ssrcs[i], dp->map.n_streams, &map) && map.in != map.out)
+		if (tx_slot_read(slot, dp->map.n_streams, &map) && map.in != map.out)
 			maps[n++] = map;
 	}
 	return tp->generation == out_transport.generation && tp->state == DP_STATE_PUBLISHED ? n : 0;

@@ -154,7 +154,12 @@ static void publish(struct nexthops *nh, uint32_t index, const uint8_t mac[6])
 
 	if (mac != NULL)
 		memcpy(hop.mac, mac, sizeof(hop.mac));
-	nexthop_set(nh, index, l->path_serial, &hop);
+	if (!nexthop_set(nh, index, l->path_serial, &hop)) { // a command is under way: again when it is done
+		l->path_serial = 0;
+		nexthop_dirty(nh, index);
+		nexthop_wake(nh);
+		return;
+	}
 	if (l->told != 0 && tell(nh, index, DP_EVENT_REACHABLE, 0))
 		l->told = 0;
 }

@@ -9,7 +9,9 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
 
 #define CACHE 256
@@ -172,4 +174,27 @@ void memory_close(struct rte_mempool *pool)
 	struct rte_mempool *pools[MEMORY_NODES] = { pool };
 
 	memory_pools_close(pools);
+}
+
+#define LINE_PAIR 128u
+#define HUGE_PAGE (2u << 20)
+
+void *memory_table(size_t size)
+{
+	size_t align = size < HUGE_PAGE / 2 ? LINE_PAIR : HUGE_PAGE;
+	void *table;
+
+	size = (size + align - 1) / align * align;
+	table = aligned_alloc(align, size);
+	if (table == NULL)
+		return NULL;
+	if (align == HUGE_PAGE)
+		(void)madvise(table, size, MADV_HUGEPAGE);
+	memset(table, 0, size);
+	return table;
+}
+
+void memory_table_free(void *table)
+{
+	free(table);
 }

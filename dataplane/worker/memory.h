@@ -2,6 +2,7 @@
 // memory.h - DPDK's environment and the packet pools: one a NUMA node that has ports or workers.
 #pragma once
 #include "dataplane/dp_config.h"
+#include <stddef.h>
 
 struct rte_mempool;
 
@@ -41,3 +42,7 @@ void memory_pools_close(struct rte_mempool *pools[MEMORY_NODES]);
 // One pool of so many packets, wherever there is memory.
 int memory_open(const struct dp_config *config, unsigned n_packets, struct rte_mempool **poolp, char why[256]);
 void memory_close(struct rte_mempool *pool);
+
+// Zeroed memory for a table that each packet looks into; large ones on huge pages if the kernel has any to give.
+void *memory_table(size_t size);
+void memory_table_free(void *table); // NULL is fine

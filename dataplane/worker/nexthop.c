@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // nexthop.c - birth, and the slots that workers read.
 #include "dataplane/worker/nexthop_priv.h"
+#include "dataplane/worker/frame.h"
+#include "dataplane/worker/memory.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +27,7 @@ int nexthops_open(struct nexthops **nhp, const struct dp_map *map, const struct 
 	nh->n_buckets = 1024;
 	nh->resolve_all_at = MONO_NEVER;
 	nh->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	nh->slots = calloc(n, sizeof(*nh->slots));
+	nh->slots = memory_table(n * sizeof(*nh->slots));
 	nh->dirty = calloc(nh->n_words, sizeof(*nh->dirty));
 	nh->links = calloc(n, sizeof(*nh->links));
 	nh->neighbours = calloc(n, sizeof(*nh->neighbours));
@@ -63,7 +65,7 @@ void nexthops_close(struct nexthops *nh)
 	rtnetlink_close(nh->rtnl);
 	if (nh->wake >= 0)
 		close(nh->wake);
-	free(nh->slots);
+	memory_table_free(nh->slots);
 	free(nh->dirty);
 	free(nh->links);
 	free(nh->neighbours);
@@ -100,22 +102,63 @@ void nexthop_prefetch(const struct nexthops *nh, uint32_t transport)
 	__builtin_prefetch(&nh->slots[transport]);
 }
 
+static bool head_is(uint64_t head, uint32_t path_serial)
+{
+	return head != 0 && head >> 32 == path_serial;
+}
+
+bool nexthop_ready(const struct nexthops *nh, uint32_t transport, uint32_t path_serial)
+{
+	return head_is(atomic_load_explicit(&nh->slots[transport].head, memory_order_relaxed), path_serial);
+}
+
+static void words_copy(uint8_t *to, const _Atomic uint64_t *words, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t word = atomic_load_explicit(&words[i], memory_order_relaxed);
+
+		memcpy(to + i * sizeof(word), &word, sizeof(word));
+	}
+}
+
+bool nexthop_headers(const struct nexthops *nh, uint32_t transport, uint32_t path_serial, uint8_t *payload,
+		     struct nexthop_way *way)
+{
+	const struct nexthop_slot *s = &nh->slots[transport];
+	uint64_t head = atomic_load_explicit(&s->head, memory_order_acquire);
+
+	if (!head_is(head, path_serial))
+		return false;
+	words_copy(payload - 48, s->last, 6);
+	if (head & NEXTHOP_HEAD_V6)
+		words_copy(payload - FRAME_HEADERS_MAX, s->before, 4);
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&s->head, memory_order_relaxed) != head)
+		return false; // it is just being changed: this one packet is lost
+	way->kind = head >> NEXTHOP_HEAD_KIND & 3;
+	way->port = head >> 16 & 0xff;
+	way->mtu = head & 0xffff;
+	way->v6 = (head & NEXTHOP_HEAD_V6) != 0;
+	way->headers = (uint8_t)(14 + (head & NEXTHOP_HEAD_VLAN ? 4 : 0) + (way->v6 ? FRAME_IPV6 : FRAME_IPV4) + FRAME_UDP);
+	return true;
+}
+
 bool nexthop_get(const struct nexthops *nh, uint32_t transport, uint32_t path_serial, struct nexthop *out)
 {
 	const struct nexthop_slot *s = &nh->slots[transport];
 	uint64_t head = atomic_load_explicit(&s->head, memory_order_acquire), tail;
 
-	if (head >> 32 != path_serial || head == 0)
+	if (!head_is(head, path_serial))
 		return false;
 	tail = atomic_load_explicit(&s->tail, memory_order_acquire);
 	if (atomic_load_explicit(&s->head, memory_order_relaxed) != head)
-		return false; // it is just being changed: this one packet is lost
-	out->kind = head >> 24 & 0xff;
+		return false;
+	out->kind = head >> NEXTHOP_HEAD_KIND & 3;
 	out->port = head >> 16 & 0xff;
 	out->mtu = head & 0xffff;
 	out->vlan = (uint16_t)(tail >> 48);
 	memcpy(out->mac, &tail, sizeof(out->mac));
-	return out->kind != NEXTHOP_NONE;
+	return true;
 }
 
 static bool query_is(const struct nexthop_query *q, uint16_t network, const struct inet_addr *from,
@@ -133,7 +176,7 @@ uint16_t nexthop_mtu(const struct nexthops *nh, unsigned worker, uint32_t transp
 	struct nexthop hop;
 
 	if (inet_endpoint_equal(to, &tp->path.remote))
-		return nexthop_get(nh, transport, tp->path_serial, &hop) ? hop.mtu : 0;
+		return nexthop_get(nh, transport, tp->out.path_serial, &hop) ? hop.mtu : 0;
 	for (unsigned i = 0; i < NEXTHOP_QUERIES; i++) {
 		if (query_is(&queries[i], tp->network, &tp->local.addr, to))
 			return nexthop_get(nh, first + i, queries[i].serial, &hop) ? hop.mtu : 0;
@@ -150,7 +193,7 @@ bool nexthop_get_for(struct nexthops *nh, unsigned worker, uint32_t transport, c
 	unsigned i;
 
 	if (inet_endpoint_equal(to, &tp->path.remote))
-		return nexthop_get(nh, transport, tp->path_serial, out);
+		return nexthop_get(nh, transport, tp->out.path_serial, out);
 	for (i = 0; i < NEXTHOP_QUERIES; i++) {
 		if (query_is(&queries[i], tp->network, &tp->local.addr, to))
 			return nexthop_get(nh, first + i, queries[i].serial, out);
@@ -169,19 +212,57 @@ bool nexthop_get_for(struct nexthops *nh, unsigned worker, uint32_t transport, c
 	return false;
 }
 
-void nexthop_set(struct nexthops *nh, uint32_t transport, uint32_t path_serial, const struct nexthop *hop)
+static void words_set(_Atomic uint64_t *words, const uint8_t *from, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t word;
+
+		memcpy(&word, from + i * sizeof(word), sizeof(word));
+		atomic_store_explicit(&words[i], word, memory_order_relaxed);
+	}
+}
+
+static bool headers_make(const struct nexthops *nh, uint32_t transport, uint32_t path_serial,
+			 const struct nexthop *hop, uint8_t headers[FRAME_HEADERS_MAX], bool *v6)
+{
+	struct dp_transport_view tp;
+
+	if (!dp_transport_read(&nh->map->transports[transport], &tp) || tp.path_serial != path_serial ||
+	    tp.local.addr.family != tp.path.remote.addr.family)
+		return false;
+	memset(headers, 0, FRAME_HEADERS_MAX);
+	frame_headers_make(headers + FRAME_HEADERS_MAX, &tp.local, &tp.path.remote, nh->ports[hop->port]->mac, hop);
+	*v6 = tp.local.addr.family == INET_V6;
+	return true;
+}
+
+bool nexthop_set(struct nexthops *nh, uint32_t transport, uint32_t path_serial, const struct nexthop *hop)
 {
 	struct nexthop_slot *s = &nh->slots[transport];
+	uint8_t headers[FRAME_HEADERS_MAX];
 	uint64_t tail = 0;
+	bool v6 = false;
 
 	memcpy(&tail, hop->mac, sizeof(hop->mac));
 	tail |= (uint64_t)hop->vlan << 48;
 	atomic_store_explicit(&s->head, 0, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
+	if (hop->kind == NEXTHOP_NONE)
+		return true;
+	if (transport < nh->map->n_transports) {
+		if (!headers_make(nh, transport, path_serial, hop, headers, &v6))
+			return false;
+		words_set(s->before, headers, 4);
+		words_set(s->last, headers + 32, 6);
+	}
 	atomic_store_explicit(&s->tail, tail, memory_order_relaxed);
-	if (hop->kind != NEXTHOP_NONE)
-		atomic_store_explicit(&s->head, (uint64_t)path_serial << 32 | (uint64_t)hop->kind << 24 |
-						(uint64_t)hop->port << 16 | hop->mtu, memory_order_release);
+	nh->turn++;
+	atomic_store_explicit(&s->head,
+			      (uint64_t)path_serial << 32 | (uint64_t)(nh->turn & 15) << NEXTHOP_HEAD_TURN |
+				      (v6 ? NEXTHOP_HEAD_V6 : 0) | (hop->vlan != 0 ? NEXTHOP_HEAD_VLAN : 0) |
+				      (uint64_t)hop->kind << NEXTHOP_HEAD_KIND | (uint64_t)hop->port << 16 | hop->mtu,
+			      memory_order_release);
+	return true;
 }
 
 void nexthop_dirty(struct nexthops *nh, uint32_t transport)

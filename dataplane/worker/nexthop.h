@@ -32,6 +32,19 @@ void nexthops_close(struct nexthops *nh);
 int nexthops_start(struct nexthops *nh); // the keeper's thread
 void nexthops_stop(struct nexthops *nh);
 
+struct nexthop_way { // what a frame's headers say of its way
+	uint8_t kind, port;
+	uint16_t mtu;
+	uint8_t headers; // octets
+	bool v6;
+};
+
+// Worker: whether a transport's path of this serial was resolved.
+bool nexthop_ready(const struct nexthops *nh, uint32_t transport, uint32_t path_serial);
+// Worker: puts the headers of a frame by that path in front of `payload`, where FRAME_HEADERS_MAX octets are free.
+// False: it is not resolved (any more).
+bool nexthop_headers(const struct nexthops *nh, uint32_t transport, uint32_t path_serial, uint8_t *payload,
+		     struct nexthop_way *way);
 // Worker: what a transport's path of this serial resolved to. False: nothing yet.
 bool nexthop_get(const struct nexthops *nh, uint32_t transport, uint32_t path_serial, struct nexthop *out);
 void nexthop_prefetch(const struct nexthops *nh, uint32_t transport);
@@ -43,5 +56,6 @@ bool nexthop_get_for(struct nexthops *nh, unsigned worker, uint32_t transport, c
 uint16_t nexthop_mtu(const struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to);
 void nexthop_dirty(struct nexthops *nh, uint32_t transport); // its path changed; never blocks, never fails
 void nexthop_wake(struct nexthops *nh);                      // after one or more _dirty()
-// Keeper, tests and benches: publish.
-void nexthop_set(struct nexthops *nh, uint32_t transport, uint32_t path_serial, const struct nexthop *hop);
+// Keeper, tests and benches: publish. Of a transport, with the headers that its records tell of; false: they are just
+// being changed.
+bool nexthop_set(struct nexthops *nh, uint32_t transport, uint32_t path_serial, const struct nexthop *hop);

@@ -5,10 +5,22 @@
 #include "dataplane/worker/rtnetlink.h"
 #include <pthread.h>
 
+// Of a way: what it is, and for a transport's also the headers of its frames (frame.h), the last octets first. All that
+// a frame with IPv4 needs is in one line.
 struct nexthop_slot { // keeper: wo, workers: ro
-	_Atomic uint64_t head; // path serial << 32 | kind << 24 | port << 16 | mtu; 0 while it changes
-	_Atomic uint64_t tail; // vlan << 48 | mac
+	alignas(128) _Atomic uint64_t head; // path serial << 32 | NEXTHOP_HEAD_* | port << 16 | mtu; 0 while it changes
+	_Atomic uint64_t tail;              // vlan << 48 | mac
+	_Atomic uint64_t last[6];           // the headers' last 48 octets
+	_Atomic uint64_t before[4];         // the 32 before those: IPv6
+	uint64_t zero[4];
 };
+
+#define NEXTHOP_HEAD_KIND 24 // 2 bits
+#define NEXTHOP_HEAD_VLAN (UINT64_C(1) << 26)
+#define NEXTHOP_HEAD_V6 (UINT64_C(1) << 27)
+#define NEXTHOP_HEAD_TURN 28 // 4 bits, others with each change: what comes back the same is seen to have changed
+
+static_assert(sizeof(struct nexthop_slot) == 128, "a line, and one for IPv6");
 
 #define NEXTHOP_QUERIES 64 // a worker
 
@@ -50,6 +62,7 @@ struct nexthops {
 	uint32_t n_slots, n_words;
 	struct nexthop_query *queries;
 	uint8_t next_query[DP_WORKERS_MAX];
+	uint8_t turn;
 	int wake; // eventfd: dirty bits, or the end
 	int control_event;
 	_Atomic bool stop;

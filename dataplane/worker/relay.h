@@ -6,6 +6,7 @@
 #include "dataplane/worker/index_stack.h"
 #include "dataplane/worker/memory.h"
 #include "dataplane/worker/nexthop.h"
+#include "dataplane/worker/record_pool.h"
 #include "dataplane/worker/relay_table.h"
 #include "dataplane/worker/srtp/srtp_engine.h"
 #include <pthread.h>
@@ -26,25 +27,27 @@
 struct packet {
 	struct rte_mbuf *m;
 	struct dp_transport *tp; // where it came in; from the edges on: where it goes out
+	uint8_t *bytes;          // UDP payload
+	union {
+		_Atomic uint32_t *slot;   // of the table, until the transport is known
+		struct dp_stream *stream; // once it is accepted
+	};
+	uint64_t rtp_index;      // extended sequence number
+	const uint8_t *source;   // address in the frame, valid until the headers are rewritten
 	uint32_t index;          // of tp
 	uint32_t from;           // out: index of the transport that it came in by
-	uint8_t *bytes;          // UDP payload
+	uint32_t ssrc;           // out: as it came in
 	uint16_t len;
 	uint16_t hdr_len;        // of RTP, with CSRCs and extension
 	uint16_t payload_len;    // of RTP, padding included
+	uint16_t source_port;
 	uint8_t family;
 	bool proven;             // from the path's remote
-	uint16_t source_port;
-	const uint8_t *source;   // address in the frame, valid until the headers are rewritten
-	struct dp_stream *stream;
-	uint64_t rtp_index;      // extended sequence number
-	uint32_t ssrc;           // out: as it came in
-	struct nexthop hop;      // out
-	_Atomic uint32_t *slot;  // of the table, until the transport is known
 };
 
 struct relay_tx { // frames for one port, sent once a burst
 	struct dp_queue *queue; // our own, or one of w->lent[]
+	uint8_t checksum;       // of the port: enum dp_checksum
 	uint16_t n;
 	struct rte_mbuf *pkts[RELAY_FAN * 2];
 };
@@ -129,15 +132,15 @@ struct relay_worker {
 	unsigned n_waiting;
 	mono_ns waiting_next; // when to try them again
 	mono_ns idle_since;
-	uint32_t *free_streams, *free_keys; // stacks of indices of this worker's share
-	uint32_t n_free_streams, n_free_keys;
-	struct index_stack back_streams, back_keys; // of our share, given up by another worker
 	uint32_t *owed; // transports that have to be removed, or of which DP_EVENT_MOVED is owed: a ring
 	uint32_t owed_head, owed_tail;
 };
 
 struct relay {
 	struct dp_map map;
+	struct record_pool records[DP_POOLS]; // of the region's records; opened by the first worker, closed by the last
+	unsigned n_record_users;
+	_Atomic uint32_t n_overlaps; // receive keys beyond each transport's newest
 	struct relay_table *table;
 	struct nexthops *hops;
 	struct rte_mempool *pool; // the first of pools[]
@@ -170,11 +173,28 @@ void relay_not_ours(struct relay_worker *w, struct rte_mbuf *m);
 bool relay_goes_up(const struct relay_worker *w, const struct rte_mbuf *m); // Linux sees it by us alone
 
 // Records lie in memory that control could write, too: what is an index there is checked where it is used.
-static inline struct srtp_key *key_at(const struct relay *relay, const struct dp_key_slot *slot)
+static inline struct srtp_key *key_at(const struct relay *relay, const uint32_t *slot)
 {
-	uint32_t key = __atomic_load_n(&slot->key, __ATOMIC_RELAXED);
+	uint32_t key = __atomic_load_n(slot, __ATOMIC_RELAXED);
 
-	return key < relay->map.n_keys ? &relay->map.keys[key] : NULL; // DP_NONE: none
+	return key < relay->map.n_keys ? dp_key_at(&relay->map, key) : NULL; // DP_NONE: none
+}
+
+// Whether the record is of the length that its suite needs.
+static inline bool key_fits(const struct relay *relay, uint32_t key)
+{
+	return (key < relay->map.n_keys_cm) ==
+	       (srtp_key_size(dp_key_at(&relay->map, key)->suite) == SRTP_KEY_CM_SIZE);
+}
+
+static inline struct dp_stream *stream_at(const struct relay *relay, uint32_t stream)
+{
+	return stream < relay->map.n_streams ? dp_stream_at(&relay->map, stream) : NULL;
+}
+
+static inline uint32_t stream_index(const struct relay *relay, const struct dp_stream *st)
+{
+	return dp_stream_index(&relay->map, st);
 }
 
 static inline struct dp_rare *rare_of(const struct relay *relay, const struct dp_transport *tp)
@@ -195,6 +215,8 @@ static inline struct dp_transport *transport_named(const struct relay *relay, st
 	return ref.index < relay->map.n_transports && tp->generation == ref.generation ? tp : NULL;
 }
 
+void transport_derive(struct dp_transport *tp); // relay_command.c: what stands twice in it, for the packets' sake
+
 // What control reads of a transport is written between these.
 static inline void transport_write_begin(struct dp_transport *tp)
 {
@@ -204,6 +226,7 @@ static inline void transport_write_begin(struct dp_transport *tp)
 
 static inline void transport_write_end(struct dp_transport *tp)
 {
+	transport_derive(tp);
 	atomic_store_explicit(&tp->sequence, (tp->sequence | 1) + 1, memory_order_release);
 }
 
@@ -217,6 +240,22 @@ static inline void packet_keep(struct packet *pkts, uint16_t to, uint16_t from)
 {
 	if (to != from)
 		pkts[to] = pkts[from];
+}
+
+// AES-CM needs the first four lines of what packets need of a key. GCM of a short packet needs four lines more, which are
+// the record's last.
+static inline void key_prefetch(const struct relay *relay, uint32_t key)
+{
+	const struct srtp_key *k = key_at(relay, &key);
+
+	if (k == NULL)
+		return;
+	for (unsigned line = 0; line < 4; line++)
+		__builtin_prefetch(k->salt + line * DP_LINE);
+	if (key < relay->map.n_keys_cm)
+		return;
+	for (unsigned line = 0; line < 4; line++)
+		__builtin_prefetch((const uint8_t *)k + SRTP_KEY_GCM_POWERS + line * DP_LINE);
 }
 
 static inline void lines_prefetch(const void *at, unsigned n)
@@ -271,17 +310,16 @@ bool relay_event(struct relay_worker *w, const struct dp_event *event);
 void relay_wakes(struct relay_worker *w); // control and keeper, once a round
 
 // relay_stream.c
-int relay_pools_load(struct relay_worker *w);     // what the records use is not free
-void relay_pools_close(struct relay_worker *w);
-void relay_pools_collect(struct relay_worker *w); // what others gave back
+int relay_records_open(struct relay_worker *w); // what the records use is not free
+void relay_records_close(struct relay_worker *w);
 // A record of its own for an SSRC, whole before anybody can find it; NULL: none is left.
 struct dp_stream *stream_take(struct relay_worker *w, uint32_t owner, const struct srtp_stream *srtp);
 void stream_give(struct relay_worker *w, uint32_t stream);
 // An SSRC that is received: takes an empty slot, or that of the longest silent one.
 struct dp_stream *stream_bind(struct relay_worker *w, uint32_t index, unsigned epoch, const struct srtp_stream *srtp);
-void stream_release(struct relay_worker *w, struct dp_transport *tp, struct dp_ssrc_slot *slot);
-void stream_account(struct dp_transport *tp, struct packet *p, mono_ns now);
-uint32_t key_take(struct relay_worker *w);
+void streams_release(struct relay_worker *w, struct dp_transport *tp, unsigned epoch); // all that a key brought
+void stream_account(struct packet *p, mono_ns now);
+uint32_t key_take(struct relay_worker *w, enum srtp_suite suite);
 void key_release(struct relay_worker *w, uint32_t key);
 
 // relay_source.c: who is sent by a secured transport, and under which SSRC

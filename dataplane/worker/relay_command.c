@@ -13,13 +13,26 @@ static struct dp_transport *transport_of(struct relay_worker *w, struct dp_ref r
 	return tp != NULL && transport_worker(tp) == w->id && tp->state == DP_STATE_PUBLISHED ? tp : NULL;
 }
 
-// ---- keys
-
-static void ssrcs_release(struct relay_worker *w, struct dp_transport *tp, struct dp_ssrc_slot *slots)
+void transport_derive(struct dp_transport *tp)
 {
-	for (unsigned i = 0; i < DP_RX_SSRCS; i++)
-		stream_release(w, tp, &slots[i]);
+	const struct inet_endpoint *remote = &tp->path.remote;
+	bool lives = tp->state == DP_STATE_PUBLISHED;
+
+	tp->first_edge = tp->edges[0].to;
+	tp->first_open = tp->n_edges > 0 && tp->edges[0].open;
+	tp->remote_family = remote->addr.family;
+	tp->remote_port = remote->port;
+	memcpy(tp->remote, remote->addr.bytes, sizeof(tp->remote));
+	tp->out.security = lives ? tp->security : 0;
+	tp->out.dscp = tp->path.dscp;
+	tp->out.mtu = tp->path.mtu;
+	tp->out.work = tp->work;
+	// Other workers look at these two (edge_leads()): whose it is, before what it is called.
+	__atomic_store_n(&tp->out.worker, tp->worker, __ATOMIC_RELEASE);
+	__atomic_store_n(&tp->out.generation, lives ? tp->generation : 0, __ATOMIC_RELEASE);
 }
+
+// ---- keys
 
 // A key is known again by the begin of its session salt, which is as much a secret as the packets' bytes are.
 static uint64_t key_mark(const struct srtp_key *key)
@@ -40,8 +53,7 @@ static bool key_was_left(const struct dp_rare *rare, enum dp_direction d, const 
 }
 
 // Before it is released: after a kill in between it stands there twice, which harms nothing.
-static void key_leave(struct relay_worker *w, struct dp_transport *tp, enum dp_direction d,
-		      const struct dp_key_slot *slot)
+static void key_leave(struct relay_worker *w, struct dp_transport *tp, enum dp_direction d, const uint32_t *slot)
 {
 	const struct srtp_key *key = key_at(w->relay, slot);
 	struct dp_rare *rare = rare_of(w->relay, tp);
@@ -54,23 +66,29 @@ static void key_leave(struct relay_worker *w, struct dp_transport *tp, enum dp_d
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
+static bool rx_overlaps(const struct relay_worker *w, const struct dp_transport *tp)
+{
+	return key_at(w->relay, &tp->rx[0].key) != NULL && key_at(w->relay, &tp->rx[1].key) != NULL;
+}
+
 static void rx_release(struct relay_worker *w, struct dp_transport *tp, unsigned e)
 {
-	uint32_t key = tp->rx_keys[e].key;
+	uint32_t key = tp->rx[e].key;
 
-	key_leave(w, tp, DP_RX, &tp->rx_keys[e]);
-
-	tp->rx_keys[e].key = DP_NONE;
-	ssrcs_release(w, tp, tp->rx_ssrcs[e]);
+	key_leave(w, tp, DP_RX, &tp->rx[e].key);
+	if (rx_overlaps(w, tp))
+		w->relay->n_overlaps--;
+	tp->rx[e].key = DP_NONE;
+	streams_release(w, tp, e);
 	key_release(w, key);
 }
 
 static void tx_release(struct relay_worker *w, struct dp_transport *tp)
 {
-	uint32_t key = tp->tx_key.key;
+	uint32_t key = tp->out.key;
 
-	key_leave(w, tp, DP_TX, &tp->tx_key);
-	tp->tx_key.key = DP_NONE;
+	key_leave(w, tp, DP_TX, &tp->out.key);
+	tp->out.key = DP_NONE;
 	source_forget(w, tp);
 	key_release(w, key);
 }
@@ -83,61 +101,77 @@ static bool key_same(const struct srtp_key *a, const struct srtp_key *b)
 	       memcmp(a->auth_key, b->auth_key, sizeof(a->auth_key)) == 0;
 }
 
-static void key_again(struct relay_worker *w, struct dp_key_slot *slot, uint32_t epoch, uint32_t fresh)
+static void key_again(struct relay_worker *w, struct srtp_key *key, uint32_t fresh)
 {
-	struct srtp_key *key = key_at(w->relay, slot);
-	const struct srtp_key *same = &w->relay->map.keys[fresh];
+	const struct srtp_key *same = dp_key_at(&w->relay->map, fresh);
 
 	key->mki_len = same->mki_len;
 	memcpy(key->mki, same->mki, sizeof(key->mki));
-	slot->epoch = epoch;
 	key_release(w, fresh);
 }
 
-static bool epoch_is_new(const struct dp_key_slot *newest, uint32_t floor, uint32_t epoch)
+static bool epoch_is_new(uint32_t key, const struct dp_epoch *newest, uint32_t floor, uint32_t epoch)
 {
-	return epoch >= floor && (newest->key == DP_NONE || epoch > newest->epoch);
+	return epoch >= floor && (key == DP_NONE || epoch > newest->epoch);
+}
+
+// The spare keys are for overlaps; when as many are out, the key before goes at once, and what is still under way with
+// it is lost.
+static void overlap_bound(struct relay_worker *w, struct dp_transport *tp, unsigned older)
+{
+	const struct dp_map *m = &w->relay->map;
+
+	if (!rx_overlaps(w, tp))
+		return;
+	w->relay->n_overlaps++;
+	if (w->relay->n_overlaps + m->config.n_workers > m->n_keys_cm - 2 * m->n_transports) {
+		atomic_fetch_add_explicit(&m->header->pools[DP_POOL_KEYS_CM].refused, 1, memory_order_relaxed);
+		rx_release(w, tp, older);
+	}
 }
 
 static void keys_rx(struct relay_worker *w, struct dp_transport *tp, const struct dp_keys *k, uint32_t fresh)
 {
-	struct dp_key_slot *newest = &tp->rx_keys[rx_newest(tp)];
-	const struct srtp_key *before = key_at(w->relay, newest);
-	unsigned other = (rx_newest(tp) + 1) % DP_RX_EPOCHS;
-	const struct srtp_key *last = key_at(w->relay, &tp->rx_keys[other]);
+	unsigned newest = rx_newest(tp), other = (newest + 1) % DP_RX_EPOCHS;
+	struct srtp_key *before = key_at(w->relay, &tp->rx[newest].key), *last = key_at(w->relay, &tp->rx[other].key);
 
 	tp->work |= DP_WORK_EPOCH;
 	atomic_signal_fence(memory_order_seq_cst);
-	if (before != NULL && key_same(before, &w->relay->map.keys[fresh])) {
-		key_again(w, newest, k->epoch, fresh);
+	if (before != NULL && key_same(before, dp_key_at(&w->relay->map, fresh))) {
+		key_again(w, before, fresh);
+		tp->rx_epochs[newest].epoch = k->epoch;
 		return;
 	}
-	if (last != NULL && key_same(last, &w->relay->map.keys[fresh])) { // back during the overlap: windows are there
-		key_again(w, &tp->rx_keys[other], k->epoch, fresh);
+	if (last != NULL && key_same(last, dp_key_at(&w->relay->map, fresh))) { // back during the overlap: windows are there
+		key_again(w, last, fresh);
+		tp->rx_epochs[other].epoch = k->epoch;
 		atomic_signal_fence(memory_order_seq_cst);
-		tp->rx_newest = other;
+		tp->rx_newest = (uint8_t)other;
 		return;
 	}
 	rx_release(w, tp, other);
-	tp->rx_keys[other] = (struct dp_key_slot){ .key = fresh, .epoch = k->epoch, .roc = k->roc };
+	tp->rx_epochs[other] = (struct dp_epoch){ .epoch = k->epoch, .roc = k->roc };
 	atomic_signal_fence(memory_order_seq_cst);
-	tp->rx_newest = other;
+	tp->rx[other].key = fresh;
+	atomic_signal_fence(memory_order_seq_cst);
+	tp->rx_newest = (uint8_t)other;
+	overlap_bound(w, tp, newest);
 }
 
 static void keys_tx(struct relay_worker *w, struct dp_transport *tp, const struct dp_keys *k, uint32_t fresh)
 {
-	const struct srtp_key *before = key_at(w->relay, &tp->tx_key);
+	struct srtp_key *before = key_at(w->relay, &tp->out.key);
 
-	if (before != NULL && key_same(before, &w->relay->map.keys[fresh])) {
-		key_again(w, &tp->tx_key, k->epoch, fresh);
+	if (before != NULL && key_same(before, dp_key_at(&w->relay->map, fresh))) {
+		key_again(w, before, fresh);
+		tp->tx_epoch.epoch = k->epoch;
 		return;
 	}
 	tx_release(w, tp);
 	source_key_new(rare_of(w->relay, tp));
-	tp->tx_key.epoch = k->epoch;
-	tp->tx_key.roc = k->roc;
+	tp->tx_epoch = (struct dp_epoch){ .epoch = k->epoch, .roc = k->roc };
 	atomic_signal_fence(memory_order_seq_cst);
-	tp->tx_key.key = fresh;
+	tp->out.key = fresh;
 }
 
 static void refuse(struct relay_worker *w, struct dp_ref ref, const struct dp_keys *k)
@@ -155,19 +189,19 @@ static void refuse(struct relay_worker *w, struct dp_ref ref, const struct dp_ke
 static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_ref ref, const struct dp_keys *k)
 {
 	bool rx = k->direction == DP_RX;
-	const struct dp_key_slot *newest = rx ? &tp->rx_keys[rx_newest(tp)] : &tp->tx_key;
-	uint32_t fresh;
+	uint32_t now = rx ? tp->rx[rx_newest(tp)].key : tp->out.key, fresh;
 
-	if (!epoch_is_new(newest, rx ? tp->rx_epoch_floor : tp->tx_epoch_floor, k->epoch))
+	if (!epoch_is_new(now, rx ? &tp->rx_epochs[rx_newest(tp)] : &tp->tx_epoch,
+			  rx ? tp->rx_epoch_floor : tp->tx_epoch_floor, k->epoch))
 		return;
-	fresh = key_take(w);
+	fresh = key_take(w, k->master.suite);
 	if (fresh == DP_NONE)
-		return; // cannot be: there are as many as all transports can hold, and one to spare
-	if (srtp_key_derive(w->engine, &w->relay->map.keys[fresh], &k->master, &k->mki, k->lifetime) < 0) {
+		return; // cannot be: there are two for each transport, and overlaps are bounded
+	if (srtp_key_derive(w->engine, dp_key_at(&w->relay->map, fresh), &k->master, &k->mki, k->lifetime) < 0) {
 		key_release(w, fresh);
 		return;
 	}
-	if (key_was_left(rare_of(w->relay, tp), rx ? DP_RX : DP_TX, &w->relay->map.keys[fresh])) {
+	if (key_was_left(rare_of(w->relay, tp), rx ? DP_RX : DP_TX, dp_key_at(&w->relay->map, fresh))) {
 		key_release(w, fresh);
 		refuse(w, ref, k);
 		return;
@@ -187,13 +221,13 @@ static void on_retire(struct relay_worker *w, struct dp_transport *tp, enum dp_d
 		if (below > tp->rx_epoch_floor)
 			tp->rx_epoch_floor = below;
 		for (unsigned e = 0; e < DP_RX_EPOCHS; e++) {
-			if (tp->rx_keys[e].key != DP_NONE && tp->rx_keys[e].epoch < below)
+			if (tp->rx[e].key != DP_NONE && tp->rx_epochs[e].epoch < below)
 				rx_release(w, tp, e);
 		}
 	} else {
 		if (below > tp->tx_epoch_floor)
 			tp->tx_epoch_floor = below;
-		if (tp->tx_key.key != DP_NONE && tp->tx_key.epoch < below)
+		if (tp->out.key != DP_NONE && tp->tx_epoch.epoch < below)
 			tx_release(w, tp);
 	}
 	transport_write_end(tp);
@@ -222,23 +256,24 @@ static void contexts_release(struct relay_worker *w, struct dp_transport *tp)
 
 static void mutable_reset(struct dp_transport *tp, struct dp_rare *rare)
 {
+	uint32_t path_serial = tp->out.path_serial; // what the keeper resolved for it before is no more
+
 	tp->rx_newest = 0;
-	tp->tx_key = (struct dp_key_slot){ .key = DP_NONE };
 	tp->rx_epoch_floor = tp->tx_epoch_floor = 0;
 	tp->source_reported = tp->retries_since = 0;
 	tp->retries = 0;
 	for (unsigned e = 0; e < DP_RX_EPOCHS; e++) {
-		tp->rx_keys[e] = (struct dp_key_slot){ .key = DP_NONE };
-		for (unsigned i = 0; i < DP_RX_SSRCS; i++)
-			tp->rx_ssrcs[e][i] = (struct dp_ssrc_slot){ .stream = DP_NONE };
+		tp->rx[e] = (struct dp_rx){ .key = DP_NONE, .first = { .stream = DP_NONE } };
+		tp->rx_epochs[e] = (struct dp_epoch){ 0 };
+		tp->rx_more[e] = DP_NONE;
 	}
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
-		tp->tx_ssrcs[i] = (struct dp_tx_slot){ .stream = DP_NONE };
+	tp->out = (struct dp_out){ .key = DP_NONE, .path_serial = path_serial + 1, .first = { .stream = DP_NONE } };
+	tp->tx_epoch = (struct dp_epoch){ 0 };
+	tp->tx_more = DP_NONE;
 	tp->work = 0;
 	memset(rare, 0, sizeof(*rare));
 	source_key_new(rare);
 	memset(&tp->counters, 0, sizeof(tp->counters));
-	tp->counters.newest_stream = DP_NONE;
 }
 
 // False: another worker has not quite let go of the index.
@@ -268,8 +303,8 @@ static bool on_publish(struct relay_worker *w, struct dp_ref ref, const struct d
 	tp->n_edges = 0;
 	__atomic_store_n(&tp->worker, conf->worker, __ATOMIC_RELEASE);
 	tp->network = (uint8_t)conf->network;
+	memset(tp->edges, 0, sizeof(tp->edges));
 	tp->path = (struct dp_path){ .remote.addr.family = INET_NONE };
-	tp->path_serial++;
 	tp->local = conf->local;
 	tp->session = conf->session;
 	tp->owner_tag = conf->owner_tag;
@@ -316,11 +351,11 @@ static bool on_remove(struct relay_worker *w, struct dp_ref ref)
 	return true;
 }
 
-static void key_arrived(struct relay_worker *w, const struct dp_key_slot *slot)
+static void key_arrived(struct relay_worker *w, const uint32_t *slot)
 {
 	struct srtp_key *key = key_at(w->relay, slot);
 
-	if (key != NULL) // the same expansion serves, but an engine of a device's must know its keys
+	if (key != NULL && key_fits(w->relay, *slot)) // the same expansion serves, but an engine of a device's must know its keys
 		(void)srtp_key_adopt(w->engine, key);
 }
 
@@ -333,8 +368,8 @@ void transport_arrived(struct relay_worker *w, uint32_t index)
 		return;
 	rare->moved = 1;
 	for (unsigned e = 0; e < DP_RX_EPOCHS; e++)
-		key_arrived(w, &tp->rx_keys[e]);
-	key_arrived(w, &tp->tx_key);
+		key_arrived(w, &tp->rx[e].key);
+	key_arrived(w, &tp->out.key);
 	transport_write_begin(tp);
 	__atomic_store_n(&tp->worker, (uint16_t)w->id, __ATOMIC_RELEASE);
 	transport_write_end(tp);
@@ -406,7 +441,7 @@ static void on_path(struct relay_worker *w, struct dp_transport *tp, uint32_t in
 	transport_write_begin(tp);
 	tp->path = *path;
 	if (moved)
-		tp->path_serial++;
+		tp->out.path_serial++;
 	transport_write_end(tp);
 	nexthop_dirty(w->relay->hops, index);
 	w->keeper_wants_wake = true;
@@ -442,7 +477,7 @@ static void on_secure(struct relay_worker *w, struct dp_transport *tp, uint32_t 
 	if (tp->security == DP_SRTP)
 		return;
 	transport_write_begin(tp);
-	ssrcs_release(w, tp, tp->rx_ssrcs[0]); // what plain packets bound
+	streams_release(w, tp, 0); // what plain packets bound
 	tp->security = (uint8_t)security;
 	transport_write_end(tp);
 }

@@ -28,29 +28,34 @@ static const enum relay_drop drop_of[SRTP_RESULT_COUNT] = {
 	[SRTP_DEVICE] = RELAY_DROP_CRYPTO_DEVICE,
 };
 
-static struct dp_stream *stream_find(struct relay_worker *w, const struct dp_ssrc_slot *slots, uint32_t ssrc)
+static __attribute__((noinline)) struct dp_stream *stream_find_more(struct relay_worker *w, struct dp_transport *tp,
+								    unsigned epoch, uint32_t ssrc)
 {
-	for (unsigned i = 0; i < DP_RX_SSRCS; i++) {
-		if (slots[i].ssrc == ssrc && slots[i].stream < w->relay->map.n_streams)
-			return &w->relay->map.streams[slots[i].stream];
+	const struct dp_ssrc_slot *slot;
+
+	for (unsigned i = 1; i < DP_RX_SSRCS && (slot = dp_rx_slot(&w->relay->map, tp, epoch, i)) != NULL; i++) {
+		if (slot->ssrc == ssrc && slot->stream < w->relay->map.n_streams)
+			return dp_stream_at(&w->relay->map, slot->stream);
 	}
 	return NULL;
 }
 
-// AES-CM needs the first four lines of a key, which were asked for before; GCM of a short packet the powers of its hash
-// key as well, at the end.
-static void key_warm(const struct srtp_key *key)
+static inline struct dp_stream *stream_find(struct relay_worker *w, struct dp_transport *tp, unsigned epoch,
+					    uint32_t ssrc)
 {
-	if (key->tag_len == SRTP_TAG_MAX)
-		lines_prefetch((const char *)key->gcm.data + 11 * DP_LINE, 5);
+	const struct dp_ssrc_slot *first = &tp->rx[epoch].first;
+
+	if (first->ssrc == ssrc && first->stream < w->relay->map.n_streams)
+		return dp_stream_at(&w->relay->map, first->stream);
+	return stream_find_more(w, tp, epoch, ssrc);
 }
 
-static inline void op_header(struct relay_worker *w, struct srtp_op *op, const struct dp_transport *tp)
+static inline void op_header(struct relay_worker *w, struct srtp_op *op, const struct dp_transport *tp, uint8_t work)
 {
-	if (!(tp->work & DP_WORK_HEADER))
+	if (!(work & DP_WORK_HEADER))
 		return;
-	op->cryptex = tp->work & DP_WORK_CRYPTEX;
-	op->encrypted = tp->work & DP_WORK_ENCRYPT ? rare_of(w->relay, tp)->extensions.encrypted : NULL;
+	op->cryptex = work & DP_WORK_CRYPTEX;
+	op->encrypted = work & DP_WORK_ENCRYPT ? rare_of(w->relay, tp)->extensions.encrypted : NULL;
 }
 
 // ---- in
@@ -68,7 +73,7 @@ static struct srtp_stream *scratch_for(struct relay_worker *w, struct dp_transpo
 	s->tp = tp;
 	s->epoch = epoch;
 	s->bound = NULL;
-	srtp_stream_init(&s->state, ssrc, tp->rx_keys[epoch].roc, w->relay->map.config.replay_window);
+	srtp_stream_init(&s->state, ssrc, tp->rx_epochs[epoch].roc, w->relay->map.config.replay_window);
 	return &s->state;
 }
 
@@ -82,7 +87,7 @@ static struct scratch_stream *scratch_of(struct relay_worker *w, struct srtp_str
 // The newest key's MKI is not the packet's: is it that of the one before?
 static bool is_of_old_key(struct relay_worker *w, const struct packet *p)
 {
-	const struct srtp_key *key = key_at(w->relay, &p->tp->rx_keys[(rx_newest(p->tp) + 1) % DP_RX_EPOCHS]);
+	const struct srtp_key *key = key_at(w->relay, &p->tp->rx[(rx_newest(p->tp) + 1) % DP_RX_EPOCHS].key);
 
 	return key != NULL && srtp_key_mki_is(key, p->bytes, p->len);
 }
@@ -91,14 +96,13 @@ static bool is_of_old_key(struct relay_worker *w, const struct packet *p)
 static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, unsigned epoch)
 {
 	struct dp_transport *tp = p->tp;
-	struct srtp_key *key = key_at(w->relay, &tp->rx_keys[epoch]);
+	struct srtp_key *key = key_at(w->relay, &tp->rx[epoch].key);
 	uint32_t ssrc = rtp_ssrc(p->bytes);
 	struct dp_stream *st;
 
 	if (key == NULL)
 		return false;
-	key_warm(key);
-	st = stream_find(w, tp->rx_ssrcs[epoch], ssrc);
+	st = stream_find(w, tp, epoch, ssrc);
 	*op = (struct srtp_op){
 		.packet = p->bytes,
 		.len = p->len,
@@ -106,7 +110,7 @@ static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, 
 		.key = key,
 		.stream = st != NULL ? &st->srtp : scratch_for(w, tp, epoch, ssrc),
 	};
-	op_header(w, op, tp);
+	op_header(w, op, tp, tp->work);
 	return true;
 }
 
@@ -128,7 +132,7 @@ static struct dp_stream *stream_of_op(struct relay_worker *w, const struct packe
 	struct scratch_stream *s = scratch_of(w, op->stream);
 
 	if (s == NULL)
-		return (struct dp_stream *)op->stream;
+		return (struct dp_stream *)((uint8_t *)op->stream - offsetof(struct dp_stream, srtp));
 	if (s->bound == NULL)
 		s->bound = stream_bind(w, p->index, s->epoch, &s->state);
 	return s->bound;
@@ -167,7 +171,7 @@ static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsi
 	for (unsigned i = 0; i < n; i++) {
 		struct dp_transport *tp = w->in[who[i]].tp;
 		unsigned old = (rx_newest(tp) + 1) % DP_RX_EPOCHS;
-		const struct srtp_key *key = key_at(w->relay, &tp->rx_keys[old]);
+		const struct srtp_key *key = key_at(w->relay, &tp->rx[old].key);
 
 		if (!may_be_another_keys(w->ops[i].result) || key == NULL || w->ops[i].key == key ||
 		    !srtp_key_mki_is(key, w->in[who[i]].bytes, w->in[who[i]].len) ||
@@ -224,14 +228,14 @@ static void unprotect(struct relay_worker *w, const uint16_t *who, unsigned n)
 // After a kill in between it is said again.
 static void epoch_say(struct relay_worker *w, const struct packet *p, const struct srtp_key *key)
 {
-	const struct dp_key_slot *newest = &p->tp->rx_keys[rx_newest(p->tp)];
+	unsigned newest = rx_newest(p->tp);
 	struct dp_event event = {
 		.kind = DP_EVENT_EPOCH,
 		.transport = { .index = p->index, .generation = p->tp->generation },
-		.epoch = newest->epoch,
+		.epoch = p->tp->rx_epochs[newest].epoch,
 	};
 
-	if (key == key_at(w->relay, newest) && relay_event(w, &event))
+	if (key == key_at(w->relay, &p->tp->rx[newest].key) && relay_event(w, &event))
 		p->tp->work &= (uint8_t)~DP_WORK_EPOCH;
 }
 
@@ -300,7 +304,7 @@ static enum relay_drop accept_plain(struct relay_worker *w, struct packet *p)
 			relay_source_event(w, p, false);
 		return RELAY_DROP_WRONG_SOURCE;
 	}
-	p->stream = stream_find(w, tp->rx_ssrcs[0], ssrc);
+	p->stream = stream_find(w, tp, 0, ssrc);
 	if (p->stream == NULL)
 		p->stream = stream_bind(w, p->index, 0, &(struct srtp_stream){ .ssrc = ssrc });
 	if (p->stream == NULL)
@@ -329,8 +333,7 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n)
 		if (p->tp->work & DP_WORK_CHOOSE)
 			extension_choose(p, &rare_of(w->relay, p->tp)->extensions);
 		p->payload_len = (uint16_t)(p->len - p->hdr_len);
-		stream_account(p->tp, p, w->now);
-		p->tp->counters.newest_stream = (uint32_t)(p->stream - w->relay->map.streams);
+		stream_account(p, w->now);
 		packet_keep(w->in, kept++, i);
 	}
 	return kept;
@@ -338,15 +341,25 @@ uint16_t stage_accept(struct relay_worker *w, uint16_t n)
 
 // ---- out
 
-static inline const struct dp_tx_slot *slot_out(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
+static __attribute__((noinline)) const struct dp_tx_slot *slot_out_more(struct relay_worker *w, const struct packet *p,
+									  enum relay_drop *why)
 {
-	const struct dp_tx_slot *slots = p->tp->tx_ssrcs;
+	const struct dp_tx_slot *slot;
 
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
-		if (slots[i].ssrc == p->ssrc && slots[i].from == p->from && slots[i].stream < w->relay->map.n_streams)
-			return &slots[i];
+	for (unsigned i = 1; i < DP_TX_SSRCS && (slot = dp_tx_slot(&w->relay->map, p->tp, i)) != NULL; i++) {
+		if (slot->ssrc == p->ssrc && slot->from == p->from && slot->stream < w->relay->map.n_streams)
+			return slot;
 	}
 	return source_slot(w, p, why);
+}
+
+static inline const struct dp_tx_slot *slot_out(struct relay_worker *w, const struct packet *p, enum relay_drop *why)
+{
+	const struct dp_tx_slot *first = &p->tp->out.first;
+
+	if (first->ssrc == p->ssrc && first->from == p->from && first->stream < w->relay->map.n_streams)
+		return first;
+	return slot_out_more(w, p, why);
 }
 
 // The stream itself is not looked at: it may still be on its way into the cache.
@@ -355,18 +368,17 @@ static inline void source_set(struct relay_worker *w, struct srtp_op *op, struct
 {
 	if (slot->out != rtp_ssrc(p->bytes))
 		rtp_ssrc_set(p->bytes, slot->out);
-	op->stream = &w->relay->map.streams[slot->stream].srtp;
+	op->stream = &dp_stream_at(&w->relay->map, slot->stream)->srtp;
 }
 
 static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct packet *p)
 {
-	struct srtp_key *key = key_at(w->relay, &p->tp->tx_key);
+	struct srtp_key *key = key_at(w->relay, &p->tp->out.key);
 	const struct dp_tx_slot *slot;
 	enum relay_drop why;
 
 	if (key == NULL)
 		return RELAY_DROP_TX_NOT_KEYED;
-	key_warm(key);
 	p->ssrc = rtp_ssrc(p->bytes);
 	slot = slot_out(w, p, &why);
 	if (slot == NULL)
@@ -378,7 +390,7 @@ static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct
 		.hdr_len = p->hdr_len,
 		.key = key,
 	};
-	op_header(w, op, p->tp);
+	op_header(w, op, p->tp, p->tp->out.work);
 	source_set(w, op, p, slot);
 	return RELAY_OK;
 }
@@ -390,7 +402,7 @@ static enum relay_drop repeats(struct relay_worker *w, struct srtp_op *op, struc
 	enum relay_drop why = RELAY_DROP_TX_REPEAT;
 	const struct dp_tx_slot *slot = source_slot(w, p, &why);
 
-	if (slot != NULL && op->stream == &w->relay->map.streams[slot->stream].srtp)
+	if (slot != NULL && op->stream == &dp_stream_at(&w->relay->map, slot->stream)->srtp)
 		slot = source_repeats(w, p, &why);
 	if (slot == NULL)
 		return why;
@@ -407,7 +419,7 @@ uint16_t stage_protect(struct relay_worker *w, uint16_t n)
 
 	for (uint16_t i = 0; i < n; i++) {
 		drop[i] = RELAY_OK;
-		if (w->out[i].tp->security != DP_SRTP)
+		if (w->out[i].tp->out.security != DP_SRTP)
 			continue;
 		drop[i] = op_out(w, &w->ops[secured], &w->out[i]);
 		if (drop[i] == RELAY_OK)

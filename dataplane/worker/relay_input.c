@@ -27,12 +27,17 @@ static uint16_t be16(const uint8_t *at)
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-static bool ipv4_sum_good(const uint8_t *at, unsigned len)
+static inline bool ipv4_sum_good(const uint8_t *at, unsigned len)
 {
-	uint32_t sum = 0;
+	uint64_t sum = 0;
 
-	for (unsigned i = 0; i < len; i += 2)
-		sum += be16(at + i);
+	for (unsigned i = 0; i < len; i += 4) { // byte order does not matter to the sum (RFC 1071)
+		uint32_t word;
+
+		memcpy(&word, at + i, sizeof(word));
+		sum += word;
+	}
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
 	return sum == 0xffff;
@@ -154,11 +159,15 @@ static unsigned parse_udp(struct packet *p, const struct place *pl)
 	return RELAY_OK;
 }
 
-static bool from_remote(const struct packet *p, const struct inet_endpoint *remote)
+static bool from_remote(const struct packet *p)
 {
-	if (p->source_port != remote->port || p->family != remote->addr.family)
+	const struct dp_transport *tp = p->tp;
+
+	if (p->source_port != tp->remote_port || p->family != tp->remote_family)
 		return false;
-	return memcmp(p->source, remote->addr.bytes, p->family == INET_V4 ? 4 : 16) == 0;
+	if (p->family == INET_V4)
+		return memcmp(p->source, tp->remote, 4) == 0;
+	return memcmp(p->source, tp->remote, 16) == 0;
 }
 
 // A NIC that is all ours shows us Linux's fragments, too: a first one to a media port must not get there, since Linux
@@ -232,34 +241,43 @@ static uint16_t transports_find(struct relay_worker *w, uint16_t n)
 		}
 		p->index = entry - 1;
 		p->tp = &map->transports[p->index];
-		lines_prefetch(p->tp, 3);
-		lines_prefetch(p->tp->rx_ssrcs, 1);
-		lines_prefetch(&p->tp->counters, 1);
+		lines_prefetch(p->tp, 1);
 		packet_keep(w->in, kept++, i);
 	}
 	return kept;
 }
 
 // What the later stages will need of this packet, on both legs.
-static void warm(struct relay_worker *w, const struct packet *p)
+static inline void warm(struct relay_worker *w, const struct packet *p)
 {
 	const struct dp_map *map = &w->relay->map;
-	const struct dp_transport *tp = p->tp;
-	const struct srtp_key *key = key_at(w->relay, &tp->rx_keys[rx_newest(tp)]);
-	uint32_t stream = tp->rx_ssrcs[rx_newest(tp)][0].stream, to = tp->edges[0].to.index;
+	const struct dp_rx *rx = &p->tp->rx[rx_newest(p->tp)];
+	uint32_t to = p->tp->first_edge.index;
 
-	if (key != NULL)
-		lines_prefetch(key, 4);
-	if (stream < map->n_streams) {
-		lines_prefetch(&map->streams[stream], 1);
-		lines_prefetch(&map->streams[stream].owner, 1);
-	}
-	if (tp->n_edges > 0 && to < map->n_transports) {
-		lines_prefetch(&map->transports[to], 2);
-		lines_prefetch(map->transports[to].tx_ssrcs, 1);
-		lines_prefetch(&map->transports[to].counters, 1);
+	if (p->tp->security == DP_SRTP)
+		key_prefetch(w->relay, rx->key);
+	if (rx->first.stream < map->n_streams)
+		lines_prefetch(dp_stream_at(map, rx->first.stream), p->tp->security == DP_SRTP ? 2 : 1);
+	if (to < map->n_transports) {
+		lines_prefetch(&map->transports[to].out, 1);
 		nexthop_prefetch(w->relay->hops, to);
 	}
+}
+
+// While the burst is decrypted, what encrypts it arrives.
+static inline void warm_out(struct relay_worker *w, const struct packet *p)
+{
+	const struct dp_map *map = &w->relay->map;
+	const struct dp_out *out;
+
+	if (p->tp->first_edge.index >= map->n_transports)
+		return;
+	out = &map->transports[p->tp->first_edge.index].out;
+	if (out->security != DP_SRTP)
+		return;
+	key_prefetch(w->relay, out->key);
+	if (out->first.stream < map->n_streams)
+		lines_prefetch(&dp_stream_at(map, out->first.stream)->srtp, 1);
 }
 
 uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
@@ -275,7 +293,7 @@ uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t 
 			relay_hand(w, p);
 			continue;
 		}
-		p->proven = from_remote(p, &p->tp->path.remote);
+		p->proven = from_remote(p);
 		warm(w, p);
 		packet_keep(w->in, kept++, i);
 	}
@@ -324,10 +342,12 @@ uint16_t stage_classify(struct relay_worker *w, uint16_t n)
 
 		if (kind == UINT8_MAX) {
 			p->hdr_len = rtp_header_len(p->bytes, p->len);
-			if (p->hdr_len != 0)
-				packet_keep(w->in, kept++, i);
-			else
+			if (p->hdr_len == 0) {
 				relay_drop(w, p->tp, RELAY_DROP_MALFORMED, p->m);
+				continue;
+			}
+			warm_out(w, p);
+			packet_keep(w->in, kept++, i);
 		} else if (kind == 0) {
 			relay_drop(w, p->tp, RELAY_DROP_UNKNOWN_KIND, p->m);
 		} else if (punt_is_stray(p, kind)) {

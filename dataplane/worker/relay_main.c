@@ -97,6 +97,9 @@ static int part_region(struct relay_process *p)
 {
 	int err = dp_map_open(&p->relay.map, p->region);
 
+	if (err == -EPROTONOSUPPORT)
+		log_error(TAG, "the media region is of another build: sallyport and sallyport-relay must be of one",
+			  LOG_UINT("layout", dp_region_layout()));
 	if (err < 0)
 		return err;
 	p->mapped = true;

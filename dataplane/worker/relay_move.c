@@ -68,11 +68,11 @@ static bool others_have_passed(struct relay_worker *w)
 static void keys_forget(struct relay_worker *w, const struct dp_transport *tp)
 {
 	for (unsigned e = 0; e < DP_RX_EPOCHS; e++) {
-		if (key_at(w->relay, &tp->rx_keys[e]) != NULL)
-			srtp_key_forget(w->engine, key_at(w->relay, &tp->rx_keys[e]));
+		if (key_at(w->relay, &tp->rx[e].key) != NULL)
+			srtp_key_forget(w->engine, key_at(w->relay, &tp->rx[e].key));
 	}
-	if (key_at(w->relay, &tp->tx_key) != NULL)
-		srtp_key_forget(w->engine, key_at(w->relay, &tp->tx_key));
+	if (key_at(w->relay, &tp->out.key) != NULL)
+		srtp_key_forget(w->engine, key_at(w->relay, &tp->out.key));
 }
 
 static void give_up(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, uint32_t n)

@@ -27,6 +27,11 @@
 #define RESTART_TIME MONO_MS(35)
 #define RESTART_STEP 8 // packets of it may be lost
 
+static struct dp_tx_slot *slot_at(const struct relay_worker *w, struct dp_transport *tp, unsigned i)
+{
+	return dp_tx_slot(&w->relay->map, tp, i);
+}
+
 void source_key_new(struct dp_rare *rare)
 {
 	rare->map_base = (uint32_t)rte_rand();
@@ -37,12 +42,18 @@ void source_key_new(struct dp_rare *rare)
 
 void source_forget(struct relay_worker *w, struct dp_transport *tp)
 {
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
-		uint32_t stream = tp->tx_ssrcs[i].stream;
+	struct dp_tx_slot *slot;
+	uint32_t more = tp->tx_more;
 
-		tp->tx_ssrcs[i].stream = DP_NONE;
+	for (unsigned i = 0; i < DP_TX_SSRCS && (slot = slot_at(w, tp, i)) != NULL; i++) {
+		uint32_t stream = slot->stream;
+
+		slot->stream = DP_NONE;
 		stream_give(w, stream);
 	}
+	tp->tx_more = DP_NONE;
+	srtp_window_order();
+	record_pool_give(&w->relay->records[DP_POOL_TX_SSRCS], more);
 }
 
 // ---- SSRCs
@@ -58,15 +69,14 @@ static bool slot_carried(const struct dp_tx_slot *slot)
 }
 
 // Whether any packet under this key may have been sent with it, or may yet be.
-static bool ssrc_known(const struct relay_worker *w, const struct dp_transport *tp, uint32_t ssrc)
+static bool ssrc_known(const struct relay_worker *w, struct dp_transport *tp, uint32_t ssrc)
 {
 	const struct dp_rare *rare = rare_of(w->relay, tp);
+	const struct dp_tx_slot *slot;
 
 	if ((ssrc - rare->map_base) * ODD_INVERSE <= rare->map_count)
 		return true;
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
-		const struct dp_tx_slot *slot = &tp->tx_ssrcs[i];
-
+	for (unsigned i = 0; i < DP_TX_SSRCS && (slot = slot_at(w, tp, i)) != NULL; i++) {
 		if (slot->stream != DP_NONE && (slot->out == ssrc || slot->ssrc == ssrc))
 			return true;
 	}
@@ -117,22 +127,36 @@ static mono_ns slot_heard(const struct relay_worker *w, const struct dp_tx_slot 
 	if (slot->from >= m->n_transports || transport_worker(&m->transports[slot->from]) != w->id)
 		return 0;
 	for (unsigned i = 0; i < DP_RX_EPOCHS * DP_RX_SSRCS; i++) {
-		const struct dp_transport *from = &m->transports[slot->from];
-		const struct dp_ssrc_slot *rx = &from->rx_ssrcs[i / DP_RX_SSRCS][i % DP_RX_SSRCS];
+		const struct dp_ssrc_slot *rx = dp_rx_slot(m, &m->transports[slot->from], i / DP_RX_SSRCS, i % DP_RX_SSRCS);
+		const struct dp_stream *st = rx != NULL && rx->ssrc == slot->ssrc ? stream_at(w->relay, rx->stream) : NULL;
 
-		if (rx->ssrc == slot->ssrc && rx->stream < m->n_streams && m->streams[rx->stream].last_time > newest)
-			newest = m->streams[rx->stream].last_time;
+		if (st != NULL && st->last_time > newest)
+			newest = st->last_time;
 	}
 	return newest;
 }
 
+// Room for SSRCs beyond the first; empty before it can be found.
+static struct dp_tx_slot *more_take(struct relay_worker *w, struct dp_transport *tp)
+{
+	uint32_t more = record_pool_take(&w->relay->records[DP_POOL_TX_SSRCS]);
+
+	if (more == DP_NONE)
+		return NULL;
+	for (unsigned i = 0; i < DP_TX_SSRCS - 1; i++)
+		w->relay->map.tx_more[more].slots[i] = (struct dp_tx_slot){ .stream = DP_NONE };
+	srtp_window_order();
+	tp->tx_more = more;
+	return &w->relay->map.tx_more[more].slots[0];
+}
+
 static struct dp_tx_slot *slot_free(struct relay_worker *w, struct dp_transport *tp)
 {
-	struct dp_tx_slot *idle = NULL;
+	struct dp_tx_slot *idle = NULL, *slot;
 	mono_ns oldest = MONO_NEVER;
+	unsigned i;
 
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
-		struct dp_tx_slot *slot = &tp->tx_ssrcs[i];
+	for (i = 0; i < DP_TX_SSRCS && (slot = slot_at(w, tp, i)) != NULL; i++) {
 		mono_ns heard;
 
 		if (slot->stream == DP_NONE)
@@ -145,7 +169,8 @@ static struct dp_tx_slot *slot_free(struct relay_worker *w, struct dp_transport 
 			idle = slot;
 		}
 	}
-	return idle;
+	slot = i == 1 ? more_take(w, tp) : NULL;
+	return slot != NULL ? slot : idle;
 }
 
 static void slot_empty(struct relay_worker *w, struct dp_tx_slot *slot, uint32_t instead)
@@ -163,23 +188,24 @@ static const struct dp_tx_slot *slot_fill(struct relay_worker *w, const struct p
 	struct dp_stream *st;
 
 	slot_empty(w, slot, DP_NONE);
-	srtp_stream_init(&srtp, out, p->tp->tx_key.roc, w->relay->map.config.replay_window);
+	srtp_stream_init(&srtp, out, p->tp->tx_epoch.roc, w->relay->map.config.replay_window);
 	st = stream_take(w, p->index, &srtp);
 	if (st == NULL)
 		return NULL;
 	slot->ssrc = p->ssrc;
 	slot->from = p->from;
 	slot->out = out;
-	__atomic_store_n(&slot->stream, (uint32_t)(st - w->relay->map.streams), __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->stream, stream_index(w->relay, st), __ATOMIC_RELEASE);
 	return slot;
 }
 
-static bool may_carry(const struct relay_worker *w, const struct dp_transport *tp, uint32_t ssrc)
+static bool may_carry(const struct relay_worker *w, struct dp_transport *tp, uint32_t ssrc)
 {
+	const struct dp_tx_slot *slot;
 	unsigned carried = 0;
 
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
-		carried += slot_carried(&tp->tx_ssrcs[i]);
+	for (unsigned i = 0; i < DP_TX_SSRCS && (slot = slot_at(w, tp, i)) != NULL; i++)
+		carried += slot_carried(slot);
 	return carried < DP_TX_CARRIED && !ssrc_known(w, tp, ssrc);
 }
 
@@ -189,7 +215,7 @@ static const struct dp_tx_slot *source_new(struct relay_worker *w, const struct 
 	bool carry = may_carry(w, p->tp, p->ssrc);
 
 	*why = RELAY_DROP_SSRC_LIMIT;
-	if (slot == NULL || w->n_free_streams == 0 || (!carry && !map_allowed(w, p->tp)))
+	if (slot == NULL || record_pool_empty(&w->relay->records[DP_POOL_STREAMS]) || (!carry && !map_allowed(w, p->tp)))
 		return NULL;
 	return slot_fill(w, p, slot, carry ? p->ssrc : map_next(w, p->tp));
 }
@@ -214,14 +240,14 @@ static bool still_feeds(const struct relay_worker *w, const struct dp_tx_slot *s
 
 static struct dp_tx_slot *slot_of(struct relay_worker *w, const struct packet *p)
 {
-	struct dp_tx_slot *slots = p->tp->tx_ssrcs, *other = NULL;
+	struct dp_tx_slot *other = NULL, *slot;
 
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
-		if (slots[i].ssrc != p->ssrc || !slot_live(w, &slots[i]))
+	for (unsigned i = 0; i < DP_TX_SSRCS && (slot = slot_at(w, p->tp, i)) != NULL; i++) {
+		if (slot->ssrc != p->ssrc || !slot_live(w, slot))
 			continue;
-		if (slots[i].from == p->from)
-			return &slots[i];
-		other = &slots[i];
+		if (slot->from == p->from)
+			return slot;
+		other = slot;
 	}
 	if (other == NULL || still_feeds(w, other, p->index))
 		return NULL;
@@ -256,7 +282,7 @@ static struct dp_restart *restart_of(struct dp_rare *rare, uint32_t stream)
 static bool has_restarted(struct relay_worker *w, const struct packet *p, uint32_t stream)
 {
 	struct dp_restart *r = restart_of(rare_of(w->relay, p->tp), stream);
-	uint64_t highest = w->relay->map.streams[stream].srtp.highest;
+	uint64_t highest = dp_stream_at(&w->relay->map, stream)->srtp.highest;
 	uint16_t seq = rtp_seq(p->bytes);
 
 	if (r->stream != stream || r->highest != highest || (uint16_t)(seq - r->seq - 1) >= RESTART_STEP) {

@@ -1,10 +1,34 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // relay_table.c - one array a media address.
 #include "dataplane/worker/relay_table.h"
+#include "dataplane/worker/memory.h"
 #include "dataplane/worker/relay.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+// By the last four octets of the address, which are those that differ.
+static inline unsigned bucket_of(uint8_t family, const uint8_t *addr)
+{
+	uint32_t end;
+
+	memcpy(&end, addr + (family == INET_V4 ? 0 : 12), sizeof(end));
+	return end * UINT32_C(0x9e3779b1) / (UINT32_MAX / RELAY_BUCKETS + 1);
+}
+
+// Those of a bucket in the order of the configuration.
+static void buckets_fill(struct relay_table *t)
+{
+	for (unsigned i = 0; i < RELAY_BUCKETS; i++)
+		t->buckets[i] = RELAY_NO_ADDRESS;
+	for (unsigned i = t->n; i-- > 0;) {
+		struct relay_address *r = &t->addresses[i];
+		uint8_t *bucket = &t->buckets[bucket_of(r->addr.family, r->addr.bytes)];
+
+		r->next = *bucket;
+		*bucket = (uint8_t)i;
+	}
+}
 
 int relay_table_open(struct relay_table **tablep, const struct dp_config *config)
 {
@@ -24,13 +48,14 @@ int relay_table_open(struct relay_table **tablep, const struct dp_config *config
 			.first = a->first_port,
 			.last = a->last_port,
 		};
-		r->transports = calloc((size_t)(r->last - r->first) + 1, sizeof(*r->transports));
+		r->transports = memory_table(((size_t)(r->last - r->first) + 1) * sizeof(*r->transports));
 		if (r->transports == NULL) {
 			relay_table_close(t);
 			return -ENOMEM;
 		}
 		t->n++;
 	}
+	buckets_fill(t);
 	for (unsigned i = 0; i < config->n_networks; i++)
 		t->vlans[i] = config->networks[i].vlan;
 	for (unsigned i = 0; i < config->n_ports; i++)
@@ -44,7 +69,7 @@ void relay_table_close(struct relay_table *t)
 	if (t == NULL)
 		return;
 	for (unsigned i = 0; i < t->n; i++)
-		free(t->addresses[i].transports);
+		memory_table_free(t->addresses[i].transports);
 	free(t);
 }
 
@@ -75,7 +100,7 @@ _Atomic uint32_t *relay_table_find(const struct relay_table *t, uint16_t port, u
 	const struct seen_from from = { port, vlan };
 	_Atomic uint32_t *other = NULL;
 
-	for (unsigned i = 0; i < t->n; i++) {
+	for (unsigned i = t->buckets[bucket_of(family, addr)]; i != RELAY_NO_ADDRESS; i = t->addresses[i].next) {
 		const struct relay_address *r = &t->addresses[i];
 		enum nearness near;
 

@@ -5,10 +5,14 @@
 #include "dataplane/dp_config.h"
 #include <stdatomic.h>
 
+#define RELAY_BUCKETS 64 // a power of two
+#define RELAY_NO_ADDRESS UINT8_MAX
+
 struct relay_address {
 	struct inet_addr addr;
 	uint16_t vlan, network;
 	uint8_t port;
+	uint8_t next; // of the same bucket
 	uint16_t first, last;
 	_Atomic uint32_t *transports; // [port - first]: index + 1; 0: nobody
 };
@@ -16,6 +20,7 @@ struct relay_address {
 struct relay_table {
 	struct relay_address addresses[DP_ADDRESSES_MAX];
 	unsigned n;
+	uint8_t buckets[RELAY_BUCKETS];
 	bool everywhere[DP_PORTS_MAX]; // the port is lo: every untagged address is heard there
 	uint16_t vlans[DP_NETWORKS_MAX];
 };

@@ -43,15 +43,16 @@ static int rings_attach(struct relay_worker *w)
 }
 
 // One broken key must cost its own leg only.
-static void key_adopt(struct relay_worker *w, struct dp_key_slot *slot)
+static void key_adopt(struct relay_worker *w, uint32_t *slot)
 {
 	struct srtp_key *key = key_at(w->relay, slot);
+	uint32_t index = *slot;
 
-	if (key != NULL && srtp_key_adopt(w->engine, key) < 0) {
-		uint32_t broken = slot->key;
-
-		slot->key = DP_NONE;
-		key_release(w, broken);
+	if (key == NULL)
+		return;
+	if (!key_fits(w->relay, index) || srtp_key_adopt(w->engine, key) < 0) {
+		*slot = DP_NONE;
+		key_release(w, index);
 	}
 }
 
@@ -69,11 +70,12 @@ static void records_adopt(struct relay_worker *w)
 		if (tp->sequence & 1)
 			atomic_fetch_add(&tp->sequence, 1);
 		transport_adopt(w, i);
+		transport_derive(tp);
 		if (tp->state != DP_STATE_PUBLISHED)
 			continue;
 		for (unsigned e = 0; e < DP_RX_EPOCHS; e++)
-			key_adopt(w, &tp->rx_keys[e]);
-		key_adopt(w, &tp->tx_key);
+			key_adopt(w, &tp->rx[e].key);
+		key_adopt(w, &tp->out.key);
 		slot = relay_table_slot(w->relay->table, tp->network, &tp->local);
 		if (slot != NULL)
 			atomic_store(slot, i + 1);
@@ -107,7 +109,7 @@ int relay_worker_open(struct relay_worker **wp, struct relay *relay, unsigned id
 	if (err == 0)
 		err = relay_queues_take(w);
 	if (err == 0)
-		err = relay_pools_load(w);
+		err = relay_records_open(w);
 	if (err < 0) {
 		relay_worker_close(w);
 		return err;
@@ -131,7 +133,7 @@ void relay_worker_close(struct relay_worker *w)
 	srtp_engine_close(w->engine);
 	if (w->wake >= 0)
 		close(w->wake);
-	relay_pools_close(w);
+	relay_records_close(w);
 	free(w);
 }
 
@@ -214,10 +216,8 @@ unsigned relay_worker_round(struct relay_worker *w)
 	round_account(w, clock_now());
 	atomic_store_explicit(&w->relay->map.header->relay_alive, w->now, memory_order_relaxed);
 	atomic_store_explicit(&w->record->heartbeat, w->now, memory_order_relaxed);
-	if (w->relay->map.config.n_workers > 1) {
-		relay_pools_collect(w);
+	if (w->relay->map.config.n_workers > 1)
 		relay_arrivals(w);
-	}
 	if (w->budget > 0)
 		told = relay_commands(w);
 	w->budget -= (int64_t)w->commands_took;

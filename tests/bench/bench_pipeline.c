@@ -154,7 +154,7 @@ static void sessions_make(void)
 		keys_give(b.out[i], DP_TX, &b.frames.out[i]);
 		dp_transport_edges(b.dp, b.in[i], &(struct dp_edge){ .to = b.out[i], .open = true }, 1);
 		apply();
-		nexthop_set(b.relay.hops, b.out[i].index, b.relay.map.transports[b.out[i].index].path_serial, &hop);
+		nexthop_set(b.relay.hops, b.out[i].index, b.relay.map.transports[b.out[i].index].out.path_serial, &hop);
 	}
 }
 

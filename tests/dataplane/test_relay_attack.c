@@ -125,7 +125,7 @@ static unsigned streams_owned(void)
 	unsigned n = 0;
 
 	for (uint32_t i = 0; i < bed.map.n_streams; i++)
-		n += bed.map.streams[i].owner != DP_NONE;
+		n += dp_stream_at(&bed.map, i)->owner != DP_NONE;
 	return n;
 }
 

@@ -135,9 +135,8 @@ static void keys_are_wiped(void)
 	unsigned used = 0;
 
 	assert_int_equal(dp_map_open(&map, dup(bed->region.fd)), 0);
-	bytes = (const uint8_t *)map.keys;
-	for (size_t i = 0; i < sizeof(*map.keys) * map.n_keys; i++)
-		left += bytes[i];
+	for (bytes = map.keys_cm; bytes < map.streams; bytes++) // of both kinds
+		left += *bytes;
 	for (uint32_t i = 0; i < map.n_transports; i++)
 		used += map.transports[i].state != DP_STATE_FREE;
 	dp_map_close(&map);

@@ -26,7 +26,8 @@ struct patched { // what inputs may write to, and how it was
 };
 
 static struct relay_alone *ra;
-static struct patched parts[4];
+#define PARTS 5
+static struct patched parts[PARTS];
 
 static void must(bool good, const char *what)
 {
@@ -95,14 +96,15 @@ static void start(void)
 	relay_alone_commands(ra);
 	frames_send();
 	part_set(&parts[0], map->transports, TRANSPORTS * sizeof(*map->transports));
-	part_set(&parts[1], map->streams, STREAMS * sizeof(*map->streams));
-	part_set(&parts[2], map->keys, KEYS * sizeof(*map->keys));
-	part_set(&parts[3], map->commands[0], 4096);
+	part_set(&parts[1], map->streams, STREAMS * map->stream_size);
+	part_set(&parts[2], map->keys_cm, KEYS * SRTP_KEY_CM_SIZE);
+	part_set(&parts[3], map->keys_gcm, KEYS * sizeof(struct srtp_key));
+	part_set(&parts[4], map->commands[0], 4096);
 }
 
 static void patch(const uint8_t **at, const uint8_t *end)
 {
-	const struct patched *part = &parts[(*at)[0] % 4];
+	const struct patched *part = &parts[(*at)[0] % PARTS];
 	size_t where = ((size_t)(*at)[1] << 8 | (*at)[2]) * part->size >> 16, n = (*at)[3] % 16 + 1u;
 
 	*at += 4;
@@ -159,7 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	frames_send();
 	commands_give();
 	frames_send();
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; i < PARTS; i++)
 		memcpy(parts[i].at, parts[i].before, parts[i].size);
 	relay_alone_reopen(ra); // its pools are those of the records as they were
 	must(rte_mempool_avail_count(ra->relay.pool) == free_before, "packet memory was lost");

@@ -190,7 +190,7 @@ struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const ch
 	dp_transport_secure(ra->client, ref, security);
 	dp_transport_path(ra->client, ref, &path);
 	relay_alone_commands(ra);
-	nexthop_set(ra->relay.hops, ref.index, ra->relay.map.transports[ref.index].path_serial, &hop);
+	must(nexthop_set(ra->relay.hops, ref.index, ra->relay.map.transports[ref.index].out.path_serial, &hop), "headers");
 	return ref;
 }
 
@@ -279,6 +279,13 @@ void relay_alone_reopen(struct relay_alone *ra)
 	workers_close();
 	workers_open();
 	ra->worker->now = now;
+}
+
+uint32_t relay_alone_free_streams(const struct relay_alone *ra)
+{
+	struct dp_pool_fill fill = dp_client_pool(ra->client, DP_POOL_STREAMS);
+
+	return fill.max - fill.used;
 }
 
 uint64_t relay_alone_ended(const struct relay_alone *ra)

@@ -54,4 +54,5 @@ void relay_alone_datagram(struct relay_alone *ra, const struct alone_to *to, con
 void relay_alone_put(struct relay_alone *ra, unsigned port, unsigned queue, const void *bytes, size_t len); // to come
 void relay_alone_round(struct relay_alone *ra, unsigned worker);
 void relay_alone_reopen(struct relay_alone *ra); // other workers take up what the records say
+uint32_t relay_alone_free_streams(const struct relay_alone *ra);
 uint64_t relay_alone_ended(const struct relay_alone *ra); // packets that were sent, dropped, punted or ignored so far

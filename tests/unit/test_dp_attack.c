@@ -166,7 +166,7 @@ static void bad_tags_and_runts_cost_the_call_nothing(void **state)
 
 	legs_open(SRTP_AES_CM_128_HMAC_SHA1_80, 1, 2);
 	assert_true(passes(packet, srtp(packet, SSRC, 0)));
-	streams = ra->worker->n_free_streams;
+	streams = relay_alone_free_streams(ra);
 	events = ra->n_events;
 	srand(4);
 	for (unsigned i = 1; i <= n; i++) {
@@ -192,7 +192,7 @@ static void bad_tags_and_runts_cost_the_call_nothing(void **state)
 	assert_int_equal(drops(a, RELAY_DROP_MALFORMED), runts);
 	assert_int_equal(drops_all(a), bad + runts);
 	assert_int_equal(drops_all(b), 0);
-	assert_int_equal(ra->worker->n_free_streams, streams);
+	assert_int_equal(relay_alone_free_streams(ra), streams);
 	assert_int_equal(ra->n_punts, punts); // control heard nothing of it: no log line, no move
 	assert_int_equal(ra->n_events, events);
 	legs_close();
@@ -422,7 +422,7 @@ static void ssrcs_without_a_good_tag_leave_nothing(void **state)
 	unsigned bound = 0;
 
 	legs_open(SRTP_AES_CM_128_HMAC_SHA1_80, 1, 2);
-	streams = ra->worker->n_free_streams;
+	streams = relay_alone_free_streams(ra);
 	srand(9);
 	for (unsigned i = 0; i < 100000; i++) {
 		size_t len = rtp(packet, (uint32_t)rand() << 1 ^ (uint32_t)rand(), (uint16_t)rand()) + 10;
@@ -430,12 +430,12 @@ static void ssrcs_without_a_good_tag_leave_nothing(void **state)
 		relay_alone_datagram(ra, i % 2 ? &from_a : &stranger, packet, len);
 	}
 	assert_int_equal(drops(a, RELAY_DROP_AUTH), 100000);
-	assert_int_equal(ra->worker->n_free_streams, streams);
+	assert_int_equal(relay_alone_free_streams(ra), streams);
 	for (unsigned i = 0; i < 1000; i++) // the peer itself, with good tags
 		bound += passes(packet, srtp(packet, 0x70000000 + i, 1));
 	assert_int_equal(bound, DP_RX_SSRCS);
 	assert_int_equal(drops(a, RELAY_DROP_SSRC_LIMIT), 1000 - DP_RX_SSRCS);
-	assert_int_equal(streams - ra->worker->n_free_streams, 2 * DP_RX_SSRCS);
+	assert_int_equal(streams - relay_alone_free_streams(ra), 2 * DP_RX_SSRCS);
 	ra->worker->now += MONO_S(50);
 	for (unsigned i = 1; i < DP_RX_SSRCS; i++) // all but the first speak again
 		assert_true(passes(packet, srtp(packet, 0x70000000 + i, 2)));
@@ -455,7 +455,7 @@ static void a_dead_call_is_not_heard_on_its_port(void **state)
 	struct dp_keys late = key_make(DP_RX, 1, SRTP_AES_CM_128_HMAC_SHA1_80, 9);
 	uint8_t packet[512];
 	struct dp_ref old_a, old_b, c;
-	uint32_t streams = ra->worker->n_free_streams;
+	uint32_t streams = relay_alone_free_streams(ra);
 
 	legs_open(SRTP_AES_CM_128_HMAC_SHA1_80, 1, 2);
 	assert_true(passes(packet, srtp(packet, SSRC, 1)));
@@ -465,7 +465,7 @@ static void a_dead_call_is_not_heard_on_its_port(void **state)
 	dp_transport_edges(ra->client, c, &(struct dp_edge){ .to = old_b, .open = true }, 1);
 	relay_alone_commands(ra);
 	legs_close();
-	assert_int_equal(ra->worker->n_free_streams, streams);
+	assert_int_equal(relay_alone_free_streams(ra), streams);
 
 	legs_open(SRTP_AES_CM_128_HMAC_SHA1_80, 3, 4); // the next call, on the same two ports
 	assert_true(a.index != old_a.index || a.generation != old_a.generation);

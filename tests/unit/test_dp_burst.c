@@ -285,7 +285,7 @@ static void forged_packets_bind_nothing(void **state)
 {
 	struct dp_keys keys = { .direction = DP_RX, .epoch = 1, .master.suite = SRTP_AEAD_AES_128_GCM };
 	struct dp_ref leg = relay_alone_leg(ra, 0, "192.0.0.1", 16392, "198.51.100.1", DP_SRTP, DP_MODE_RTP);
-	uint32_t streams = ra->worker->n_free_streams;
+	uint32_t streams = relay_alone_free_streams(ra);
 	uint64_t bad = drops(RELAY_DROP_AUTH);
 	struct alone_to to = from_access;
 	uint8_t payload[200];
@@ -299,7 +299,7 @@ static void forged_packets_bind_nothing(void **state)
 		give(&to, payload, len);
 	}
 	assert_int_equal(drops(RELAY_DROP_AUTH), bad + 2000);
-	assert_int_equal(ra->worker->n_free_streams, streams);
+	assert_int_equal(relay_alone_free_streams(ra), streams);
 	dp_transport_remove(ra->client, leg);
 	relay_alone_commands(ra);
 }

@@ -84,8 +84,11 @@ static void a_foreign_region_is_refused(void **state)
 	assert_int_equal(dp_map_open(&m, dup(other.fd)), -EPROTO); // not formatted
 	assert_int_equal(dp_region_format(other.base, other.size, &config), 0);
 	((struct dp_region_header *)other.base)->version++;
-	assert_int_equal(dp_map_open(&m, dup(other.fd)), -EPROTO);
+	assert_int_equal(dp_map_open(&m, dup(other.fd)), -EPROTONOSUPPORT);
 	((struct dp_region_header *)other.base)->version--;
+	((struct dp_region_header *)other.base)->layout ^= 1; // the same version, and records of another build
+	assert_int_equal(dp_map_open(&m, dup(other.fd)), -EPROTONOSUPPORT);
+	((struct dp_region_header *)other.base)->layout ^= 1;
 	((struct dp_region_header *)other.base)->config.max_transports = 1000000; // more than the region holds
 	assert_int_equal(dp_map_open(&m, dup(other.fd)), -EPROTO);
 	((struct dp_region_header *)other.base)->config.n_networks = 255;
@@ -226,31 +229,38 @@ static void figures_are_read_from_the_records(void **state)
 	tp = &map.transports[ref.index];
 	tp->generation = ref.generation;
 	tp->state = DP_STATE_PUBLISHED;
-	for (unsigned e = 0; e < DP_RX_EPOCHS; e++) {
-		for (unsigned i = 0; i < DP_RX_SSRCS; i++)
-			tp->rx_ssrcs[e][i].stream = DP_NONE;
-	}
-	tp->rx_ssrcs[0][3].stream = 7;
-	tp->rx_ssrcs[1][0].stream = 8;   // somebody else's: a record half written
-	tp->rx_ssrcs[1][1].stream = 1u << 30;
-	map.streams[7] = (struct dp_stream){ .owner = ref.index,
-					     .received = 90,
-					     .first_index = 1000,
-					     .highest_index = 1099,
-					     .jitter_ns16 = 16 * 2500000 };
-	map.streams[8] = (struct dp_stream){
-		.owner = ref.index + 1, .received = 1, .first_index = 1, .highest_index = 500
-	};
+	tp->rx_more[0] = 1; // a chunk of further SSRCs
+	tp->rx_more[1] = 1u << 30;
+	for (unsigned i = 0; i < DP_RX_SSRCS; i++)
+		dp_rx_slot(&map, tp, 0, i)->stream = DP_NONE;
+	dp_rx_slot(&map, tp, 0, 3)->stream = 7;
+	dp_rx_slot(&map, tp, 0, 4)->stream = 1u << 30;
+	tp->rx[1].first.stream = 8; // somebody else's: a record half written
+	*dp_stream_at(&map, 7) = (struct dp_stream){ .owner = ref.index,
+						     .received = 90,
+						     .octets = 14400,
+						     .first_index = 1000,
+						     .highest_index = 1099,
+						     .last_time = 7,
+						     .clock = 1,
+						     .jitter_ns16 = 16 * 2500000 };
+	dp_stream_at(&map, 7)->srtp.ssrc = 77;
+	dp_stream_at(&map, 8)->owner = ref.index + 1;
+	dp_stream_at(&map, 8)->received = 1;
 	tp->counters = (struct dp_counters){
-		.rx_packets = 90, .rx_octets = 14400, .lost_before = 5, .newest_stream = 7
+		.packets_before = 10, .octets_before = 1600, .lost_before = 5, .last_before = 6, .ssrc_before = 66
 	};
 	tp->counters.drops[RELAY_DROP_AUTH] = 3;
 	assert_int_equal(dp_transport_stats(dp, ref, &stats), 0);
 	assert_int_equal(stats.lost, 15);
 	assert_int_equal(stats.jitter_us, 2500);
-	assert_int_equal(stats.rx_octets, 14400);
+	assert_int_equal(stats.clock_hz, 8000);
+	assert_int_equal(stats.rx_packets, 100);
+	assert_int_equal(stats.rx_octets, 16000);
+	assert_int_equal(stats.rx_ssrc, 77);
+	assert_int_equal(stats.last_rx, 7);
 	assert_int_equal(stats.drops[RELAY_DROP_AUTH], 3);
-	map.streams[7].received = 200; // duplicates: never below 0
+	dp_stream_at(&map, 7)->received = 200; // duplicates: never below 0
 	assert_int_equal(dp_transport_stats(dp, ref, &stats), 0);
 	assert_int_equal(stats.lost, 5);
 }

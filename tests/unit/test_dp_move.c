@@ -41,7 +41,7 @@ static struct stream streams[STREAMS];
 static struct srtp_key *keys[SESSIONS];        // the phones' own
 static struct srtp_stream *phones[SESSIONS];
 static unsigned looked; // frames of ra->sent that were looked at
-static uint32_t free_keys[WORKERS], free_streams[WORKERS];
+static uint32_t used[DP_POOLS]; // records
 static uint8_t octet;
 
 // ---- sessions
@@ -70,7 +70,7 @@ static struct dp_ref leg_make(struct session *s, unsigned network, unsigned work
 	dp_transport_path(ra->client, ref, &path);
 	for (unsigned i = 0; i < 4; i++)
 		relay_alone_round(ra, worker);
-	nexthop_set(ra->relay.hops, ref.index, ra->relay.map.transports[ref.index].path_serial, &hop);
+	nexthop_set(ra->relay.hops, ref.index, ra->relay.map.transports[ref.index].out.path_serial, &hop);
 	return ref;
 }
 
@@ -116,19 +116,15 @@ static void rounds(unsigned n)
 static void pools_note(void)
 {
 	rounds(2);
-	for (unsigned w = 0; w < WORKERS; w++) {
-		free_keys[w] = ra->relay.workers[w]->n_free_keys;
-		free_streams[w] = ra->relay.workers[w]->n_free_streams;
-	}
+	for (unsigned k = 0; k < DP_POOLS; k++)
+		used[k] = dp_client_pool(ra->client, (enum dp_pool)k).used;
 }
 
 static void pools_are_as_noted(void)
 {
 	rounds(3);
-	for (unsigned w = 0; w < WORKERS; w++) {
-		assert_int_equal(ra->relay.workers[w]->n_free_keys, free_keys[w]);
-		assert_int_equal(ra->relay.workers[w]->n_free_streams, free_streams[w]);
-	}
+	for (unsigned k = 0; k < DP_POOLS; k++)
+		assert_int_equal(dp_client_pool(ra->client, (enum dp_pool)k).used, used[k]);
 	assert_int_equal(rte_mempool_in_use_count(ra->relay.pool), 0);
 }
 
@@ -429,7 +425,7 @@ static void what_is_said_meanwhile_arrives(void **state)
 	dp_transport_retire(ra->client, s->leg[0], DP_TX, 3);
 	rounds(20);
 	assert_int_equal(tp->worker, 2);
-	assert_int_equal(tp->tx_key.epoch, 5);
+	assert_int_equal(tp->tx_epoch.epoch, 5);
 	assert_int_equal(tp->tx_epoch_floor, 3);
 	speak(&streams[0]);
 	speak(&streams[1]);

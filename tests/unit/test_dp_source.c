@@ -269,7 +269,7 @@ static void a_source_that_moves_to_another_port(void **state)
 static void beginning_anew_is_bounded(void **state)
 {
 	struct dp_ssrc_map map[DP_TX_SSRCS];
-	uint32_t free_streams = ra->worker->n_free_streams, last = SSRC;
+	uint32_t free_streams = relay_alone_free_streams(ra), last = SSRC;
 	unsigned outs = 0, t = 0;
 
 	for (; t < 60000; t += 40) { // for a minute
@@ -284,15 +284,16 @@ static void beginning_anew_is_bounded(void **state)
 	}
 	assert_in_range(outs, 60, 8 + 60 * 2 + 1); // eight at once, then two a second
 	assert_true(maps(map) <= 1);
-	assert_in_range(free_streams - ra->worker->n_free_streams, 1, 6);
+	assert_in_range(free_streams - relay_alone_free_streams(ra), 1, 6);
 }
 
-static unsigned streams_of(const struct dp_transport *tp)
+static unsigned streams_of(struct dp_transport *tp)
 {
+	const struct dp_tx_slot *slot;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++)
-		n += tp->tx_ssrcs[i].stream < ra->relay.map.n_streams;
+	for (unsigned i = 0; i < DP_TX_SSRCS && (slot = dp_tx_slot(&ra->relay.map, tp, i)) != NULL; i++)
+		n += slot->stream < ra->relay.map.n_streams;
 	return n;
 }
 
@@ -316,7 +317,7 @@ static void a_flood_of_ssrcs_is_bounded(void **state)
 // stays is not touched.
 static void sources_that_come_and_go(void **state)
 {
-	const struct dp_transport *tp = &ra->relay.map.transports[secured.index];
+	struct dp_transport *tp = &ra->relay.map.transports[secured.index];
 	uint32_t ssrc = 0x50000000;
 	struct reader_packet got;
 	unsigned carried = 0;
@@ -373,22 +374,21 @@ static void anything_in_any_order(void **state)
 // Each slot that names a stream names one that is whole, whatever instruction was the last.
 static void slots_are_whole(const struct dp_map *m, unsigned *bound)
 {
-	const struct dp_transport *tp = &m->transports[secured.index];
-	const struct dp_transport *in = &m->transports[plain.index];
+	struct dp_transport *tp = &m->transports[secured.index], *in = &m->transports[plain.index];
+	const struct dp_ssrc_slot *rx;
+	const struct dp_tx_slot *slot;
 
-	for (unsigned i = 0; i < DP_TX_SSRCS; i++) {
-		const struct dp_tx_slot *slot = &tp->tx_ssrcs[i];
-
+	for (unsigned i = 0; i < DP_TX_SSRCS && (slot = dp_tx_slot(m, tp, i)) != NULL; i++) {
 		if (slot->stream >= m->n_streams)
 			continue;
-		assert_int_equal(m->streams[slot->stream].owner, secured.index);
-		assert_int_equal(m->streams[slot->stream].srtp.ssrc, slot->out);
-		assert_int_equal(m->streams[slot->stream].srtp.window, 128);
+		assert_int_equal(dp_stream_at(m, slot->stream)->owner, secured.index);
+		assert_int_equal(dp_stream_at(m, slot->stream)->srtp.ssrc, slot->out);
+		assert_int_equal(dp_stream_at(m, slot->stream)->srtp.window, 128);
 		(*bound)++;
 	}
-	for (unsigned i = 0; i < DP_RX_SSRCS; i++) {
-		if (in->rx_ssrcs[0][i].stream < m->n_streams)
-			assert_int_equal(m->streams[in->rx_ssrcs[0][i].stream].ssrc, in->rx_ssrcs[0][i].ssrc);
+	for (unsigned i = 0; i < DP_RX_SSRCS && (rx = dp_rx_slot(m, in, 0, i)) != NULL; i++) {
+		if (rx->stream < m->n_streams)
+			assert_int_equal(dp_stream_at(m, rx->stream)->srtp.ssrc, rx->ssrc);
 	}
 }
 

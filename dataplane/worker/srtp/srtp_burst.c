@@ -6,12 +6,12 @@
 typedef void one_fn(struct srtp_engine *engine, struct srtp_op *op);
 typedef void many_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
 
-// With many streams their records are cold. The first four lines of a key have the salt, the HMAC states and the rounds
-// of AES-128, the first of a stream has the window: asked for at once, they arrive while others are worked on.
+// With many streams their records are cold. Four lines of a key have the salt, the HMAC states and the rounds of
+// AES-128, the first of a stream has the window: asked for at once, they arrive while others are worked on.
 static inline void prefetch(const struct srtp_op *op)
 {
 	for (unsigned line = 0; line < 4; line++)
-		__builtin_prefetch((const uint8_t *)op->key + 64 * line);
+		__builtin_prefetch(op->key->salt + 64 * line);
 	__builtin_prefetch(op->stream, 1);
 }
 

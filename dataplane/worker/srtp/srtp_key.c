@@ -6,7 +6,9 @@
 
 #define SHA1_BLOCK 64
 
-static_assert(sizeof(struct gcm_key_data) <= sizeof(((struct srtp_key *)0)->gcm.data), "gcm_key_data fits its place");
+// Only the type is aligned to a line, for its arrays' sake; the code loads without.
+static_assert(offsetof(struct gcm_key_data, ghash_keys) + sizeof(((struct gcm_key_data *)0)->ghash_keys) ==
+		      sizeof(((struct srtp_key *)0)->gcm.data), "gcm_key_data fits its place");
 
 // RFC 3711 4.3.2, RFC 6904 4.1. (SRTCP's labels 3 to 5 are the affair of the media thread.)
 enum srtp_label {
@@ -112,7 +114,7 @@ int srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const stru
 
 	if (info == NULL || (mki != NULL && mki->len > SRTP_MKI_MAX))
 		return -EINVAL;
-	memset(key, 0, sizeof(*key));
+	memset(key, 0, srtp_key_size(master->suite));
 	key->remaining = lifetime == 0 || lifetime > SRTP_INDEX_LIMIT ? SRTP_INDEX_LIMIT : lifetime;
 	key->tag_len = info->tag_len;
 	if (mki != NULL && mki->len != 0) {
@@ -158,5 +160,5 @@ void srtp_key_wipe(struct srtp_engine *engine, struct srtp_key *key)
 	if (key == NULL)
 		return;
 	srtp_key_forget(engine, key);
-	explicit_bzero(key, sizeof(*key));
+	explicit_bzero(key, srtp_key_size(key->suite));
 }

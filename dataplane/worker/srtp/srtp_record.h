@@ -14,9 +14,19 @@
 
 #define SRTP_INDEX_LIMIT (UINT64_C(1) << 48) // RFC 3711 9.2: packets under one key, and the end of ROC || SEQ
 
-// Session keys of one (transport, direction, epoch), expanded as the crypto library wants them.
-// Laid out for cold caches: AES-CM with 128 bits needs the first four lines and no more.
+// Session keys of one (transport, direction, epoch), expanded as the crypto library wants them. What packets do not need
+// comes first, what they need last, and its length is the suite's: a record that can hold AES-CM alone is cut behind
+// `cm` (srtp_key_size()). Laid out for cold caches: of what begins with `salt`, AES-CM of 128 bits needs four lines,
+// AES-GCM four, and for short packets the last four, where the low powers of its hash key are.
 struct srtp_key {
+	alignas(64) uint8_t cipher_key[SRTP_KEY_MAX]; // what the expansion is made of
+	uint8_t extension_key[SRTP_KEY_MAX];
+	uint8_t auth_key[20];
+	uint8_t gap[12];
+	uint8_t mki[SRTP_MKI_MAX]; // for the few packets that need it: the MKI, and RFC 6904's keys of header extensions
+	uint8_t extension_salt[16];
+	uint8_t extension_rounds[240];
+	uint8_t tail[16];
 	alignas(64) uint8_t salt[16]; // session salt, zeros behind it
 	uint64_t remaining;           // packets that may still be done; the only field that changes under way
 	uint32_t stamp;               // library and CPU level of the expansion below (srtp_key_adopt())
@@ -31,27 +41,32 @@ struct srtp_key {
 			alignas(16) uint8_t rounds[240]; // AES round keys, encryption
 		} cm;
 		struct {
-			uint8_t gap[32];
-			uint8_t data[1024];              // the library's gcm_key_data, on a line of its own
+			uint8_t gap[48];
+			uint8_t data[1008];              // the library's gcm_key_data
 		} gcm;
 	};
-	// Not used by packets: what the expansion is made of.
-	uint8_t cipher_key[SRTP_KEY_MAX], extension_key[SRTP_KEY_MAX];
-	uint8_t auth_key[20];
-	uint8_t gap[12];
-	// For the few packets that need it: RFC 6904's keys of header extensions, and the MKI.
-	uint8_t mki[SRTP_MKI_MAX];
-	uint8_t extension_salt[16];
-	uint8_t extension_rounds[240];
-	uint8_t tail[16];
 };
 
-static_assert(sizeof(struct srtp_key) == 1472, "shared layout; an odd number of lines, so that arrays use all of a cache");
-static_assert(offsetof(struct srtp_key, cm.rounds) == 80, "AES-CM 128 ends with the fourth line");
-static_assert(offsetof(struct srtp_key, gcm.data) == 64, "gcm_key_data is aligned to a line");
-static_assert(offsetof(struct srtp_key, extension_rounds) % 64 == 0, "MKI and salt of extensions are on the line before");
+#define SRTP_KEY_HOT offsetof(struct srtp_key, salt)                                      // where packets look
+#define SRTP_KEY_CM_SIZE (offsetof(struct srtp_key, cm) + sizeof(((struct srtp_key *)0)->cm)) // of AES-CM and NULL
+#define SRTP_KEY_GCM_POWERS (sizeof(struct srtp_key) - 256)                               // of the hash key, 16 to 1
+
+static_assert(sizeof(struct srtp_key) == 23 * 64 && SRTP_KEY_CM_SIZE == 11 * 64,
+	      "shared layout; odd numbers of lines, so that arrays use all of a cache");
+static_assert(offsetof(struct srtp_key, cm.rounds) == SRTP_KEY_HOT + 80, "AES-CM 128 ends with the fourth line");
+static_assert(offsetof(struct srtp_key, gcm.data) == SRTP_KEY_HOT + 80, "so do GCM's round keys; its powers begin one");
+static_assert(SRTP_KEY_HOT % 64 == 0 && SRTP_KEY_GCM_POWERS % 64 == 0, "lines");
+
+// Octets of a record that a key of this suite needs; of none: those that may hold what was begun.
+static inline size_t srtp_key_size(unsigned suite)
+{
+	const struct srtp_suite_info *info = srtp_suite_info((enum srtp_suite)suite);
+
+	return info != NULL && info->aead ? sizeof(struct srtp_key) : SRTP_KEY_CM_SIZE;
+}
 
 // State of one SSRC under one key in one direction: received (replay) or sent (reuse). 128 bits of window use one line.
+// A record that needs fewer words of bits[] may end behind them (srtp_stream_size()).
 struct srtp_stream {
 	alignas(64) uint64_t highest; // newest index (ROC || SEQ) authenticated or sent; valid if started
 	uint32_t ssrc;
@@ -64,4 +79,19 @@ struct srtp_stream {
 };
 
 static_assert(sizeof(struct srtp_stream) == 320, "shared layout");
+
+static inline unsigned srtp_window_words(unsigned window)
+{
+	unsigned words = 2;
+
+	while (words < SRTP_WINDOW_WORDS && words * 64 < window + 64)
+		words *= 2;
+	return words;
+}
+
+static inline size_t srtp_stream_size(unsigned window)
+{
+	return offsetof(struct srtp_stream, bits) + srtp_window_words(window) * sizeof(uint64_t);
+}
+
 static_assert(SRTP_WINDOW_WORDS * 64 >= SRTP_WINDOW_MAX + 64, "a window and the block it moves into");

@@ -15,16 +15,12 @@
 // `window` outside SRTP_WINDOW_MIN..MAX is brought inside.
 static inline void srtp_stream_init(struct srtp_stream *stream, uint32_t ssrc, uint32_t roc, unsigned window)
 {
-	unsigned words = 2;
-
 	if (window < SRTP_WINDOW_MIN)
 		window = SRTP_WINDOW_MIN;
 	if (window > SRTP_WINDOW_MAX)
 		window = SRTP_WINDOW_MAX;
-	while (words * 64 < window + 64)
-		words *= 2;
 	*stream = (struct srtp_stream){
-		.ssrc = ssrc, .roc = roc, .window = (uint16_t)window, .word_mask = (uint8_t)(words - 1)
+		.ssrc = ssrc, .roc = roc, .window = (uint16_t)window, .word_mask = (uint8_t)(srtp_window_words(window) - 1)
 	};
 }
 
