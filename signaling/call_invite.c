@@ -21,7 +21,7 @@ static int turn_away(struct sip *sip, nta_incoming_t *irq, const sip_t *request,
 }
 
 // What can be wrong with an INVITE before anybody looks at where it goes: 0, or the status.
-static int check_request(const struct sip *sip, const sip_t *request, uint16_t realm)
+static int check_request(const struct sip *sip, const sip_t *request, uint16_t realm, int peer)
 {
 	int status = sip_check_onward(sip, request, realm);
 
@@ -29,8 +29,9 @@ static int check_request(const struct sip *sip, const sip_t *request, uint16_t r
 		return status;
 	if (request->sip_contact == NULL || request->sip_contact->m_url->url_host == NULL)
 		return 400; // section 8.1.1.8
-	if (request->sip_payload != NULL && request->sip_payload->pl_len > 0 && !sip_body_is_sdp(request))
-		return 415;
+	status = sip_body_status(sip, sip->config->peers[peer].profile, request);
+	if (status != 0)
+		return status;
 	return sip->draining ? 503 : 0;
 }
 
@@ -68,7 +69,7 @@ static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *r
 
 	sip_request_headers(msg, irq, a, b);
 	offer_reliable(b, msg, offer->text != NULL);
-	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
+	msg = sip_message_bodies(msg, offer, request, a, b);
 	b->loop_mark = sip_check_mark(request, a->realm);
 	b->invite_out = sip_dialog_send(b, msg, sip_method_invite, call_response_in);
 	return b->invite_out != NULL ? 0 : -EHOSTUNREACH;
@@ -163,7 +164,7 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 	struct sip_call *call;
 	int status, to_peer;
 
-	status = check_request(sip, request, realm);
+	status = check_request(sip, request, realm, peer);
 	if (status != 0)
 		return turn_away(sip, irq, request, peer, status, NULL);
 	// There is no TLS listener yet, so no leg's signalling is protected (RFC 5763 section 3, RFC 4568 section 7).

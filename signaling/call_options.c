@@ -10,7 +10,7 @@ int call_options_in(struct sip *sip, nta_incoming_t *irq)
 	int status = sip->draining || sip->n_calls >= sip->config->max_calls ? 503 : 200;
 
 	sip_message_allow(msg);
-	sip_message_header(msg, "Accept", "application/sdp");
+	sip_message_header(msg, "Accept", "application/sdp, multipart/mixed");
 	if (status == 503)
 		sip_message_retry_after(msg);
 	sip_respond(irq, status, msg);

@@ -38,8 +38,10 @@ int call_prack_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reques
 
 	if (call->closing || d->prack_in != NULL)
 		return sip_refuse(d->sip, irq, 481, 0, NULL);
-	if (in.text != NULL && !sip_body_is_sdp(request))
-		return sip_refuse(d->sip, irq, 415, 0, NULL);
+	int status = sip_body_status(d->sip, d->profile, request);
+
+	if (status != 0)
+		return sip_refuse(d->sip, irq, status, 0, NULL);
 	switch (oa_read(&d->oa, OA_BY_PRACK, in.text != NULL)) {
 	case OA_IS_ANSWER:
 	case OA_IS_MISSING:

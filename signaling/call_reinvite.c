@@ -25,10 +25,7 @@ int call_reinvite_out(struct sip_dialog *to, nta_incoming_t *irq, const struct c
 
 	if (to->invite_out != NULL || !call_allows(&call->fsm, CALL_EV_REINVITE))
 		return -1;
-	msg = sip_request_new(to, 70);
-	if (irq != NULL)
-		sip_request_headers(msg, irq, to->joined, to);
-	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
+	msg = sip_request_onward(to, irq, offer);
 	to->cancelled = false;
 	to->invite_out = sip_dialog_send(to, msg, sip_method_invite, call_response_in);
 	if (to->invite_out == NULL)
@@ -83,8 +80,7 @@ static int checked(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reque
 int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
 {
 	struct sip *sip = d->sip;
-	bool described = sip_body_of(request).text != NULL;
-	int glare;
+	int glare, status;
 
 	if (d->call->closing || d->joined == NULL || d->fsm.state < DIALOG_ANSWERED)
 		return sip_refuse(sip, irq, 481, 0, NULL);
@@ -93,8 +89,9 @@ int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 		return sip_refuse_later(d, irq);
 	if (glare != 0)
 		return sip_refuse(sip, irq, glare, 0, NULL);
-	if (described && !sip_body_is_sdp(request))
-		return sip_refuse(sip, irq, 415, 0, NULL);
+	status = sip_body_status(sip, d->profile, request);
+	if (status != 0)
+		return sip_refuse(sip, irq, status, 0, NULL);
 	if (d->call->restored) // its descriptions are not in the record
 		return sip_refuse(sip, irq, 488, 399, "the session cannot be changed");
 	return checked(d, irq, request);

@@ -50,12 +50,14 @@ static void end_forks(struct sip_dialog *taken, const char *tag)
 static msg_t *response_on(struct sip_dialog *b, nta_outgoing_t *orq, const struct call_body *body)
 {
 	struct sip_dialog *a = b->joined;
-	msg_t *msg = sip_response_new(b->sip, a->invite_in, a);
+	msg_t *msg = sip_response_new(b->sip, a->invite_in, a), *in = orq != NULL ? nta_outgoing_getresponse(orq) : NULL;
 
 	if (orq != NULL)
 		sip_response_headers(msg, orq, b, a);
-	if (body != NULL && body->text != NULL)
-		msg = sip_message_body(msg, "application/sdp", body->text, body->len);
+	msg = sip_message_bodies(msg, body != NULL ? body : &(struct call_body){ NULL, 0 },
+				 in != NULL ? sip_object(in) : NULL, b, a);
+	if (in != NULL)
+		msg_destroy(in);
 	return msg;
 }
 

@@ -41,8 +41,10 @@ int call_update_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reque
 
 	if (d->call->closing || d->joined == NULL || !live)
 		return sip_refuse(sip, irq, 481, 0, NULL);
-	if (sip_body_of(request).text != NULL && !sip_body_is_sdp(request))
-		return sip_refuse(sip, irq, 415, 0, NULL);
+	int status = sip_body_status(sip, d->profile, request);
+
+	if (status != 0)
+		return sip_refuse(sip, irq, status, 0, NULL);
 	if (d->update_in != NULL) // section 5.2: one at a time
 		return sip_refuse_later(d, irq);
 	call_refresh(d, request);
@@ -69,11 +71,6 @@ static int update_response(void *dialog, nta_outgoing_t *orq, const sip_t *respo
 
 int call_update_out(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer)
 {
-	msg_t *msg = sip_request_new(to, 70);
-
-	if (irq != NULL)
-		sip_request_headers(msg, irq, to->joined, to);
-	msg = sip_message_body(msg, "application/sdp", offer->text, offer->len);
-	to->update_out = sip_dialog_send(to, msg, sip_method_update, update_response);
+	to->update_out = sip_dialog_send(to, sip_request_onward(to, irq, offer), sip_method_update, update_response);
 	return to->update_out != NULL ? 0 : -1;
 }

@@ -2,6 +2,7 @@
 // sip_message.c - building the requests and responses that we send; what every one of them has is put in here.
 #include "signaling/call_timer.h"
 #include "signaling/sip_priv.h"
+#include "signaling/sip_check.h"
 #include "signaling/sip_header.h"
 #include "signaling/sip_option.h"
 #include <sofia-sip/sip_tag.h>
@@ -139,6 +140,20 @@ bool sip_request_behind_nat(const sip_t *request)
 	return request->sip_via->v_next == NULL && request->sip_via->v_received != NULL;
 }
 
+msg_t *sip_request_onward(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer)
+{
+	msg_t *in = irq != NULL ? nta_incoming_getrequest(irq) : NULL;
+	const sip_t *request = in != NULL ? sip_object(in) : NULL;
+	msg_t *msg = sip_request_new(to, request != NULL ? sip_check_hops(request) : SIP_MAX_FORWARDS);
+
+	if (irq != NULL)
+		sip_request_headers(msg, irq, to->joined, to);
+	msg = sip_message_bodies(msg, offer, request, to->joined, to);
+	if (in != NULL)
+		msg_destroy(in);
+	return msg;
+}
+
 msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t len)
 {
 	if (msg == NULL || len == 0)
@@ -152,21 +167,6 @@ msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t l
 		return msg;
 	msg_destroy(msg);
 	return NULL;
-}
-
-struct call_body sip_body_of(const sip_t *sip)
-{
-	struct call_body body = { NULL, 0 };
-
-	if (sip->sip_payload != NULL && sip->sip_payload->pl_len > 0)
-		body = (struct call_body){ sip->sip_payload->pl_data, sip->sip_payload->pl_len };
-	return body;
-}
-
-bool sip_body_is_sdp(const sip_t *sip)
-{
-	return sip->sip_content_type != NULL && sip->sip_content_type->c_type != NULL &&
-	       strcasecmp(sip->sip_content_type->c_type, "application/sdp") == 0;
 }
 
 // A connection that the peer opened is used as long as it is there: behind a NAT it is the only way.
@@ -250,7 +250,7 @@ int sip_refuse(struct sip *sip, nta_incoming_t *irq, int status, int warning, co
 	if (msg != NULL && status == 405)
 		add_allow(msg, NULL);
 	if (msg != NULL && status == 415)
-		sip_message_header(msg, "Accept", "application/sdp");
+		sip_message_header(msg, "Accept", "application/sdp, multipart/mixed");
 	sip_respond(irq, status, msg);
 	nta_incoming_destroy(irq);
 	return 0;

@@ -174,9 +174,19 @@ void call_abilities(struct sip_dialog *d, const sip_t *message); // that a messa
 void call_refresh(struct sip_dialog *d, const sip_t *message);   // the same, and its target (RFC 3261 section 12.2)
 void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
 
+// sip_body.c - bodies of calls' messages, which may have several parts.
+struct call_body sip_body_of(const sip_t *sip); // the description; text NULL: none
+bool sip_body_is_sdp(const sip_t *sip);         // whether there is one
+int sip_body_status(const struct sip *sip, uint16_t profile, const sip_t *request); // 0, or 400, 413, 415
+// Puts a description (text NULL: none) and what goes on of the other parts of `source` (NULL: nothing) into a message of ours.
+msg_t *sip_message_bodies(msg_t *msg, const struct call_body *sdp, const sip_t *source, const struct sip_dialog *from,
+			  const struct sip_dialog *to);
+
 // sip_message.c - building what we send.
 msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards);
 msg_t *sip_request_bare(struct sip_dialog *d, unsigned max_forwards, bool contact); // without Allow
+// The request of the other side that irq is (NULL: none, it is ours), within `to`, with this description.
+msg_t *sip_request_onward(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer);
 msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t len); // NULL: no memory, msg is gone
 void sip_message_header(msg_t *msg, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback);
@@ -189,8 +199,6 @@ bool sip_request_behind_nat(const sip_t *request); // by the Via of the client t
 // The same with another context for the callback.
 nta_outgoing_t *sip_dialog_send_for(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback,
 				    void *magic);
-struct call_body sip_body_of(const sip_t *sip); // text NULL: none
-bool sip_body_is_sdp(const sip_t *sip);
 msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_dialog *d);
 // Takes msg; NULL or no memory to send it: -1, and the final response was 500 if one was due.
 int sip_respond(nta_incoming_t *irq, int status, msg_t *msg);

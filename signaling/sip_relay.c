@@ -137,7 +137,7 @@ int sip_relay_request(struct sip_dialog *from, struct sip_dialog *to, nta_incomi
 		return refuse(sip, irq, 405);
 	if (request->sip_max_forwards != NULL && request->sip_max_forwards->mf_count == 0)
 		return refuse(sip, irq, 483);
-	if (sip_body_of(request).len > BODY_MAX)
+	if (request->sip_payload != NULL && request->sip_payload->pl_len > BODY_MAX)
 		return refuse(sip, irq, 413);
 	if (sip_body_is_sdp(request)) // a description would bypass the offer/answer exchange
 		return refuse(sip, irq, 415);

@@ -59,7 +59,7 @@ def test_body_of_another_type(net):
     caller.ack(net.access.expect("400 INVITE"))
     other = net.caller()
     net.access.send_text(text.replace(caller.call_id, other.call_id))
-    assert net.access.expect("415 INVITE").get("Accept") == "application/sdp"
+    assert net.access.expect("415 INVITE").get("Accept") == "application/sdp, multipart/mixed"
 
 
 def test_extension_required(net):
