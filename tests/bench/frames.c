@@ -83,12 +83,12 @@ static srtp_t context_open(const struct srtp_master *master, srtp_ssrc_type_t di
 
 uint32_t frames_address(const struct frames_plan *plan, unsigned session)
 {
-	return 0xc0000201 + session % plan->addresses;
+	return 0xc0000201 + (plan->first + session) % plan->addresses;
 }
 
 uint16_t frames_port(const struct frames_plan *plan, unsigned session)
 {
-	return (uint16_t)(FRAMES_FIRST_PORT + session / plan->addresses);
+	return (uint16_t)(FRAMES_FIRST_PORT + (plan->first + session) / plan->addresses);
 }
 
 static void be16(uint8_t *at, unsigned v)
@@ -135,7 +135,7 @@ static void rtp_make(const struct frames *f, uint8_t *at, unsigned session, unsi
 	at[1] = 96;
 	be16(at + 2, 1 + pass);
 	be32(at + 4, pass * 160);
-	be32(at + 8, 1000 + session);
+	be32(at + 8, 1000 + f->plan.first + session);
 	memset(at + RTP, (int)(session + pass), f->plan.payload);
 }
 
@@ -176,36 +176,40 @@ static void frames_fill(struct frames *f)
 	}
 }
 
-void frames_open(struct frames *f, const struct frames_plan *plan)
+void frames_keys(struct frames *f, const struct frames_plan *given)
 {
-	uint64_t state = UINT64_C(0x2545f4914f6cdd1d);
-	unsigned tag = plan->in != SRTP_SUITE_NONE ? srtp_suite_info(plan->in)->tag_len : 0;
+	const struct frames_plan plan = *given; // perhaps f's own
+	uint64_t state = UINT64_C(0x2545f4914f6cdd1d) + plan.first;
+	unsigned tag = plan.in != SRTP_SUITE_NONE ? srtp_suite_info(plan.in)->tag_len : 0;
 
-	*f = (struct frames){ .plan = *plan, .len = FRAMES_HEADERS + RTP + plan->payload + tag };
+	*f = (struct frames){ .plan = plan, .len = FRAMES_HEADERS + RTP + plan.payload + tag };
 	f->slot = (f->len + LINE - 1) / LINE * LINE;
-	if (srtp_init() != srtp_err_status_ok || (plan->sessions - 1) / plan->addresses >= FRAMES_PORTS) {
-		fprintf(stderr, "libsrtp2 does not start, or too many sessions for %u addresses\n", plan->addresses);
+	if ((plan.first + plan.sessions - 1) / plan.addresses >= FRAMES_PORTS) {
+		fprintf(stderr, "too many sessions for %u addresses\n", plan.addresses);
 		exit(1);
 	}
-	f->order = need(calloc(plan->sessions, sizeof(*f->order)), "the order");
-	f->in = need(calloc(plan->sessions, sizeof(*f->in)), "keys");
-	f->out = need(calloc(plan->sessions, sizeof(*f->out)), "keys");
-	f->bytes = need(rte_malloc(NULL, f->slot * plan->sessions * plan->passes, LINE), "frames");
+	f->order = need(calloc(plan.sessions, sizeof(*f->order)), "the order");
+	f->in = need(calloc(plan.sessions, sizeof(*f->in)), "keys");
+	f->out = need(calloc(plan.sessions, sizeof(*f->out)), "keys");
 	order_make(f, &state);
-	for (unsigned i = 0; i < plan->sessions; i++) {
-		master_make(&f->in[i], plan->in, &state);
-		master_make(&f->out[i], plan->out, &state);
+	for (unsigned i = 0; i < plan.sessions; i++) {
+		master_make(&f->in[i], plan.in, &state);
+		master_make(&f->out[i], plan.out, &state);
 	}
-	frames_fill(f);
 }
 
-void frames_close(struct frames *f)
+void frames_open(struct frames *f, const struct frames_plan *plan)
 {
-	rte_free(f->bytes);
-	free(f->order);
-	free(f->in);
-	free(f->out);
-	srtp_shutdown();
+	static bool started;
+
+	frames_keys(f, plan);
+	if (!started && srtp_init() != srtp_err_status_ok) {
+		fprintf(stderr, "libsrtp2 does not start\n");
+		exit(1);
+	}
+	started = true;
+	f->bytes = need(rte_malloc(NULL, f->slot * f->plan.sessions * f->plan.passes, LINE), "frames");
+	frames_fill(f);
 }
 
 // ---- what came out

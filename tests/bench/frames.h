@@ -17,6 +17,7 @@ struct frames_plan {
 	enum srtp_suite in, out; // NONE: plain RTP
 	unsigned sessions, passes, payload;
 	unsigned addresses; // media addresses that the sessions are spread over, evenly
+	unsigned first;     // of the sessions: others have those before
 };
 
 struct frames {
@@ -29,8 +30,8 @@ struct frames {
 };
 
 // Ends the program with a sentence if something cannot be had.
-void frames_open(struct frames *f, const struct frames_plan *plan);
-void frames_close(struct frames *f);
+void frames_open(struct frames *f, const struct frames_plan *plan); // after DPDK has started
+void frames_keys(struct frames *f, const struct frames_plan *plan); // the same without the frames: whom they are for
 
 static inline const uint8_t *frames_at(const struct frames *f, unsigned t)
 {

@@ -227,7 +227,7 @@ void bed_start(struct bed *bed)
 	bool xdp = false;
 	char why[256];
 
-	errno = -region_create(&bed->region, "media", dp_region_size(&bed->config), false);
+	errno = -region_create(&bed->region, "media", dp_region_size(&bed->config), bed->huge);
 	must(errno == 0, "region");
 	errno = -dp_region_format(bed->region.base, bed->region.size, &bed->config);
 	must(errno == 0, "format");

@@ -23,6 +23,7 @@ enum bed_ns { BED_A, BED_B, BED_GW, BED_NS };
 
 struct bed {
 	struct dp_config config;
+	bool huge; // the region lies on hugepages, if there are some
 	struct region region;
 	struct steering *steering;
 	struct dp_client *dp;
