@@ -456,10 +456,6 @@ static void workers_make(void)
 		must(srtp_engine_open(&life.workers[w].engine, SRTP_ARCH_AUTO) == 0, "engine");
 		must(relay_worker_open(&life.relay.workers[w], &life.relay, w) == 0, "worker");
 	}
-	for (unsigned w = 0; w < life.n_workers; w++) {
-		life.free_keys[w] = life.relay.workers[w]->n_free_keys;
-		life.free_streams[w] = life.relay.workers[w]->n_free_streams;
-	}
 }
 
 struct life_bed *life_open(unsigned n_workers, unsigned n_queues, enum dp_poll poll, void (*event)(struct life_bed *bed,
@@ -552,17 +548,14 @@ void life_settle(struct life_bed *bed)
 void life_pools_check(struct life_bed *bed)
 {
 	const struct dp_map *m = &bed->relay.map;
-	const uint8_t *bytes = (const uint8_t *)m->keys;
 	size_t left = 0;
 
-	for (unsigned w = 0; w < bed->n_workers; w++) {
-		must(bed->relay.workers[w]->n_free_keys == bed->free_keys[w], "keys are missing");
-		must(bed->relay.workers[w]->n_free_streams == bed->free_streams[w], "streams are missing");
-	}
+	for (unsigned k = 0; k < DP_POOLS; k++)
+		must(dp_client_pool(bed->client, (enum dp_pool)k).used == 0, "records are missing");
 	for (uint32_t i = 0; i < m->n_transports; i++)
 		must(m->transports[i].state == DP_STATE_FREE, "a transport is left");
-	for (size_t i = 0; i < sizeof(*m->keys) * m->n_keys; i++)
-		left += bytes[i];
+	for (const uint8_t *byte = m->keys_cm; byte < m->streams; byte++) // of both kinds
+		left += *byte;
 	must(left == 0, "a key was not wiped");
 	must(rte_mempool_in_use_count(bed->relay.pool) == 0, "packet memory is missing");
 }

@@ -94,7 +94,6 @@ struct life_bed {
 	_Atomic uint32_t window;  // with more than one worker: packets under way
 	_Atomic uint64_t given, back;
 	void (*event)(struct life_bed *bed, const struct dp_event *event);
-	uint32_t free_keys[DP_WORKERS_MAX], free_streams[DP_WORKERS_MAX];
 };
 
 struct life_bed *life_open(unsigned n_workers, unsigned n_queues, enum dp_poll poll, void (*event)(struct life_bed *bed,
