@@ -336,7 +336,10 @@ struct dp_command { // message of a command ring; SEND: the datagram follows, MO
 			uint32_t n;
 			struct dp_edge list[DP_EDGES_MAX];
 		} edges;
-		struct inet_endpoint send_to;
+		struct {
+			struct inet_endpoint to;
+			struct dp_return by; // for one whose next hop is not known
+		} send;
 		uint32_t move_to; // worker
 	};
 };
@@ -347,6 +350,7 @@ struct dp_punt_head { // message of a punt ring; the datagram follows
 	uint32_t proven;
 	uint32_t mtu; // of the way back, 0: not known
 	struct inet_endpoint source;
+	struct dp_return back;
 };
 
 struct dp_transport_view { // the immutable half of a transport, and its newest epochs

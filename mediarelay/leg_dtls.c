@@ -402,26 +402,26 @@ static void candidate_input(struct dtls_candidate *c, const void *datagram, size
 }
 
 // RFC 6347 section 4.1.1.1: what Linux knows of the way is the limit of the flight that this datagram asks for.
-static void candidate_fit(struct dtls_candidate *c, const struct dp_punt *punt)
+static void candidate_fit(struct dtls_candidate *c, const struct dp_punt *punt, uint16_t mtu)
 {
 	size_t headers = punt->source.addr.family == INET_V4 ? 28 : 48;
 
-	if (punt->mtu > headers)
-		dtls_endpoint_mtu(c->endpoint, punt->mtu - headers);
+	if (mtu > headers)
+		dtls_endpoint_mtu(c->endpoint, mtu - headers);
 }
 
 // Entry points
 
 struct listener_reply {
 	struct leg_transport *tp;
-	const struct inet_endpoint *to;
+	const struct dp_punt *punt;
 };
 
 static void listener_send(void *ctx, const uint8_t *datagram, size_t len)
 {
 	const struct listener_reply *reply = ctx;
 
-	dp_transport_send(media_of(reply->tp)->dp, reply->tp->ref, reply->to, datagram, len);
+	dp_transport_answer(media_of(reply->tp)->dp, reply->punt, datagram, len);
 }
 
 static bool may_be_passive(const struct leg_transport *tp)
@@ -439,7 +439,7 @@ static bool may_be_passive(const struct leg_transport *tp)
 void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 {
 	struct dtls_candidate *c = candidate_of(tp, &punt->source);
-	struct listener_reply reply = { .tp = tp, .to = &punt->source };
+	struct listener_reply reply = { .tp = tp, .punt = punt };
 	struct dtls_out out = { .send = listener_send, .ctx = &reply };
 	uint64_t port = (uint64_t)tp->ref.generation << 32 | tp->ref.index;
 	struct dtls_proof proof;
@@ -447,7 +447,7 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 		      dtls_is_hello(punt->payload, punt->len); // a new association of the same addresses
 
 	if (c != NULL && !begins) {
-		candidate_fit(c, punt);
+		candidate_fit(c, punt, punt->mtu);
 		candidate_input(c, punt->payload, punt->len);
 		return;
 	}
@@ -461,8 +461,9 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 		return;
 	}
 	c = candidate_open(tp, &punt->source, DTLS_PASSIVE, proof.cookie_generation);
-	if (c != NULL) {
-		candidate_fit(c, punt);
+	if (c != NULL) { // its first answer asked for no next hop: what Linux knows of the way must be asked now
+		candidate_fit(c, punt, punt->mtu != 0 ? punt->mtu :
+				       dp_transport_way_mtu(media_of(tp)->dp, tp->ref, &punt->source));
 		candidate_input(c, proof.datagram, proof.len);
 	}
 }

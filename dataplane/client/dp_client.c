@@ -370,10 +370,22 @@ void dp_transport_remove(struct dp_client *dp, struct dp_ref ref)
 	dp_client_command(dp, &c, NULL, 0);
 }
 
+void dp_transport_answer(struct dp_client *dp, const struct dp_punt *punt, const void *bytes, size_t len)
+{
+	struct dp_command c = {
+		.kind = DP_COMMAND_SEND, .transport = punt->transport, .send = { .to = punt->source, .by = punt->back }
+	};
+
+	if (punt != dp->punt || len == 0 || len > SEND_MAX)
+		return;
+	dp->punt = NULL;
+	dp_client_command(dp, &c, bytes, len);
+}
+
 void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct inet_endpoint *to, const void *bytes,
 		       size_t len)
 {
-	struct dp_command c = { .kind = DP_COMMAND_SEND, .transport = ref, .send_to = *to };
+	struct dp_command c = { .kind = DP_COMMAND_SEND, .transport = ref, .send.to = *to };
 
 	if (len > 0 && len <= SEND_MAX)
 		dp_client_command(dp, &c, bytes, len);

@@ -72,12 +72,18 @@ struct dp_edge { // RTP that enters a transport leaves by `to`
 
 enum dp_punt_kind { DP_PUNT_STUN = 1, DP_PUNT_DTLS, DP_PUNT_RTCP };
 
+struct dp_return { // the way by which a datagram came in, on its transport's own network
+	bool known; // false: from this host itself, or by another interface
+	uint8_t mac[6];
+};
+
 struct dp_punt { // a datagram that is not the workers' business; payload valid during the callback
 	struct dp_ref transport;
 	enum dp_punt_kind kind;
 	bool proven; // its source is the path's remote
 	uint16_t mtu; // DTLS: of the way back, in octets of IP, as far as this host knows; 0: not known
 	struct inet_endpoint source;
+	struct dp_return back;
 	const uint8_t *payload;
 	size_t len;
 };
@@ -153,6 +159,13 @@ void dp_transport_remove(struct dp_client *dp, struct dp_ref ref);
 // be lost. While the neighbour is asked for it waits, half a second at most.
 void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct inet_endpoint *to, const void *bytes,
 		       size_t len);
+// Answers the datagram that is just being punted, once, during the callback; a second answer is not sent. If no next hop is
+// known for its source it goes back the way it came, and nobody is asked: a flood of hellos from addresses of nobody
+// costs the host no neighbours. Addresses that are proven are dp_transport_send()'s.
+void dp_transport_answer(struct dp_client *dp, const struct dp_punt *punt, const void *bytes, size_t len);
+// MTU of the way to an address as this host's routes and what it has learnt have it, without a neighbour's being asked
+// for; 0: not known. Some system calls.
+uint16_t dp_transport_way_mtu(const struct dp_client *dp, struct dp_ref ref, const struct inet_endpoint *to);
 int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats); // -ENOENT
 
 // All transports of a session go to another worker, together, while media goes on: nothing is lost, doubled or overtaken.

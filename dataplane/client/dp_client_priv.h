@@ -39,6 +39,7 @@ struct dp_client {
 	mono_ns load_at;
 	size_t n_waiting;
 	bool timer_armed;
+	const struct dp_punt *punt; // that is being delivered and has no answer yet; NULL: none
 	struct dp_index *indices;
 	uint32_t free_head, free_tail; // oldest first, so that an index rests as long as it can
 	uint32_t boot;                 // of control, 1..255: the top byte of every generation made here

@@ -44,10 +44,13 @@ static void punt_deliver(struct dp_client *dp, const void *message, size_t len)
 		.proven = head.proven != 0,
 		.mtu = (uint16_t)head.mtu,
 		.source = head.source,
+		.back = head.back,
 		.payload = (const uint8_t *)message + sizeof(head),
 		.len = len - sizeof(head),
 	};
+	dp->punt = &punt;
 	dp->callbacks.punt(dp->callbacks.ctx, &punt);
+	dp->punt = NULL;
 }
 
 static void event_message(struct dp_client *dp, const void *message, size_t len)

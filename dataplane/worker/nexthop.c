@@ -168,20 +168,27 @@ static bool query_is(const struct nexthop_query *q, uint16_t network, const stru
 	       inet_endpoint_equal(&q->to, to);
 }
 
-uint16_t nexthop_mtu(const struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to)
+bool nexthop_known(const struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to,
+		   struct nexthop *out)
 {
 	const struct dp_transport *tp = &nh->map->transports[transport];
 	const struct nexthop_query *queries = &nh->queries[worker * NEXTHOP_QUERIES];
 	uint32_t first = nh->map->n_transports + worker * NEXTHOP_QUERIES;
-	struct nexthop hop;
 
 	if (inet_endpoint_equal(to, &tp->path.remote))
-		return nexthop_get(nh, transport, tp->out.path_serial, &hop) ? hop.mtu : 0;
+		return nexthop_get(nh, transport, tp->out.path_serial, out);
 	for (unsigned i = 0; i < NEXTHOP_QUERIES; i++) {
 		if (query_is(&queries[i], tp->network, &tp->local.addr, to))
-			return nexthop_get(nh, first + i, queries[i].serial, &hop) ? hop.mtu : 0;
+			return nexthop_get(nh, first + i, queries[i].serial, out);
 	}
-	return 0;
+	return false;
+}
+
+uint16_t nexthop_mtu(const struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to)
+{
+	struct nexthop hop;
+
+	return nexthop_known(nh, worker, transport, to, &hop) ? hop.mtu : 0;
 }
 
 bool nexthop_get_for(struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to,

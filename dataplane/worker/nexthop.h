@@ -52,6 +52,9 @@ void nexthop_prefetch(const struct nexthops *nh, uint32_t transport);
 // has something to do (*wake).
 bool nexthop_get_for(struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to,
 		     struct nexthop *out, bool *wake);
+// Worker: the same, without asking for one that nobody has asked for.
+bool nexthop_known(const struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to,
+		   struct nexthop *out);
 // Worker: MTU of the way to an address that was asked for before; 0: not known.
 uint16_t nexthop_mtu(const struct nexthops *nh, unsigned worker, uint32_t transport, const struct inet_endpoint *to);
 void nexthop_dirty(struct nexthops *nh, uint32_t transport); // its path changed; never blocks, never fails

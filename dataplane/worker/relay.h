@@ -230,6 +230,13 @@ static inline void transport_write_end(struct dp_transport *tp)
 	atomic_store_explicit(&tp->sequence, (tp->sequence | 1) + 1, memory_order_release);
 }
 
+static inline const struct dp_network *network_of(const struct relay_worker *w, const struct dp_transport *tp)
+{
+	const struct dp_config *config = &w->relay->map.config;
+
+	return tp->network < config->n_networks ? &config->networks[tp->network] : NULL;
+}
+
 static inline unsigned rx_newest(const struct dp_transport *tp)
 {
 	return tp->rx_newest % DP_RX_EPOCHS;
@@ -294,6 +301,9 @@ uint16_t stage_ready(struct relay_worker *w, uint16_t n);
 void stage_headers(struct relay_worker *w, uint16_t n);
 void relay_datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes,
 		    size_t len);
+// To one whose address nothing has proven: goes back the way it came if no next hop is known, and none is asked for.
+void relay_answer(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const struct dp_return *by,
+		  const void *bytes, size_t len);
 void relay_waiting_retry(struct relay_worker *w);
 void relay_flush(struct relay_worker *w);
 

@@ -514,7 +514,7 @@ static bool command_apply(struct relay_worker *w, const struct dp_command *c, co
 	case DP_COMMAND_RETIRE: on_retire(w, tp, c->retire.direction, c->retire.below_epoch); break;
 	case DP_COMMAND_EXTENSIONS: on_extensions(w, tp, &c->extensions); break;
 	case DP_COMMAND_EDGES: on_edges(tp, c->edges.list, c->edges.n); break;
-	case DP_COMMAND_SEND: relay_datagram(w, c->transport.index, &c->send_to, body, body_len); break;
+	case DP_COMMAND_SEND: relay_answer(w, c->transport.index, &c->send.to, &c->send.by, body, body_len); break;
 	default: break;
 	}
 	return true;

@@ -131,19 +131,15 @@ void stage_headers(struct relay_worker *w, uint16_t n)
 #define WAIT MONO_MS(500) // for a neighbour; what sent it sends it again by then
 #define WAIT_STEP MONO_MS(1)
 
-static enum relay_drop datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to,
-				const void *bytes, size_t len)
+static enum relay_drop datagram_by(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to,
+				   const struct nexthop *hop, const void *bytes, size_t len)
 {
 	struct dp_transport *tp = &w->relay->map.transports[index];
 	struct frame_fit fit = { .len = (uint16_t)len, .v6 = to->addr.family == INET_V6, .dscp = tp->path.dscp };
 	struct rte_mbuf *m;
-	struct nexthop hop;
 	uint8_t *at;
 
-	if (to->addr.family != tp->local.addr.family ||
-	    !nexthop_get_for(w->relay->hops, w->id, index, to, &hop, &w->keeper_wants_wake))
-		return RELAY_DROP_NO_NEXTHOP;
-	if (!fits(tp->path.mtu, hop.mtu, len, fit.v6))
+	if (!fits(tp->path.mtu, hop->mtu, len, fit.v6))
 		return RELAY_DROP_TOO_BIG;
 	m = rte_pktmbuf_alloc(w->pool);
 	if (m == NULL)
@@ -155,11 +151,22 @@ static enum relay_drop datagram(struct relay_worker *w, uint32_t index, const st
 	}
 	memcpy(at, bytes, len);
 	m->vlan_tci = 0;
-	fit.headers = (uint8_t)frame_headers_make(at, &tp->local, to, w->relay->ports[hop.port]->mac, &hop);
-	fit.checksum = w->tx[hop.port].checksum;
+	fit.headers = (uint8_t)frame_headers_make(at, &tp->local, to, w->relay->ports[hop->port]->mac, hop);
+	fit.checksum = w->tx[hop->port].checksum;
 	frame_finish(m, at, &fit);
-	frame_send(w, tp, index, m, hop.kind, hop.port);
+	frame_send(w, tp, index, m, hop->kind, hop->port);
 	return RELAY_OK;
+}
+
+static enum relay_drop datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to,
+				const void *bytes, size_t len)
+{
+	struct nexthop hop;
+
+	if (to->addr.family != w->relay->map.transports[index].local.addr.family ||
+	    !nexthop_get_for(w->relay->hops, w->id, index, to, &hop, &w->keeper_wants_wake))
+		return RELAY_DROP_NO_NEXTHOP;
+	return datagram_by(w, index, to, &hop, bytes, len);
 }
 
 static bool datagram_wait(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes,
@@ -180,6 +187,40 @@ static bool datagram_wait(struct relay_worker *w, uint32_t index, const struct i
 		return true;
 	}
 	return false;
+}
+
+// Port and VLAN are the transport's own, whatever control says; and nothing leaves under an address that another host may
+// have now.
+static bool return_hop(const struct relay_worker *w, uint32_t index, const struct dp_return *by, struct nexthop *hop)
+{
+	const struct dp_map *map = &w->relay->map;
+	const struct dp_network *net = network_of(w, &map->transports[index]);
+
+	if (net == NULL || !by->known || (by->mac[0] & 1) != 0 ||
+	    atomic_load_explicit(&map->header->absent, memory_order_relaxed) != 0)
+		return false;
+	*hop = (struct nexthop){
+		.kind = NEXTHOP_ETHER, .port = net->port, .mtu = w->relay->ports[net->port]->mtu, .vlan = net->vlan
+	};
+	memcpy(hop->mac, by->mac, sizeof(hop->mac));
+	return true;
+}
+
+void relay_answer(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const struct dp_return *by,
+		  const void *bytes, size_t len)
+{
+	struct dp_transport *tp = &w->relay->map.transports[index];
+	enum relay_drop drop;
+	struct nexthop hop;
+
+	if (to->addr.family != tp->local.addr.family || nexthop_known(w->relay->hops, w->id, index, to, &hop) ||
+	    !return_hop(w, index, by, &hop)) {
+		relay_datagram(w, index, to, bytes, len);
+		return;
+	}
+	drop = datagram_by(w, index, to, &hop, bytes, len);
+	if (drop != RELAY_OK)
+		relay_drop(w, tp, drop, NULL);
 }
 
 void relay_datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes,

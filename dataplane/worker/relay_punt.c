@@ -24,6 +24,16 @@ static struct inet_endpoint source_of(const struct packet *p)
 	return ep;
 }
 
+// The frame's own sender, if it came by the port of its transport's network: not from inside, nor by lo.
+static struct dp_return back_of(const struct relay_worker *w, const struct packet *p)
+{
+	const struct dp_network *net = network_of(w, p->tp);
+	struct dp_return back = { .known = net != NULL && p->m->port == net->port };
+
+	memcpy(back.mac, rte_pktmbuf_mtod_offset(p->m, const uint8_t *, 6), sizeof(back.mac));
+	return back;
+}
+
 void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind)
 {
 	struct dp_punt_head head = {
@@ -34,8 +44,10 @@ void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind
 	};
 	enum dp_punt_class class = DP_CLASS_UNPROVEN;
 
-	if (kind == DP_PUNT_DTLS) // its flights are the only datagrams of control's that could be cut to measure
+	if (kind == DP_PUNT_DTLS) { // its flights are the only datagrams of control's that could be cut to measure
 		head.mtu = nexthop_mtu(w->relay->hops, w->id, p->index, &head.source);
+		head.back = back_of(w, p);
+	}
 	if (p->proven)
 		class = kind == DP_PUNT_RTCP ? DP_CLASS_RTCP : DP_CLASS_PROVEN;
 	if (byte_ring_push2(&w->punts[class], &head, sizeof(head), p->bytes, p->len) < 0) {

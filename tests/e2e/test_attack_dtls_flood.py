@@ -97,6 +97,31 @@ def test_single_hellos_are_answered_by_less(topology, start):
 	end(access, core)
 
 
+def test_nobodies_on_the_link_cost_no_neighbours(topology, start):
+	"""Hellos of 5,000 hosts that seem to be neighbours and are nobody: answered the way they came, without a question to Linux,
+	while others' handshakes go on."""
+	start(core_target=topology.phone("core", 11))
+	count, rate = (5000, 1000) if FULL or not sanitized() else (1500, 300)
+	access, core, invite = ringing(topology)
+	took = []
+	with Flood(topology, [dtls_hello.dtls12(), dtls_hello.dtls13()], [Sdp(invite.body).remote()], rate, count=count, on_link=True,
+		   linger=1) as flood:
+		while len(took) < 20 or flood.running():
+			took.append(beside(topology))
+			time.sleep(count / rate / 25)
+		told = flood.result(60)
+	neighbours = topology.gw.run("ip", "-4", "neigh", "show", "nud", "all").stdout.splitlines()
+	strangers = [line for line in neighbours if line.startswith(("198.18.", "198.19."))]
+	print(f"{told['got']} answers to {told['sent']} hellos; {len(took)} calls beside them {max(took):.3f} s at most; "
+	      f"{len(neighbours)} neighbours, of them {len(strangers)} of the flood")
+	assert told["sent"] >= 0.9 * count and told["got"] >= 0.2 * told["sent"], told
+	assert told["most_to_one"] == 1
+	assert strangers == []
+	assert max(took) < 2.5, sorted(took)
+	assert answered(access, core, invite) < 2.5
+	end(access, core)
+
+
 def test_a_naive_server_amplifies(topology):
 	"""Positive control of the same instrument."""
 	with Naive(topology) as naive:

@@ -465,6 +465,16 @@ void dp_transport_send(struct dp_client *dp, struct dp_ref ref, const struct ine
 	wake();
 }
 
+void dp_transport_answer(struct dp_client *dp, const struct dp_punt *punt, const void *bytes, size_t len)
+{
+	dp_transport_send(dp, punt->transport, &punt->source, bytes, len);
+}
+
+uint16_t dp_transport_way_mtu(const struct dp_client *dp, struct dp_ref ref, const struct inet_endpoint *to)
+{
+	return 0;
+}
+
 int dp_transport_stats(const struct dp_client *dp, struct dp_ref ref, struct dp_stats *stats)
 {
 	int err = -ENOENT;

@@ -57,6 +57,8 @@ static void on_punt(void *ctx, const struct dp_punt *punt)
 {
 	alone.n_punts++;
 	alone.last_punt = *punt;
+	if (alone.punted != NULL)
+		alone.punted(punt);
 }
 
 static void on_event(void *ctx, const struct dp_event *event)

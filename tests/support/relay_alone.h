@@ -37,6 +37,7 @@ struct relay_alone {
 	struct alone_frame sent[ALONE_FRAMES]; // the newest ones
 	unsigned n_sent, n_punts, n_events;
 	struct dp_punt last_punt; // payload is not kept
+	void (*punted)(const struct dp_punt *punt); // NULL: nothing is done about them
 	struct dp_event last_event;
 	unsigned events[16]; // of each kind
 };

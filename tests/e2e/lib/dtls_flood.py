@@ -29,11 +29,14 @@ def crowd(number):
 class Flood:
 	"""orders: payloads (bytes), targets [(host, port)], rate, count (datagrams sent at least until it stops by itself),
 	own (True: all from one address, a port each), cookies (True: brings them back), linger (seconds that it listens after the
-	last); victim (namespace, device), the gateway by default."""
+	last); victim (namespace, device), the gateway by default; on_link (True: the crowd seems to be in the victim's own network,
+	where nobody answers for them)."""
 
-	def __init__(self, topology, payloads, targets, rate, count=10**9, own=False, cookies=False, linger=1.5, victim=None):
+	def __init__(self, topology, payloads, targets, rate, count=10**9, own=False, cookies=False, linger=1.5, victim=None,
+		     on_link=False):
 		victim = victim or (topology.gw, topology.DEVICE["access"])
-		victim[0].run("ip", "route", "replace", CROWD, "via", Attacker.address)
+		way = ("dev", victim[1], "scope", "link") if on_link else ("via", Attacker.address)
+		victim[0].run("ip", "route", "replace", CROWD, *way)
 		orders = {"to": Attacker._mac(*victim).hex(), "from": Attacker._mac(topology.attacker, "net0").hex(), "own": own,
 			  "cookies": cookies, "payloads": [p.hex() for p in payloads], "targets": targets, "rate": rate,
 			  "count": count, "linger": linger}
