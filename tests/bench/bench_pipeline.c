@@ -27,6 +27,10 @@ static struct {
 	const struct dp_queue_ops *device;
 	unsigned at; // of the frames: the burst that is being relayed
 	unsigned long wrong, checked;
+	struct {
+		size_t transport, key, stream;    // octets of a record
+		double transports, keys, streams; // in use for a session
+	} memory;
 } b;
 
 // ---- what leaves, looked at
@@ -105,12 +109,42 @@ static void account(void)
 	exit(1);
 }
 
+// What the sessions take in the media region, from the records that are in use. A transport serves two directions, so
+// half of it is one's; a direction here has its key and one SSRC.
+static void memory_look(void)
+{
+	const struct dp_map *m = &b.stand.relay.map;
+	const struct srtp_suite_info *info = srtp_suite_info(b.options.in);
+	unsigned transports = 0, keys = 0, streams = 0;
+
+	b.memory.key = info != NULL && info->aead ? sizeof(struct srtp_key) : SRTP_KEY_CM_SIZE;
+	for (uint32_t i = 0; i < m->n_transports; i++) {
+		const struct dp_transport *tp = &m->transports[i];
+
+		if (tp->state != DP_STATE_PUBLISHED)
+			continue;
+		transports++;
+		for (unsigned k = 0; k < DP_RX_EPOCHS; k++)
+			keys += tp->rx[k].key != DP_NONE;
+		keys += tp->out.key != DP_NONE;
+	}
+	for (uint32_t i = 0; i < m->n_streams; i++)
+		streams += dp_stream_at(m, i)->owner != DP_NONE;
+	b.memory.transport = sizeof(struct dp_transport) + sizeof(struct dp_rare);
+	b.memory.transports = (double)transports / b.options.sessions;
+	b.memory.keys = (double)keys / b.options.sessions;
+	b.memory.streams = (double)streams / b.options.sessions;
+	b.memory.stream = m->stream_size;
+}
+
 static void repeat(enum dp_checksum checksum, bool checked, double *ns, double *median)
 {
 	b.stand.relay.ports[1]->tx_checksum = (uint8_t)checksum;
 	stand_sessions_make(&b.stand);
 	run(checked);
 	account();
+	if (checked)
+		memory_look();
 	stand_sessions_forget(&b.stand);
 	*ns = measure_mean(&b.measure);
 	*median = measure_median(&b.measure);
@@ -125,6 +159,12 @@ static void report(const double *ns, const double *median, const double *softwar
 	print_list("burst_ns", median, n);
 	printf(",");
 	print_list("ns_software_checksum", software, n);
+	printf(",\"memory\":{\"transport\":%zu,\"key\":%zu,\"stream\":%zu,\"transports_a_session\":%.3f,"
+	       "\"keys_a_session\":%.3f,\"streams_a_session\":%.3f,\"direction\":%.0f,\"region\":%zu}",
+	       b.memory.transport, b.memory.key, b.memory.stream, b.memory.transports, b.memory.keys, b.memory.streams,
+	       (double)b.memory.transport / 2 + b.memory.keys * (double)b.memory.key +
+		       b.memory.streams * (double)b.memory.stream,
+	       b.stand.region.size);
 	printf(",\"wrong\":%lu,\"checked\":%lu,\"switches\":%ld,\"stolen_ms\":%ld,\"crypto\":\"%s\",\"hugepages\":%s}"
 	       "\n",
 	       b.wrong, b.checked, b.measure.switches, b.measure.stolen, srtp_engine_arch(b.w->engine),
