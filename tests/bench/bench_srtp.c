@@ -2,8 +2,11 @@
 // What one core does at bulk SRTP: ns a packet for each suite, protect and unprotect, at 1, 1000 and 10000 streams.
 // Streams come in random order, so that with many of them keys and windows are cold; packets are warm, as from a NIC
 // that writes into the cache. Two passes go untimed. Of all bursts the median counts: one that was interrupted does not.
-// Usage: bench_srtp [PAYLOAD [BURST [SUITE]]], SUITE a number of enum srtp_suite; no network, no privileges.
+// Usage: bench_srtp [PAYLOAD [BURST [SUITE [DEVICE]]]], SUITE a number of enum srtp_suite, 0 all; DEVICE a crypto device
+// such as crypto_aesni_mb instead of ipsec-mb alone. No network, no privileges.
+#include "dataplane/worker/cryptodev/crypto_device.h"
 #include "tests/support/srtp_fixture.h"
+#include <rte_eal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -13,6 +16,7 @@
 #define BURST_MAX 64
 #define ROOM 1536
 #define PACKETS_TIMED 1500000
+#define STREAMS_MAX 10000
 
 struct leg {
 	struct srtp_key key;
@@ -81,6 +85,7 @@ static int bench_open(struct bench *bench, enum srtp_suite suite, unsigned n)
 		srtp_key_derive(bench->engine, &bench->tx[i].key, &master, NULL, 0);
 		srtp_stream_init(&bench->tx[i].stream, i, 0, 128);
 		bench->rx[i] = bench->tx[i];
+		srtp_key_adopt(bench->engine, &bench->rx[i].key);
 		bench->order[i] = bench->order[j];
 		bench->order[j] = i;
 	}
@@ -89,6 +94,10 @@ static int bench_open(struct bench *bench, enum srtp_suite suite, unsigned n)
 
 static void bench_close(struct bench *bench)
 {
+	for (unsigned i = 0; bench->tx != NULL && i < bench->n; i++) {
+		srtp_key_wipe(bench->engine, &bench->tx[i].key);
+		srtp_key_wipe(bench->engine, &bench->rx[i].key);
+	}
 	if (bench->tx != NULL)
 		munmap(bench->tx, bench->mapped);
 	free(bench->order);
@@ -164,6 +173,27 @@ static int bench_case(struct bench *bench, double tick, double ns[2])
 	return 0;
 }
 
+// With a device: on hugepages, as in the relay. NULL: ipsec-mb alone.
+static int bench_engine(struct bench *bench, const char *name)
+{
+	static const char *argv[] = { "bench_srtp", "--in-memory", "--single-file-segments", "--no-pci",
+				      "--no-telemetry", "--iova-mode=va", "--log-level=*:error" };
+	struct dp_config config = { .n_workers = 1, .max_transports = 2 * STREAMS_MAX,
+				    .crypto.engine = DP_ENGINE_CRYPTODEV };
+	struct crypto_device *device = NULL;
+	char why[256] = "";
+
+	if (name == NULL)
+		return srtp_engine_open(&bench->engine, SRTP_ARCH_AUTO);
+	snprintf(config.crypto.device, sizeof(config.crypto.device), "%s", name);
+	if (rte_eal_init(sizeof(argv) / sizeof(argv[0]), (char **)(uintptr_t)argv) < 0 ||
+	    crypto_device_open(&device, &config, why) < 0) {
+		fprintf(stderr, "bench_srtp: %s\n", why);
+		return -1;
+	}
+	return srtp_engine_open_with(&bench->engine, SRTP_ARCH_AUTO, crypto_device_queue(device, 0));
+}
+
 static unsigned argument(int argc, char **argv, int i, unsigned otherwise, unsigned max)
 {
 	unsigned long value = argc > i ? strtoul(argv[i], NULL, 10) : otherwise;
@@ -173,7 +203,7 @@ static unsigned argument(int argc, char **argv, int i, unsigned otherwise, unsig
 
 int main(int argc, char **argv)
 {
-	static const unsigned streams[] = { 1, 1000, 10000 };
+	static const unsigned streams[] = { 1, 1000, STREAMS_MAX };
 	static struct bench bench;
 	double tick = ns_per_tick();
 	unsigned only = argument(argc, argv, 3, 0, SRTP_SUITE_COUNT - 1);
@@ -182,10 +212,10 @@ int main(int argc, char **argv)
 	bench.burst = argument(argc, argv, 2, 32, BURST_MAX);
 	bench.protect = calloc(PACKETS_TIMED + 3 * BURST_MAX, sizeof(uint32_t));
 	bench.unprotect = calloc(PACKETS_TIMED + 3 * BURST_MAX, sizeof(uint32_t));
-	if (bench.protect == NULL || bench.unprotect == NULL || srtp_engine_open(&bench.engine, SRTP_ARCH_AUTO) < 0)
+	if (bench.protect == NULL || bench.unprotect == NULL || bench_engine(&bench, argc > 4 ? argv[4] : NULL) < 0)
 		return 1;
-	printf("%s, payload %u, burst %u: ns a packet, protect/unprotect, at 1, 1000, 10000 streams\n",
-	       srtp_engine_arch(bench.engine), bench.payload, bench.burst);
+	printf("%s, %s, payload %u, burst %u: ns a packet, protect/unprotect, at 1, 1000, 10000 streams\n",
+	       argc > 4 ? argv[4] : "ipsec-mb", srtp_engine_arch(bench.engine), bench.payload, bench.burst);
 	for (unsigned suite = 1; suite < SRTP_SUITE_COUNT; suite++) {
 		if (only != 0 && suite != only)
 			continue;

@@ -678,7 +678,7 @@ int main(void)
 	int failed = 0;
 
 	// The code of each CPU level that this machine has: others have no more than that one.
-	for (arch = SRTP_ARCH_SSE; arch <= SRTP_ARCH_AVX512; arch++) {
+	for (arch = TEST_ARCH_FIRST; arch <= TEST_ARCH_LAST; arch++) {
 		if (test_engine_open(&engine, arch) < 0) {
 			printf("level %d is not for this machine\n", arch);
 			continue;

@@ -386,7 +386,7 @@ static void with_mki_and_extensions(void **state)
 // In full as the product chooses on this machine, and in short as it would on lesser ones.
 static void on_lesser_levels(void **state)
 {
-	for (enum srtp_arch arch = SRTP_ARCH_SSE; arch <= SRTP_ARCH_AVX512; arch++) {
+	for (enum srtp_arch arch = TEST_ARCH_FIRST; arch <= TEST_ARCH_LAST; arch++) {
 		struct srtp_engine *engine;
 
 		if (test_engine_open(&engine, arch) < 0)

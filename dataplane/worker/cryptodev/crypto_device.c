@@ -194,7 +194,7 @@ static int queue_open(struct crypto_device *device, unsigned worker, uint32_t n_
 	q->queue = (uint16_t)worker;
 	q->patience = rte_get_tsc_hz() / 1000000 * PATIENCE_US;
 	q->caps = &device->caps;
-	err = crypto_keys_open(q, n_keys);
+	err = crypto_keys_open(q, n_keys, socket);
 	if (err == 0)
 		err = pools_open(q, n_keys, socket);
 	if (err == 0)

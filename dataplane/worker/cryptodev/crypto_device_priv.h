@@ -96,7 +96,7 @@ static inline struct crypto_area *area_of(struct rte_crypto_op *op)
 }
 
 // crypto_key.c
-int crypto_keys_open(struct crypto_queue *queue, uint32_t n_keys);
+int crypto_keys_open(struct crypto_queue *queue, uint32_t n_keys, int socket);
 void crypto_keys_close(struct crypto_queue *queue);
 void crypto_key_add(struct srtp_offload *offload, const struct srtp_key *key);
 void crypto_key_remove(struct srtp_offload *offload, const struct srtp_key *key);
