@@ -266,6 +266,38 @@ static void what_comes_in_elsewhere_is_handed_over(void **state)
 	assert_int_equal(dp_worker_stats(ra->client, WORKERS, &after), -2);
 }
 
+// A route that ends in a media address of our own, behind which another worker has the session.
+static void what_turns_round_inside_is_handed_over(void **state)
+{
+	const struct nexthop inside = { .kind = NEXTHOP_HAIRPIN, .mtu = 1500 };
+	struct session *s = &sessions[0], *t = &sessions[1];
+	uint64_t in = ra->relay.workers[t->worker]->record->handed_in;
+	struct dp_path path = { .remote = { .port = t->port, .addr = { .family = INET_V4, .bytes = { 192, 0, 1, 1 } } } };
+	unsigned sent = ra->n_sent;
+	struct reader_packet plain;
+
+	assert_int_not_equal(s->worker, t->worker);
+	dp_transport_path(ra->client, s->leg[1], &path);
+	path.remote.port = s->port;
+	dp_transport_path(ra->client, t->leg[1], &path);
+	rounds(4);
+	nexthop_set(ra->relay.hops, s->leg[1].index, ra->relay.map.transports[s->leg[1].index].path_serial, &inside);
+	streams[0].queue = s->worker;
+	for (unsigned i = 0; i < 40; i++)
+		speak(&streams[0]);
+	rounds(6);
+	assert_int_equal(ra->n_sent - sent, 40);
+	assert_int_equal(ra->relay.workers[t->worker]->record->handed_in - in, 40);
+	for (unsigned i = 0; i < 40; i++) {
+		const struct alone_frame *f = &ra->sent[(sent + i) % ALONE_FRAMES];
+
+		assert_int_equal(f->port, 0);
+		assert_int_equal(f->queue, t->worker);
+		assert_int_equal(srtp_reader_see(reader, f->bytes + 42, f->len - 42u, &plain), READER_FRESH);
+		assert_int_equal((uint16_t)(plain.bytes[2] << 8 | plain.bytes[3]), (uint16_t)(65000 + i));
+	}
+}
+
 // Its owner does not look: what fits waits, the rest is dropped by name, and what fitted is heard in order.
 static void an_inbox_that_is_full(void **state)
 {
@@ -567,6 +599,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(what_comes_in_elsewhere_is_handed_over),
+		TEST(what_turns_round_inside_is_handed_over),
 		TEST(an_inbox_that_is_full),
 		TEST(a_move_is_told),
 		TEST(nothing_is_lost_in_any_order),
