@@ -155,7 +155,7 @@ static void kills_in_the_middle(void **state)
 	assert_int_equal(repeated, 0);
 	bed_call_remove(&call);
 	for (uint32_t i = 0; i < bed.map.n_streams; i++)
-		assert_int_equal(bed.map.streams[i].owner, DP_NONE);
+		assert_int_equal(dp_stream_at(&bed.map, i)->owner, DP_NONE);
 }
 
 int main(int argc, char **argv)

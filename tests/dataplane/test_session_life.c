@@ -562,7 +562,7 @@ static void movers_make(unsigned n, unsigned n_queues, bool all_wrong)
 		if (i >= ROLLING)
 			continue;
 		ctl.swaps[i] = (struct swap){ .flow = f, .epoch = 1 };
-		f->every = 8; // how often old keys are tried is bounded
+		f->every = 64; // how often old keys are tried is bounded
 	}
 }
 

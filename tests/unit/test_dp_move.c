@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test_dp_move.c - three workers whose rounds the test has in hand: packets that come in at the wrong one, and sessions
 // that move, in every order of rounds and packets. A reader that holds the keys looks at all that leaves: nothing lost,
-// doubled or overtaken, no index twice. Also a relay that ends in the middle, and records that go home.
+// doubled or overtaken, no index twice. Also a relay that ends in the middle.
 #include "tests/support/relay_alone.h"
 #include "tests/support/srtp_reader.h"
 #include "dataplane/worker/srtp/srtp_window.h"
@@ -281,7 +281,7 @@ static void what_turns_round_inside_is_handed_over(void **state)
 	path.remote.port = s->port;
 	dp_transport_path(ra->client, t->leg[1], &path);
 	rounds(4);
-	nexthop_set(ra->relay.hops, s->leg[1].index, ra->relay.map.transports[s->leg[1].index].path_serial, &inside);
+	nexthop_set(ra->relay.hops, s->leg[1].index, ra->relay.map.transports[s->leg[1].index].out.path_serial, &inside);
 	streams[0].queue = s->worker;
 	for (unsigned i = 0; i < 40; i++)
 		speak(&streams[0]);
@@ -520,8 +520,8 @@ static void half_a_move_is_made_whole(void **state)
 
 // ---- pools
 
-// What moves away takes records of its first worker along. However often: they go home.
-static void records_go_home(void **state)
+// What moves takes its records along, and gives them back where it ends, however often.
+static void records_come_back(void **state)
 {
 	struct session *s = &sessions[3];
 
@@ -607,7 +607,7 @@ int main(void)
 		TEST(what_is_said_meanwhile_arrives),
 		TEST(after_a_kill_it_goes_on),
 		TEST(half_a_move_is_made_whole),
-		TEST(records_go_home),
+		TEST(records_come_back),
 		TEST(an_index_waits_until_it_is_free),
 		TEST(the_least_busy_worker_is_chosen),
 	};
