@@ -21,7 +21,7 @@ static int read_answer(struct sip_dialog *from, const struct sdp_doc *doc, struc
 		if (err < 0)
 			return err;
 	}
-	if (streams_wanted(&m->pending) == 0 && streams_wanted(&m->stable) == 0)
+	if (streams_wanted(&m->pending) == 0 && !streams_up(&m->stable))
 		return call_refuse(why, 488, 305, "the far side took no m-line");
 	return 0;
 }

@@ -36,6 +36,15 @@ unsigned streams_wanted(const struct streams *streams)
 	return wanted;
 }
 
+bool streams_up(const struct streams *streams)
+{
+	for (unsigned i = 0; i < streams->n; i++) {
+		if (streams->list[i].wanted && streams->list[i].agreed)
+			return true;
+	}
+	return false;
+}
+
 struct sdp_extension_hops stream_hops(const struct stream *stream, enum call_side offerer,
 				      const struct media_profile *const profiles[SIDES])
 {

@@ -33,6 +33,7 @@ struct streams {
 int streams_copy(struct streams *to, const struct streams *from, unsigned n); // n >= from->n; new ones are zero
 void streams_wipe(struct streams *streams);                                   // they hold keys
 unsigned streams_wanted(const struct streams *streams);
+bool streams_up(const struct streams *streams); // one at least is agreed on, and relayed
 
 // What the two hops of a stream let pass of header extensions; of an offer that went out, or its answer.
 struct sdp_extension_hops stream_hops(const struct stream *stream, enum call_side offerer,

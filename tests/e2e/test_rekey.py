@@ -103,12 +103,14 @@ def dtls_answer(access, core, active):
 
 
 @pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
-@pytest.mark.parametrize("suite", SUITES)
-def test_new_association(topology, talking, suite, active):
-	"""The phone's role at the start; then by its re-offer, and by its answer to ours: each kind of change."""
+@pytest.mark.parametrize("method, suite", [("INVITE", suite) for suite in SUITES] + [("UPDATE", SUITES[0])])
+def test_new_association(topology, talking, method, suite, active):
+	"""The phone's role at the start; then by its re-offer, and by its answer to ours: each kind of change. By UPDATE the phone
+	is the called side."""
 	gateway, access, core, *wires = talking(
 		{"keying": "dtls", "suite": suite, "role": "active" if active else "passive", "mux": True},
-		{"suites": [suite]}, core={"rtcp": True})
+		{"suites": [suite], "rtcp_mux": "accept" if method == "INVITE" else "offer"}, core={"rtcp": True}, dial=method == "INVITE")
+	access.method = method
 	change_tls_id(access, active) # from none to one
 	for expected, change in [("tls-id", lambda *_: active), *CHANGES]:
 		since = gateway.mark()
@@ -137,6 +139,45 @@ def test_new_association(topology, talking, suite, active):
 	assert verdict.order == list(range(8)), verdict
 	summary = gateway.wait_event("media summary", leg="access")
 	assert summary["rekeys"] == 7, summary
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+@pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
+def test_kept_association(topology, talking, active, method):
+	"""The same fingerprint, tls-id, role and transport: the same association, whoever offers, actpass or not (RFC 8842 5.1). Both
+	streams have wrapped: the roll-over counters go on, or nobody could read on."""
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active" if active else "passive", "mux": True,
+						 "first_sequence": 65500}, dial=method == "INVITE")
+	access.method = method
+	core.media.sequence = 65500
+	change_tls_id(access, active)
+	access.reoffer(core, access.offer()) # from no tls-id to one: the last change
+	access.associate(active)
+	gateway.wait_event("line rekeyed", 5, leg="access")
+	more(access, core, packets=60)
+	role, setup = access.role, "passive" if active else "active"
+	said = []
+	for offered in ("actpass", role):
+		access.role = offered
+		access.reoffer(core, access.offer())
+		assert access.described.attributes("setup") == [setup]
+		said.append(access.described.attributes("tls-id") + access.described.attributes("fingerprint"))
+		more(access, core)
+	access.role = role
+
+	def answer(offered):
+		assert offered.attributes("setup") == ["actpass"]
+		said.append(offered.attributes("tls-id") + offered.attributes("fingerprint"))
+		return access._describe([f"setup:{role}", f"fingerprint:{access.fingerprint}"])
+	for _ in range(2):
+		access.reoffered(core, answer)
+		more(access, core)
+	assert len(set(map(tuple, said))) == 1, said # our name of the association, and our certificate
+	access.hang_up()
+	core.taken_down()
+	assert len(gateway.events("line rekeyed")) == 1 and access.media.unreadable == 0
+	verdict = judge(topology, access, wires, lost=1)
+	assert verdict.order == [0, 1], verdict
 
 
 @pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
@@ -224,7 +265,7 @@ def test_refused_offer_changes_nothing(topology, talking):
 	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"})
 	old = access.media.endpoint, access.media._flush
 	change_fingerprint(access, True)
-	access.dialog.request("INVITE", access.offer())
+	access.dialog.request("INVITE", access.offer() + "a=x-round:1\r\n")
 	invite = core.phone.wait_request("INVITE")
 	access.associate(True, use=False) # before the answer
 	deadline = time.monotonic() + 5
@@ -424,7 +465,7 @@ def test_control_killed_with_an_offer_out(topology, talking):
 	as a call does."""
 	gateway, access, core, *wires = talking({"keying": "sdes", "mux": True}, gateway={"access": "sdes"})
 	access.fresh()
-	access.dialog.request("INVITE", access.offer())
+	access.dialog.request("INVITE", access.offer() + "a=x-round:1\r\n")
 	invite = core.phone.wait_request("INVITE")
 	since = gateway.mark()
 	gateway.kill_child("control")

@@ -225,6 +225,16 @@ class Phone:
 					raise AssertionError(f"{self.name}: no {what} in {timeout} s; not taken: {rest}; all: {self.messages}")
 				self._changed.wait(left)
 
+	def untaken(self, method):
+		"""Requests that have come and that nobody has waited for."""
+		with self._changed:
+			return [m for i, m in enumerate(self.messages) if i not in self._taken and m.method == method]
+
+	def answered(self, number, method="INVITE"):
+		"""Whether a final response to that CSeq has come."""
+		with self._changed:
+			return any(m.status >= 200 and m.cseq == (number, method) for m in self.messages if m.status)
+
 	def wait_request(self, method, timeout=10):
 		return self.wait(lambda m: m.method == method, timeout, method)
 

@@ -9,6 +9,9 @@ from .media import Media
 from .phone import Sdp
 
 
+ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, UPDATE"
+
+
 class Ring:
 	"""Opens what comes under any of its keys, the newest first. A careful peer keeps the old ones, a plain one does not."""
 
@@ -82,6 +85,7 @@ class Changing(Leg):
 		super().__init__(*arguments, **settings)
 		self.keep, self.keys, self.tls_id, self.lifetime = keep, [], None, None
 		self.old_media = []
+		self.method, self.rounds = "INVITE", 0 # of offers within the call
 		self.rekeyed = threading.Event()
 		if first_sequence is not None:
 			self.media.sequence = first_sequence
@@ -112,29 +116,31 @@ class Changing(Leg):
 	# Offer and answer within the call
 
 	def reoffer(self, other, body, ack=True):
-		"""Our re-INVITE, answered by `other` with what it has; returns our 200."""
+		"""Our offer by self.method. Keys and addresses do not concern `other`, which is not asked; returns our 200."""
 		self.rekeyed.clear()
-		self.dialog.request("INVITE", body)
-		invite = other.phone.wait_request("INVITE")
-		other.phone.answer(invite, 200, "OK", other.begin_answer(invite.body))
-		response = self.phone.wait_response(self.dialog.cseq)
+		self.dialog.request(self.method, body, [ALLOW])
+		response = self.phone.wait_response(self.dialog.cseq, self.method)
 		assert response.status == 200, response.first
 		self.described = Sdp(response.body)
-		if ack:
+		if ack and self.method == "INVITE":
 			self.dialog.ack(response.cseq[0])
-		other.phone.wait_request("ACK")
+		assert not other.phone.untaken("INVITE") and not other.phone.untaken("UPDATE")
 		return response
 
-	def reoffered(self, other, answer):
-		"""`other` offers what it had; we answer with answer(their offer, as it came to us)."""
+	def reoffered(self, other, answer, direction="sendrecv"):
+		"""`other` offers something new by self.method; we answer with answer(their offer, as it came to us)."""
 		self.rekeyed.clear()
-		other.dialog.request("INVITE", other.offer())
-		invite = self.phone.wait_request("INVITE")
-		self.phone.answer(invite, 200, "OK", answer(Sdp(invite.body)))
-		response = other.phone.wait_response(other.dialog.cseq)
+		self.rounds += 1
+		other.dialog.request(self.method, f"{other.offer(direction)}a=x-round:{self.rounds}\r\n", [ALLOW])
+		asked = self.phone.wait(lambda m: m.method in ("INVITE", "UPDATE"), what="an offer")
+		self.phone.answer(asked, 200, "OK", answer(Sdp(asked.body)), headers=[ALLOW])
+		response = other.phone.wait_response(other.dialog.cseq, self.method)
 		assert response.status == 200, response.first
-		other.dialog.ack(response.cseq[0])
-		self.phone.wait_request("ACK")
+		if self.method == "INVITE":
+			other.dialog.ack(response.cseq[0])
+		if asked.method == "INVITE":
+			self.phone.wait_request("ACK")
+		return asked
 
 	# SDES
 
