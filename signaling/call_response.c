@@ -135,10 +135,10 @@ static bool tell_progress(struct sip_dialog *b, nta_outgoing_t *orq, int status,
 		*body = (struct call_body){ NULL, 0 }; // it has its answer
 	msg_t *msg = response_on(b, orq, body);
 
-	if (acknowledged)
-		call_reliable_send(a, status, msg, body->text != NULL);
-	else
+	if (!acknowledged)
 		sip_respond(a->invite_in, status, msg);
+	else if (call_reliable_send(a, status, msg, body->text != NULL) < 0)
+		call_end(b->call, "gateway", 500, "no memory");
 	return acknowledged;
 }
 
@@ -160,8 +160,11 @@ static int progress(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 		note_fork(call, b, tag);
 		return 0;
 	}
-	if (reliable && !call_reliable_arrived(b, response))
+	if (reliable && !call_reliable_arrived(b, response)) {
+		if (b->reliable.prack_due && b->joined->reliable.sent == NULL) // ours could not be sent
+			call_prack_out(b, NULL);
 		return 0;
+	}
 	dialog_step(&b->fsm, DIALOG_EV_PROGRESS, call_now(call));
 	call_step(&call->fsm, CALL_EV_PROGRESS, call_now(call));
 	dialog_step(&b->joined->fsm, DIALOG_EV_PROGRESS, call_now(call));

@@ -238,7 +238,11 @@ def test_reinvite_for_hold_resume_and_address(ends, from_access):
 	moved.ssrc, moved.sequence = old.ssrc, old.sequence
 	caller.media, address = moved, caller.address
 	caller.address = moved.address
-	reinvite("sendrecv")
+	caller.dialog.request("INVITE", caller.offer()) # which the other side need not know
+	response = caller.phone.wait_response(caller.dialog.cseq)
+	assert response.status == 200 and not callee.phone.untaken("INVITE")
+	caller.dialog.ack(response.cseq[0])
+	caller.take_answer(response.body)
 	old.silence()
 	moved.talk()
 	both_hear(*ends)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "signaling/sdp/sdp_attr.h"
+#include "signaling/sdp/sdp_same.h"
 #include "tests/support/sdp_case.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,6 +31,8 @@ static struct sdp_doc *reparsed(const struct sdp_doc *doc)
 	must(body_again != NULL && len == len_again && memcmp(body, body_again, len) == 0);
 	sdp_body_free(body, len);
 	sdp_body_free(body_again, len_again);
+	must(sdp_same(doc, again) && sdp_same(again, doc));
+	(void)sdp_covers(doc, again);
 	return again;
 }
 

@@ -13,7 +13,9 @@ import re
 import subprocess
 import time
 
+import pytest
 from conftest import Net
+from exchange import ALLOW, tags
 from peer import Dialog, sdp
 
 SAMPLE = 30
@@ -100,6 +102,63 @@ class Ends:
         return self.statuses
 
 
+class ReliableEnds(Ends):
+    """The same with a reliable 183 and its PRACK, and an UPDATE in place of the re-INVITE."""
+
+    HEADERS = ["Supported: 100rel", ALLOW]
+
+    again = None  # when the 183 is due once more: it is repeated until its PRACK
+
+    def pump(self):
+        if self.again and time.monotonic() > self.again:
+            self.again = time.monotonic() + 0.3
+            self.callee.reply(183, body=sdp(self.callee.peer.address, 50000), headers=["Require: 100rel", "RSeq: 7", ALLOW])
+        return super().pump()
+
+    def request(self, peer, message):
+        if message.method == "INVITE" and peer is self.net.core and "100rel" in tags(message, "Supported"):
+            if self.callee is None or self.callee.call_id != message.get("Call-ID"):
+                self.callee = Dialog(peer, invite=message)
+                self.again = 1
+        elif message.method in ("PRACK", "CANCEL", "BYE"):
+            self.again = None
+            if message.method != "PRACK":
+                super().request(peer, message)
+                return
+            peer.reply(message, 200, tag=self.callee.local_tag)
+            peer.reply(self.callee.invite, 200, tag=self.callee.local_tag, headers=[ALLOW])
+        elif message.method == "UPDATE":
+            peer.reply(message, 200, body=sdp(peer.address, 50000, "recvonly"), tag=self.callee.local_tag)
+        else:
+            super().request(peer, message)
+
+    def response(self, message):
+        if message.status == 183 and message.get("RSeq"):
+            invite, target, remote = self.caller.cseq, self.caller.target, self.caller.remote
+            self.caller.answered(message)
+            self.caller.peer.send_text(self.caller.request_text(
+                "PRACK", None, cseq=invite + 500, headers=[f"RAck: {message.get('RSeq')} {message.get('CSeq')}"]))
+            self.caller.target, self.caller.remote = target, remote
+        return super().response(message)
+
+    def invite(self, body):
+        self.caller.cseq += 1
+        self.caller.invite_cseq, self.caller.invite_branch = self.caller.cseq, self.caller.peer.branch()
+        self.caller.invite_uri = self.caller.target
+        return self.ask(self.caller.request_text("INVITE", body, self.caller.invite_branch, headers=self.HEADERS), 6)
+
+    def call(self):
+        address = self.net.access.address
+        if self.invite(secured(sdp(address, 40000))) == 200:
+            self.caller.cseq += 1000
+            self.ask(self.caller.request_text("UPDATE", secured(sdp(address, 40000, "sendonly", version=2))), 4)
+            for _ in range(3):
+                self.caller.cseq += 1
+                if self.ask(self.caller.request_text("BYE", None), 4) in (200, 481):
+                    break
+        return self.statuses
+
+
 def held(net):
     counts = net.gateway.counts()
     return {name: counts[name] for name in ("calls", "dialogs", "sessions", "seats", "faults")}
@@ -112,10 +171,10 @@ def settles(net, ends, wanted):
         ends.pump()
 
 
-def run(net, n):
+def run(net, n, kind):
     """One call with its n-th allocation failing; (statuses, allocations counted, whether one failed)."""
     before = held(net)
-    ends = Ends(net)
+    ends = kind(net)
     assert net.gateway.ask(f"fail {n}") == "ok"
     statuses = ends.call()
     said = net.gateway.ask("allocations")
@@ -161,16 +220,17 @@ class Standing:
         self.net.close()
 
 
-def test_every_allocation_of_a_call_may_fail(request):
+@pytest.mark.parametrize("kind", [Ends, ReliableEnds], ids=["usual", "reliable"])
+def test_every_allocation_of_a_call_may_fail(request, kind):
     request.param = dict(access_profile="sdes", t1=50)
     standing = Standing(request)
-    counted = max(run(standing.net, 0)[1] for _ in range(3))
+    counted = max(run(standing.net, 0, kind)[1] for _ in range(3))
     assert counted > 200, counted
     outcomes = collections.Counter()
     for n in places(counted):
         mark = len(standing.net.gateway.raw)
         try:
-            statuses, _, struck = run(standing.net, n)
+            statuses, _, struck = run(standing.net, n, kind)
         except (AssertionError, OSError, queue.Empty, AttributeError) as why:
             where = standing.crashed()
             # The library does not check all that it allocates. The supervisor starts control anew, and calls live on.
