@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 	b.cpu = (unsigned)atoi(argv[6]);
 	must(b.frames.plan.in != SRTP_SUITE_NONE && b.frames.plan.sessions > 0, "no such suite, or no sessions");
 	for (unsigned i = 0; i < 2; i++)
-		snprintf(b.devargs[i], sizeof(b.devargs[i]), "role=%s,id=%u,socket=%.80s,socket-abstract=no,rsize=11",
+		snprintf(b.devargs[i], sizeof(b.devargs[i]), "role=%s,id=%u,socket=%.72s,socket-abstract=no,rsize=11",
 			 b.relay ? "client" : "server", i, argv[2]);
 	return b.relay ? relay_main() : traffic_main();
 }
