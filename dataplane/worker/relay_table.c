@@ -105,7 +105,7 @@ _Atomic uint32_t *relay_table_find(const struct relay_table *t, uint16_t port, u
 		enum nearness near;
 
 		if (r->addr.family != family || udp_port < r->first || udp_port > r->last ||
-		    memcmp(r->addr.bytes, addr, family == INET_V4 ? 4 : 16) != 0)
+		    memcmp(r->addr.bytes, addr, 4) != 0 || (family != INET_V4 && memcmp(r->addr.bytes, addr, 16) != 0))
 			continue;
 		near = nearness_of(t, r, &from);
 		if (near == NEAR_HERE)

@@ -27,21 +27,19 @@ void srtp_cm_init(struct srtp_engine *engine)
 	}
 }
 
-static enum srtp_cm_size key_size(const struct srtp_key *key)
+static const uint8_t size_of[SRTP_SUITE_COUNT] = { // enum srtp_cm_size
+	[SRTP_AES_CM_128_HMAC_SHA1_80] = SRTP_CM_128, [SRTP_AES_CM_128_HMAC_SHA1_32] = SRTP_CM_128,
+	[SRTP_AES_192_CM_HMAC_SHA1_80] = SRTP_CM_192, [SRTP_AES_192_CM_HMAC_SHA1_32] = SRTP_CM_192,
+	[SRTP_AES_256_CM_HMAC_SHA1_80] = SRTP_CM_256, [SRTP_AES_256_CM_HMAC_SHA1_32] = SRTP_CM_256,
+	[SRTP_NULL_HMAC_SHA1_80] = SRTP_CM_NULL,      [SRTP_NULL_HMAC_SHA1_32] = SRTP_CM_NULL,
+};
+
+// The record lies in memory that another process can write: looked at once.
+static inline unsigned key_size(const struct srtp_key *key)
 {
-	switch (key->suite) {
-	case SRTP_AES_192_CM_HMAC_SHA1_80:
-	case SRTP_AES_192_CM_HMAC_SHA1_32:
-		return SRTP_CM_192;
-	case SRTP_AES_256_CM_HMAC_SHA1_80:
-	case SRTP_AES_256_CM_HMAC_SHA1_32:
-		return SRTP_CM_256;
-	case SRTP_NULL_HMAC_SHA1_80:
-	case SRTP_NULL_HMAC_SHA1_32:
-		return SRTP_CM_NULL;
-	default:
-		return SRTP_CM_128;
-	}
+	uint8_t suite = key->suite;
+
+	return suite < SRTP_SUITE_COUNT ? size_of[suite] : (unsigned)SRTP_CM_128; // never in the clear
 }
 
 static void lists_clear(struct srtp_engine *engine)
@@ -54,7 +52,7 @@ static void lists_clear(struct srtp_engine *engine)
 
 // RFC 3711 4.2: the tag covers the packet and then the roll-over counter, which takes the place of what is behind the
 // payload meanwhile.
-static void hash_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned len)
+static inline void hash_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned len)
 {
 	uint32_t roc = htobe32((uint32_t)(op->index >> 16));
 	IMB_JOB *job;
@@ -85,9 +83,9 @@ static void hash_run(struct srtp_engine *engine)
 }
 
 // RFC 3711 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16). From `start` to `len`.
-static void cipher_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned start, unsigned len)
+static inline void cipher_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned start, unsigned len)
 {
-	enum srtp_cm_size size = key_size(op->key);
+	unsigned size = key_size(op->key);
 	__m128i salt = _mm_load_si128((const __m128i *)op->key->salt);
 	uint64_t high = htobe64(rtp_ssrc(op->packet));
 	uint64_t low = htobe64(op->index << 16);
@@ -129,7 +127,7 @@ static void cipher_run(struct srtp_engine *engine)
 }
 
 // Leaves the roll-over counter in the packet; see rx_hash_undo().
-static void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+static inline void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
 	const struct srtp_key *key = op->key;
 	unsigned len = op->len - srtp_trailer_len(key);
@@ -139,13 +137,13 @@ static void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slo
 	hash_add(engine, op, slot, len);
 }
 
-static void rx_hash_undo(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
+static inline void rx_hash_undo(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
 {
 	memcpy(op->packet + op->len - srtp_trailer_len(op->key), engine->under_roc[slot], 4);
 }
 
 // The index as the stream stands at the burst's begin, and the tag for it unless the index is known to be bad.
-static void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+static inline void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
 	engine->hashed[slot] = false;
 	op->result = srtp_rx_check(engine, op);
@@ -180,7 +178,7 @@ static unsigned rx_header(struct srtp_engine *engine, struct srtp_op *op, unsign
 }
 
 // As if the packet had come alone: its index now, its window now, its tag.
-static void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+static inline void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
 	unsigned header = SRTP_HEADER_CLEAR;
 	uint64_t index;
@@ -219,9 +217,8 @@ void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigne
 	for (unsigned i = 0; i < n; i++) {
 		if (engine->hashed[i])
 			rx_hash_undo(engine, ops[i], i);
-	}
-	for (unsigned i = 0; i < n; i++)
 		rx_decide(engine, ops[i], i);
+	}
 	cipher_run(engine);
 	for (unsigned i = 0; i < engine->n_cryptex; i++)
 		srtp_cryptex_rx_done(engine->cryptex[i], true);
