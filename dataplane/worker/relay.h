@@ -47,7 +47,6 @@ struct packet {
 
 struct relay_tx { // frames for one port, sent once a burst
 	struct dp_queue *queue; // our own, or one of w->lent[]
-	uint8_t checksum;       // of the port: enum dp_checksum
 	uint16_t n;
 	struct rte_mbuf *pkts[RELAY_FAN * 2];
 };
@@ -100,6 +99,7 @@ struct relay_worker {
 	struct srtp_engine *engine;
 	struct rte_mempool *pool; // of its NUMA node: for copies and datagrams of control's
 	struct byte_ring commands, punts[DP_CLASSES], events;
+	bool events_full; // found so in this burst: not each packet that has something to say tries again
 	bool control_wants_wake;
 	bool keeper_wants_wake;
 	uint32_t wake_others; // workers that got packets from us, a bit each

@@ -111,6 +111,7 @@ static void follow_all(struct relay_worker *w, uint16_t n)
 
 void relay_burst(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
 {
+	w->events_full = false;
 	n = stage_parse(w, frames, n); // frame -> datagram of a transport; the rest is NO_TRANSPORT, MALFORMED, ...
 	n = stage_classify(w, n);      // STUN, DTLS, RTCP leave here, to the punt rings
 	n = stage_unprotect(w, n);     // SRTP in; unauthenticated packets end here

@@ -248,7 +248,7 @@ static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struc
 	p->stream = stream_of_op(w, p, op);
 	p->len = op->len;
 	p->rtp_index = op->index;
-	if (p->tp->work & DP_WORK_EPOCH)
+	if ((p->tp->work & DP_WORK_EPOCH) && !w->events_full)
 		epoch_say(w, p, op->key);
 	return p->stream == NULL ? RELAY_DROP_SSRC_LIMIT : RELAY_OK;
 }

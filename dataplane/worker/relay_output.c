@@ -120,7 +120,7 @@ void stage_headers(struct relay_worker *w, uint16_t n)
 		}
 		sent_account(out, p, w->now);
 		fit = (struct frame_fit){ .len = p->len, .headers = way.headers, .v6 = way.v6, .dscp = out->dscp,
-					  .checksum = w->tx[way.port].checksum };
+					  .checksum = w->relay->ports[way.port]->tx_checksum };
 		frame_finish(p->m, p->bytes, &fit);
 		frame_send(w, p->tp, p->index, p->m, way.kind, way.port);
 	}
@@ -152,7 +152,7 @@ static enum relay_drop datagram_by(struct relay_worker *w, uint32_t index, const
 	memcpy(at, bytes, len);
 	m->vlan_tci = 0;
 	fit.headers = (uint8_t)frame_headers_make(at, &tp->local, to, w->relay->ports[hop->port]->mac, hop);
-	fit.checksum = w->tx[hop->port].checksum;
+	fit.checksum = w->relay->ports[hop->port]->tx_checksum;
 	frame_finish(m, at, &fit);
 	frame_send(w, tp, index, m, hop->kind, hop->port);
 	return RELAY_OK;

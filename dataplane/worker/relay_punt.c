@@ -61,8 +61,10 @@ void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind
 
 bool relay_event(struct relay_worker *w, const struct dp_event *event)
 {
-	if (byte_ring_push2(&w->events, event, sizeof(*event), NULL, 0) < 0)
+	if (byte_ring_push2(&w->events, event, sizeof(*event), NULL, 0) < 0) {
+		w->events_full = true;
 		return false;
+	}
 	w->control_wants_wake |= byte_ring_take_sleeping(&w->events);
 	return true;
 }
@@ -90,6 +92,8 @@ void relay_source_event(struct relay_worker *w, const struct packet *p, bool aut
 		.authenticated = authenticated,
 	};
 
+	if (w->events_full)
+		return;
 	if (p->tp->source_reported != 0 && w->now < p->tp->source_reported + SOURCE_EVERY)
 		return;
 	if (relay_event(w, &event))

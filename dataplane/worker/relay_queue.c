@@ -85,7 +85,6 @@ int relay_queues_take(struct relay_worker *w)
 	for (unsigned p = 0; p < c->n_ports; p++) {
 		struct dp_port *port = w->relay->ports[p];
 
-		w->tx[p].checksum = port->tx_checksum;
 		for (unsigned q = w->id; q < port->n_queues; q += c->n_workers) {
 			if (w->n_rx == sizeof(w->rx) / sizeof(w->rx[0]))
 				return -E2BIG;
