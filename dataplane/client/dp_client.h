@@ -34,12 +34,13 @@ struct dp_transport_conf {
 	uint32_t owner_tag;         // free for the caller; read back by dp_client_walk()
 };
 
-// Where a transport sends, and from where it expects. remote.family none: nowhere yet.
+// Where a transport sends, and from where it expects. remote.family none: nowhere yet. Here and below, truths that workers read
+// from shared memory are octets: the compiler may take for granted that a bool is 0 or 1, and a damaged record's is not.
 struct dp_path {
 	struct inet_endpoint remote;
 	uint16_t mtu; // IP packet size; 0 = the interface's
 	uint8_t dscp; // 0..63
-	bool learn;   // report other sources (DP_EVENT_SOURCE); what the media thread does about it is its affair
+	uint8_t learn; // 0 or 1: report other sources (DP_EVENT_SOURCE); what the media thread does about it is its affair
 	uint32_t learn_from; // of those, only an address with this inet_addr_hash(); 0: any. A flood hides nobody then
 };
 
@@ -61,19 +62,19 @@ struct dp_extensions {
 	enum dp_extension_mode mode; // of what comes in here and goes on
 	uint8_t allowed[32];         // FILTER: bitmap of ids, id n is bit n % 8 of octet n / 8; others become padding
 	uint8_t encrypted[32];       // RFC 6904: bitmap of ids that are encrypted on this leg, in both directions
-	bool cryptex;                // RFC 9335 was negotiated: sent so, and accepted so
+	uint8_t cryptex;             // RFC 9335 was negotiated: sent so, and accepted so
 };
 
 #define DP_EDGES_MAX 8
 struct dp_edge { // RTP that enters a transport leaves by `to`
 	struct dp_ref to;
-	bool open; // gate: closed drops GATE, counted
+	uint8_t open; // gate: 0, closed, drops GATE, counted
 };
 
 enum dp_punt_kind { DP_PUNT_STUN = 1, DP_PUNT_DTLS, DP_PUNT_RTCP };
 
 struct dp_return { // the way by which a datagram came in, on its transport's own network
-	bool known; // false: from this host itself, or by another interface
+	uint8_t known; // 0: from this host itself, or by another interface
 	uint8_t mac[6];
 };
 

@@ -258,7 +258,7 @@ static inline void key_prefetch(const struct relay *relay, uint32_t key)
 	if (k == NULL)
 		return;
 	for (unsigned line = 0; line < 4; line++)
-		__builtin_prefetch(k->salt + line * DP_LINE);
+		__builtin_prefetch((const uint8_t *)k + offsetof(struct srtp_key, salt) + line * DP_LINE);
 	if (key < relay->map.n_keys_cm)
 		return;
 	for (unsigned line = 0; line < 4; line++)

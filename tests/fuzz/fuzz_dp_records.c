@@ -116,18 +116,6 @@ static void patch(const uint8_t **at, const uint8_t *end)
 	*at += n;
 }
 
-// C gives a truth value that is neither 0 nor 1 no meaning, and compilers take it for one of the two.
-static void truths_mend(void)
-{
-	for (uint32_t i = 0; i < TRANSPORTS; i++) {
-		struct dp_transport *tp = &ra->relay.map.transports[i];
-
-		*(uint8_t *)&tp->path.learn &= 1;
-		for (unsigned e = 0; e < DP_EDGES_MAX; e++)
-			*(uint8_t *)&tp->edges[e].open &= 1;
-	}
-}
-
 // What control may say next, of transports that may no longer be what it knew.
 static void commands_give(void)
 {
@@ -156,7 +144,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free_before = rte_mempool_avail_count(ra->relay.pool);
 	while (end - at > 4)
 		patch(&at, end);
-	truths_mend();
 	relay_alone_reopen(ra);
 	frames_send();
 	commands_give();

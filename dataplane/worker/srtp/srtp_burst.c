@@ -10,8 +10,10 @@ typedef void many_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned 
 // AES-128, the first of a stream has the window: asked for at once, they arrive while others are worked on.
 static inline void prefetch(const struct srtp_op *op)
 {
+	const uint8_t *key = (const uint8_t *)op->key + offsetof(struct srtp_key, salt);
+
 	for (unsigned line = 0; line < 4; line++)
-		__builtin_prefetch(op->key->salt + 64 * line);
+		__builtin_prefetch(key + 64 * line);
 	__builtin_prefetch(op->stream, 1);
 }
 
