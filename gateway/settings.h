@@ -111,7 +111,7 @@ struct profile_settings {
 	uint32_t keying_timeout, media_timeout;
 	struct session_timer_settings session_timer;
 	SETTINGS_LIST(unsigned) relay; // enum sip_relay
-	unsigned early_media, history, body_parts, delayed_offer;
+	unsigned early_media, history, body_parts, delayed_offer, transfer, refer_out_of_dialog;
 	SETTINGS_LIST(unsigned) codecs; // enum sip_codec
 };
 
@@ -145,6 +145,7 @@ enum { SETTING_SIGNALLING_ANY, SETTING_SIGNALLING_REQUIRED };
 enum { SETTING_FAR_LEG_ANY, SETTING_FAR_LEG_SECURED };
 #define SETTING_EXTENSIONS_ALL "all" // in place of a header extension's URI
 enum { SETTING_PARTS_PASS, SETTING_PARTS_DROP };
+enum { SETTING_REFER_REFUSE, SETTING_REFER_ALLOW };
 enum { SETTING_UNKNOWN_PASS, SETTING_UNKNOWN_DROP };
 
 extern const struct schema settings_schema;

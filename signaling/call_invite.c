@@ -5,6 +5,7 @@
 #include "signaling/sip_check.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
+#include "signaling/sip_refer.h"
 #include <errno.h>
 #include <sofia-sip/sip_tag.h>
 #include <stdio.h>
@@ -62,12 +63,17 @@ static void offer_reliable(struct sip_dialog *b, msg_t *msg, bool offers)
 		sip_message_header(msg, "Supported", "100rel");
 }
 
-static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *request, const struct call_body *offer)
+static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *request, const struct call_body *offer,
+		       const struct dialog_named *named)
 {
 	const struct sip_dialog *a = b->joined;
 	msg_t *msg = sip_request_new(b, sip_check_hops(request));
 
 	sip_request_headers(msg, irq, a, b);
+	sip_refer_named_write(msg, named);
+	sip_refer_target_dialog(msg, request, a, b);
+	if (sip_refer_between(a, b))
+		sip_refer_by(msg, request, b);
 	offer_reliable(b, msg, offer->text != NULL);
 	msg = sip_message_bodies(msg, offer, request, a, b);
 	b->loop_mark = sip_check_mark(request, a->realm);
@@ -130,7 +136,7 @@ static void open_exchange(struct sip_dialog *a, bool offered, bool offers)
 	oa_open(&a->joined->oa, offers ? OA_EV_SEND_OFFER : OA_EV_ASK, OA_BY_INVITE, now);
 }
 
-static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_t *request)
+static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_t *request, const struct dialog_named *named)
 {
 	struct sip_dialog *a = call->dialogs, *b = a->joined;
 	struct call_body body = sip_body_of(request), offer;
@@ -138,7 +144,7 @@ static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_
 
 	if (b == NULL)
 		return refuse_call(call, &why);
-	int err = sip_dialog_reach(b, request, call_request_in);
+	int err = sip_dialog_reach(b, request, named->target, call_request_in);
 
 	if (err == -EHOSTUNREACH)
 		return refuse_call(call, &(struct call_refusal){ 404, 0, "no such target" });
@@ -148,7 +154,7 @@ static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_
 		return refuse_call(call, &(struct call_refusal){ 503, 0, "at the limit of media sessions" });
 	if (offer_on(a, &body, &offer, &why) < 0)
 		return refuse_call(call, &why);
-	if (send_invite(b, irq, request, &offer) < 0)
+	if (send_invite(b, irq, request, &offer, named) < 0)
 		return refuse_call(call, &(struct call_refusal){ 502, 0, "cannot send to the far side" });
 	open_exchange(a, body.text != NULL, offer.text != NULL);
 	call_step(&call->fsm, CALL_EV_ROUTED, call_now(call));
@@ -161,6 +167,7 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 {
 	const char *user = request->sip_request->rq_url->url_user;
 	uint16_t realm = sip_agent_realm(from->listener);
+	struct dialog_named named;
 	struct sip_call *call;
 	int status, to_peer;
 
@@ -170,9 +177,15 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 	// There is no TLS listener yet, so no leg's signalling is protected (RFC 5763 section 3, RFC 4568 section 7).
 	if (sip->config->profiles[sip->config->peers[peer].profile].keying.signalling_security_required)
 		return turn_away(sip, irq, request, peer, 403, "this peer must use protected signalling");
-	to_peer = sip_route_find(sip->config, realm, peer, user != NULL ? user : "");
+	status = sip_refer_named(sip, request, peer, &named);
+	if (status != 0)
+		return turn_away(sip, irq, request, peer, status, "the dialog that it names is not here");
+	// What joins or replaces a dialog goes to whoever has the other end of that.
+	to_peer = named.target != NULL ? named.target->peer : sip_route_find(sip->config, realm, peer, user != NULL ? user : "");
 	if (to_peer < 0)
 		return turn_away(sip, irq, request, peer, 404, "no route");
+	if (named.only_peer >= 0 && named.only_peer != to_peer)
+		return turn_away(sip, irq, request, peer, 481, "the dialog that it names is elsewhere");
 	if (sip->config->profiles[sip->config->peers[to_peer].profile].keying.signalling_security_required)
 		return turn_away(sip, irq, request, peer, 488, "the far side must use protected signalling");
 	if (sip->n_calls >= sip->config->max_calls)
@@ -195,5 +208,5 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 		call_early_begin(call);
 	}
 	log_started(call, request, peer, to_peer);
-	return connect_callee(call, irq, request);
+	return connect_callee(call, irq, request, &named);
 }

@@ -306,17 +306,8 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 static void tell_unsupported(struct sip_dialog *a, const sip_t *response)
 {
 	msg_t *msg = sip_response_new(a->sip, a->invite_in, NULL);
-	unsigned n = 0;
 
-	for (const sip_unsupported_t *u = response->sip_unsupported; u != NULL; u = u->k_next) {
-		for (const msg_param_t *item = u->k_items; item != NULL && *item != NULL; item++) {
-			if (sip_option_class(*item) != SIP_OPTION_END)
-				continue;
-			sip_message_header(msg, "Unsupported", "%s", *item);
-			n++;
-		}
-	}
-	if (n > 0)
+	if (msg != NULL && sip_options_unsupported(msg, response) > 0)
 		sip_respond(a->invite_in, 420, msg);
 	else if (msg != NULL)
 		msg_destroy(msg);

@@ -3,6 +3,7 @@
 #include "signaling/sip.h"
 #include "signaling/call_media.h"
 #include "signaling/call_timer.h"
+#include "signaling/dialog_alias.h"
 #include "signaling/sip_check.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
@@ -72,13 +73,16 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 	}
 	if (request->sip_to->a_tag != NULL || method == sip_method_cancel)
 		return sip_refuse(sip, irq, 481, 0, NULL);
-	if (sip_check_refused(sip, irq, request))
+	if (sip_check_refused(sip, irq, request, sip->config->peers[peer].profile))
 		return 0;
 	if (method == sip_method_invite)
 		return call_invite_in(sip, irq, request, &from, peer);
 	if (method == sip_method_options)
 		return call_options_in(sip, irq);
-	if (method == sip_method_message || method == sip_method_publish || method == sip_method_subscribe)
+	if (method == sip_method_refer && !sip->config->policies[sip->config->peers[peer].profile].refer_outside)
+		return sip_refuse(sip, irq, 403, 0, NULL);
+	if (method == sip_method_message || method == sip_method_publish || method == sip_method_subscribe ||
+	    method == sip_method_refer)
 		return sip_relay_outside(sip, irq, request, &from, peer);
 	return sip_refuse(sip, irq, is_known_method(method) ? 405 : 501, 0, NULL);
 }
@@ -94,7 +98,9 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 									 : sip_refuse(sip, irq, 403, 0, NULL);
 	if (d->by_flow && from.listener == d->hop.listener) // its NAT may have given it another port meanwhile
 		d->source = d->hop.address = from.address;
-	if (sip_check_refused(sip, irq, request))
+	if (dialog_is_over(&d->fsm)) // kept for the NOTIFYs of a transfer
+		return call_refer_late(d, irq, request);
+	if (sip_check_refused(sip, irq, request, d->profile))
 		return 0;
 	if (request->sip_request->rq_method == sip_method_invite || request->sip_request->rq_method == sip_method_update) {
 		if (request->sip_max_forwards != NULL && request->sip_max_forwards->mf_count == 0)
@@ -114,10 +120,15 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 		return call_update_in(d, irq, request);
 	case sip_method_options:
 		return call_options_in(sip, irq);
-	case sip_method_info:
-	case sip_method_message:
+	case sip_method_refer:
+		return call_refer_in(d, irq, request);
 	case sip_method_subscribe:
 	case sip_method_notify:
+		if (call_refer_takes(d, irq, request))
+			return 0;
+		return call_relay_in(d, irq, request);
+	case sip_method_info:
+	case sip_method_message:
 		return call_relay_in(d, irq, request);
 	case sip_method_cancel:
 		return sip_refuse(sip, irq, 481, 0, NULL);
@@ -218,8 +229,9 @@ static int thread_open(struct sip *sip)
 	if (err < 0)
 		return err;
 	sip->sweep = su_timer_create(su_root_task(sip->root), 0);
+	sip->alias_sweep = su_timer_create(su_root_task(sip->root), 0);
 	sip->subscribed = calloc(sip->config->n_peers + 1, sizeof(*sip->subscribed));
-	if (sip->sweep == NULL || sip->subscribed == NULL)
+	if (sip->sweep == NULL || sip->alias_sweep == NULL || sip->subscribed == NULL)
 		return -ENOMEM;
 	if (su_wait_create(&sip->mailbox_wait, mailbox_fd(sip->mailbox), SU_WAIT_IN) < 0)
 		return -ENOMEM;
@@ -238,8 +250,11 @@ static void thread_close(struct sip *sip)
 	}
 	sip_relay_close(sip);
 	sip_subscriptions_close(sip);
+	dialog_alias_close(sip);
 	if (sip->sweep != NULL)
 		su_timer_destroy(sip->sweep);
+	if (sip->alias_sweep != NULL)
+		su_timer_destroy(sip->alias_sweep);
 	free(sip->subscribed);
 	if (sip->mailbox_index > 0)
 		su_root_deregister(sip->root, sip->mailbox_index);

@@ -109,12 +109,14 @@ void call_restore_session(struct sip_call *call, uint32_t session)
 static void dialog_drop(struct sip_dialog *d)
 {
 	struct sip *sip = d->call->sip;
+	bool kept = call_refer_keeps(d);
 
 	call_reliable_end(d);
 	sip_drop_incoming(sip, &d->invite_in);
 	sip_drop_outgoing(sip, &d->invite_out);
 	sip_drop_outgoing(sip, &d->bye_out);
-	call_relay_end(d);
+	if (!kept)
+		call_relay_end(d);
 	call_timer_drop(d);
 	sip_drop_incoming(sip, &d->update_in);
 	sip_drop_outgoing(sip, &d->update_out);
@@ -123,7 +125,16 @@ static void dialog_drop(struct sip_dialog *d)
 	if (d->patience != NULL)
 		su_timer_destroy(d->patience);
 	d->patience = NULL;
-	sip_dialog_drop_leg(d);
+	if (!kept)
+		sip_dialog_drop_leg(d);
+}
+
+void call_drop_over(struct sip_call *call)
+{
+	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next) {
+		if (dialog_is_over(&d->fsm))
+			dialog_drop(d);
+	}
 }
 
 void call_free(struct sip_call *call)
@@ -133,6 +144,7 @@ void call_free(struct sip_call *call)
 	call_media_free(call);
 	if (call->session != 0)
 		session_unlink(call);
+	call_refer_drop(call);
 	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
 		dialog_drop(d);
 	while (call->dialogs != NULL) {
@@ -220,7 +232,7 @@ void call_settle(struct sip_call *call)
 		if (!dialog_is_over(&d->fsm))
 			return;
 	}
-	if (call->buried)
+	if (call->buried || call->refers != NULL)
 		return;
 	call->buried = true;
 	if (call_allows(&call->fsm, CALL_EV_GONE))
@@ -307,6 +319,7 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 	if (call_allows(&call->fsm, event)) // a cancelled one has moved already
 		call_step(&call->fsm, event, call_now(call));
 	sip_record_erase(call);
+	call_refer_call_ends(call);
 	for (struct sip_dialog *d = call->dialogs, *next; d != NULL; d = next) {
 		next = d->next;
 		dialog_end(d, status, call->cause);

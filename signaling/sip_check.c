@@ -7,11 +7,12 @@
 #include <strings.h>
 
 // RFC 3261 section 8.2.2.3: each tag that cannot be met is named.
-static void refuse_extensions(struct sip *sip, nta_incoming_t *irq, const sip_t *request)
+static void refuse_extensions(struct sip *sip, nta_incoming_t *irq, const sip_t *request, bool transfers)
 {
 	msg_t *msg = sip_response_new(sip, irq, NULL);
 
-	for (const char *tag = sip_option_unmet(request, NULL); tag != NULL; tag = sip_option_unmet(request, tag))
+	for (const char *tag = sip_option_unmet(request, NULL, transfers); tag != NULL;
+	     tag = sip_option_unmet(request, tag, transfers))
 		sip_message_header(msg, "Unsupported", "%s", tag);
 	sip_respond(irq, 420, msg);
 	nta_incoming_destroy(irq);
@@ -39,14 +40,15 @@ static void refuse_encoding(struct sip *sip, nta_incoming_t *irq)
 	nta_incoming_destroy(irq);
 }
 
-bool sip_check_refused(struct sip *sip, nta_incoming_t *irq, const sip_t *request)
+bool sip_check_refused(struct sip *sip, nta_incoming_t *irq, const sip_t *request, uint16_t profile)
 {
 	sip_method_t method = request->sip_request->rq_method;
+	bool transfers = sip->config->policies[profile].transfer != SIP_TRANSFER_REFUSE;
 
 	if (method == sip_method_ack || method == sip_method_cancel)
 		return false;
-	if (sip_option_unmet(request, NULL) != NULL) {
-		refuse_extensions(sip, irq, request);
+	if (sip_option_unmet(request, NULL, transfers) != NULL) {
+		refuse_extensions(sip, irq, request, transfers);
 		return true;
 	}
 	if (!sip_method_is_relayed(method) && is_encoded(request)) {

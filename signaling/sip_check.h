@@ -6,7 +6,8 @@
 #define SIP_MAX_FORWARDS 70u
 
 // Refuses the request, and says so, if its headers ask for what is not done here. ACK and CANCEL are never refused.
-bool sip_check_refused(struct sip *sip, nta_incoming_t *irq, const sip_t *request);
+// profile: of its sender.
+bool sip_check_refused(struct sip *sip, nta_incoming_t *irq, const sip_t *request, uint16_t profile);
 // For requests that go on to the other side: 0, or 483, 482, 400, 416 or 500. realm: where it came in.
 int sip_check_onward(const struct sip *sip, const sip_t *request, uint16_t realm);
 // What decides where a request goes, as a number (RFC 3261 section 16.6 item 8). One that comes back with the same is in a

@@ -91,6 +91,8 @@ void call_abilities(struct sip_dialog *d, const sip_t *message)
 {
 	if (message->sip_allow != NULL)
 		d->update = sip_is_allowed(message->sip_allow, sip_method_update, "UPDATE");
+	if (message->sip_allow != NULL)
+		d->no_refer = !sip_is_allowed(message->sip_allow, sip_method_refer, "REFER");
 }
 
 void call_refresh(struct sip_dialog *d, const sip_t *message)
@@ -147,20 +149,34 @@ static sip_from_t *make_from(su_home_t *home, const struct sip_dialog *d, const 
 			       d->local_tag);
 }
 
-int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, nta_request_f *within)
+// The place where another dialog's peer is.
+static int aim_like(struct sip_dialog *d, const struct sip_dialog *like)
+{
+	const sip_route_t *route = NULL;
+	const sip_contact_t *target = NULL;
+
+	if (nta_leg_get_route(like->leg, &route, &target) < 0 || target == NULL ||
+	    url_e(d->target, sizeof(d->target), target->m_url) >= (isize_t)sizeof(d->target))
+		return -EHOSTUNREACH;
+	d->hop = like->hop;
+	d->source = like->source;
+	return 0;
+}
+
+int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct sip_dialog *like, nta_request_f *within)
 {
 	const char *user = request->sip_request->rq_url->url_user;
 	struct sip *sip = d->sip;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 
-	if (aim(d, user != NULL ? user : "") < 0)
+	if ((like != NULL ? aim_like(d, like) : aim(d, user != NULL ? user : "")) < 0)
 		return -EHOSTUNREACH;
 	sip_agent_token(sip->agent, d->local_tag);
 	if (sip_agent_contact(sip->agent, d->hop.listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
 		return -ENAMETOOLONG;
 	su_home_init(home);
 	sip_from_t *from = make_from(home, d, request);
-	sip_to_t *to = sip_to_format(home, "<%s>", d->target);
+	sip_to_t *to = sip_to_format(home, "<%s>", like != NULL ? like->remote_uri : d->target);
 
 	if (from != NULL && to != NULL) {
 		sip_aor_strip(to->a_url);

@@ -94,7 +94,14 @@ static const struct {
 	{ "P-Visited-Network-ID", SIP_HEADER_TRUST },
 	{ "Call-Info", SIP_HEADER_TRUST },  // URIs that a phone may fetch
 	{ "Alert-Info", SIP_HEADER_TRUST },
-	// Dropped: credentials belong to one hop, and features that name a dialog of the other side would point nowhere.
+	// Of transfers: they name dialogs and places of the other side, and are translated (sip_refer.c).
+	{ "Replaces", SIP_HEADER_TRANSFER },
+	{ "Join", SIP_HEADER_TRANSFER },
+	{ "Target-Dialog", SIP_HEADER_TRANSFER },
+	{ "Refer-To", SIP_HEADER_TRANSFER }, { "r", SIP_HEADER_TRANSFER },
+	{ "Referred-By", SIP_HEADER_TRANSFER }, { "b", SIP_HEADER_TRANSFER },
+	{ "Refer-Sub", SIP_HEADER_TRANSFER },
+	// Dropped: credentials belong to one hop.
 	{ "Authorization", SIP_HEADER_DROP },
 	{ "Proxy-Authorization", SIP_HEADER_DROP },
 	{ "WWW-Authenticate", SIP_HEADER_DROP },
@@ -105,12 +112,6 @@ static const struct {
 	{ "Security-Server", SIP_HEADER_DROP },
 	{ "Security-Verify", SIP_HEADER_DROP },
 	{ "P-Media-Authorization", SIP_HEADER_DROP },
-	{ "Replaces", SIP_HEADER_DROP },
-	{ "Join", SIP_HEADER_DROP },
-	{ "Target-Dialog", SIP_HEADER_DROP },
-	{ "Refer-To", SIP_HEADER_DROP }, { "r", SIP_HEADER_DROP },
-	{ "Referred-By", SIP_HEADER_DROP }, { "b", SIP_HEADER_DROP },
-	{ "Refer-Sub", SIP_HEADER_DROP },
 	{ "RSeq", SIP_HEADER_DROP },
 	{ "RAck", SIP_HEADER_DROP },
 	{ "Encryption", SIP_HEADER_DROP },
@@ -150,6 +151,7 @@ static bool may_cross(enum sip_header_class class, const struct sip_crossing *ho
 	case SIP_HEADER_REFUSAL:
 		return how->refusal;
 	case SIP_HEADER_OURS:
+	case SIP_HEADER_TRANSFER:
 	case SIP_HEADER_DROP:
 		break;
 	}

@@ -12,6 +12,7 @@ enum sip_header_class {
 	SIP_HEADER_TRUST,    // crosses only between two trusted realms (RFC 3325, RFC 7044, RFC 5806, RFC 7315)
 	SIP_HEADER_RELAY,    // crosses with INFO, MESSAGE, SUBSCRIBE, NOTIFY, PUBLISH and their responses alone
 	SIP_HEADER_REFUSAL,  // crosses with final responses that are no success
+	SIP_HEADER_TRANSFER, // written anew where both sides may transfer (sip_refer.h), else dropped
 	SIP_HEADER_DROP,     // never crosses: it would tell of one side to the other, or asks what we do not do
 	SIP_HEADER_UNKNOWN,  // not in the table: crosses when it comes from a trusted realm
 };

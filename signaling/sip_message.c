@@ -5,6 +5,7 @@
 #include "signaling/sip_check.h"
 #include "signaling/sip_header.h"
 #include "signaling/sip_option.h"
+#include "signaling/sip_refer.h"
 #include <sofia-sip/sip_tag.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,9 +70,12 @@ static void add_allow(msg_t *msg, const struct sip_dialog *d)
 
 	if (d != NULL && d->joined != NULL)
 		relay &= policies[d->joined->profile].relay;
-	sip_message_header(msg, "Allow", "%s%s%s%s", ALLOW, relay & SIP_RELAY_INFO ? ", INFO" : "",
+	bool refer = d != NULL && sip_refer_allowed(d);
+
+	sip_message_header(msg, "Allow", "%s%s%s%s%s%s", ALLOW, relay & SIP_RELAY_INFO ? ", INFO" : "",
 			   relay & SIP_RELAY_MESSAGE ? ", MESSAGE" : "",
-			   relay & SIP_RELAY_SUBSCRIBE ? ", SUBSCRIBE, NOTIFY" : "");
+			   relay & SIP_RELAY_SUBSCRIBE ? ", SUBSCRIBE" : "", refer ? ", REFER" : "",
+			   relay & SIP_RELAY_SUBSCRIBE || (d != NULL && sip_refer_between(d, d->joined)) ? ", NOTIFY" : "");
 }
 
 msg_t *sip_request_new(struct sip_dialog *d, unsigned max_forwards)
@@ -107,7 +111,7 @@ static void headers_cross(msg_t *to, msg_t *in, const struct sip_dialog *from, c
 		};
 
 		if (sip_headers_cross(to, in, &how) == 0)
-			sip_options_cross(to, sip, sip->sip_cseq->cs_method);
+			sip_options_cross(to, sip, sip->sip_cseq->cs_method, sip_refer_between(from, onward));
 	}
 	if (in != NULL)
 		msg_destroy(in);
@@ -191,7 +195,7 @@ nta_outgoing_t *sip_dialog_send_for(struct sip_dialog *d, msg_t *msg, sip_method
 	if (msg != NULL && d->call != NULL && (method == sip_method_invite || method == sip_method_update))
 		call_timer_ask(d, msg);
 	if (msg != NULL && method != sip_method_ack)
-		sip_options_cross(msg, NULL, method); // of a request that carries nothing over
+		sip_options_cross(msg, NULL, method, false); // of a request that carries nothing over
 	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark,
 					     callback, magic);
 

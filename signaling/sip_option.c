@@ -23,20 +23,20 @@ static const struct {
 	{ "pref", SIP_OPTION_END },               // RFC 3840
 	{ "resource-priority", SIP_OPTION_END },  // RFC 4412
 	{ "uui", SIP_OPTION_END },                // RFC 7433
+	{ "join", SIP_OPTION_TRANSFER },          // RFC 3911: names of dialogs are translated (sip_refer.c)
+	{ "norefersub", SIP_OPTION_TRANSFER },    // RFC 4488
+	{ "replaces", SIP_OPTION_TRANSFER },      // RFC 3891
+	{ "tdialog", SIP_OPTION_TRANSFER },       // RFC 4538
 	// Known, and not offered: dialogs, registrations and descriptions of one side mean nothing on the other.
 	{ "early-session", SIP_OPTION_REFUSED },
 	{ "from-change", SIP_OPTION_REFUSED },
 	{ "gruu", SIP_OPTION_REFUSED },
-	{ "join", SIP_OPTION_REFUSED },
 	{ "multiple-refer", SIP_OPTION_REFUSED },
-	{ "norefersub", SIP_OPTION_REFUSED },
 	{ "nosub", SIP_OPTION_REFUSED },
 	{ "outbound", SIP_OPTION_REFUSED },
 	{ "path", SIP_OPTION_REFUSED },
-	{ "replaces", SIP_OPTION_REFUSED },
 	{ "sdp-anat", SIP_OPTION_REFUSED },
 	{ "sec-agree", SIP_OPTION_REFUSED },
-	{ "tdialog", SIP_OPTION_REFUSED },
 	{ "trickle-ice", SIP_OPTION_REFUSED },
 };
 
@@ -58,31 +58,31 @@ bool sip_option_at(size_t index, const char **tag, enum sip_option_class *class)
 	return true;
 }
 
-static bool is_met(const char *tag)
+static bool is_met(const char *tag, bool transfers)
 {
 	enum sip_option_class class = sip_option_class(tag);
 
-	return class == SIP_OPTION_OURS || class == SIP_OPTION_END;
+	return class == SIP_OPTION_OURS || class == SIP_OPTION_END || (class == SIP_OPTION_TRANSFER && transfers);
 }
 
-static const char *unmet(const msg_list_t *list, const char **after)
+static const char *unmet(const msg_list_t *list, const char **after, bool transfers)
 {
 	for (; list != NULL; list = list->k_next) {
 		for (const msg_param_t *item = list->k_items; item != NULL && *item != NULL; item++) {
 			if (*after == *item)
 				*after = NULL;
-			else if (*after == NULL && !is_met(*item))
+			else if (*after == NULL && !is_met(*item, transfers))
 				return *item;
 		}
 	}
 	return NULL;
 }
 
-const char *sip_option_unmet(const sip_t *request, const char *after)
+const char *sip_option_unmet(const sip_t *request, const char *after, bool transfers)
 {
-	const char *tag = unmet(request->sip_require, &after);
+	const char *tag = unmet(request->sip_require, &after, transfers);
 
-	return tag != NULL ? tag : unmet(request->sip_proxy_require, &after);
+	return tag != NULL ? tag : unmet(request->sip_proxy_require, &after, transfers);
 }
 
 // Methods that set up or change a session, or ask what one could have.
@@ -100,11 +100,18 @@ static void list_add(char list[LIST_MAX], const char *tag)
 		sprintf(list + used, "%s%s", used > 0 ? ", " : "", tag);
 }
 
-static void list_cross(char list[LIST_MAX], const msg_list_t *in)
+static bool crosses(const char *tag, bool transfers)
+{
+	enum sip_option_class class = sip_option_class(tag);
+
+	return class == SIP_OPTION_END || (class == SIP_OPTION_TRANSFER && transfers);
+}
+
+static void list_cross(char list[LIST_MAX], const msg_list_t *in, bool transfers)
 {
 	for (; in != NULL; in = in->k_next) {
 		for (const msg_param_t *item = in->k_items; item != NULL && *item != NULL; item++) {
-			if (sip_option_class(*item) == SIP_OPTION_END)
+			if (crosses(*item, transfers))
 				list_add(list, *item);
 		}
 	}
@@ -134,7 +141,7 @@ static bool is_said_always(const char *tag)
 	return strcmp(tag, "privacy") != 0 && strcmp(tag, "100rel") != 0;
 }
 
-int sip_options_cross(msg_t *to, const sip_t *in, sip_method_t method)
+int sip_options_cross(msg_t *to, const sip_t *in, sip_method_t method, bool transfers)
 {
 	char supported[LIST_MAX] = "", require[LIST_MAX] = "";
 	int err;
@@ -146,9 +153,26 @@ int sip_options_cross(msg_t *to, const sip_t *in, sip_method_t method)
 			list_add(supported, options[i].tag);
 	}
 	if (in != NULL)
-		list_cross(supported, in->sip_supported);
+		list_cross(supported, in->sip_supported, transfers);
 	if (in != NULL && in->sip_request != NULL)
-		list_cross(require, in->sip_require);
+		list_cross(require, in->sip_require, transfers);
 	err = list_write(to, "Supported", supported);
 	return err == 0 ? list_write(to, "Require", require) : err;
+}
+
+unsigned sip_options_unsupported(msg_t *to, const sip_t *response)
+{
+	char list[LIST_MAX] = "";
+	unsigned n = 0;
+
+	for (const sip_unsupported_t *u = response->sip_unsupported; u != NULL; u = u->k_next) {
+		for (const msg_param_t *item = u->k_items; item != NULL && *item != NULL; item++) {
+			if (!crosses(*item, true))
+				continue;
+			list_add(list, *item);
+			n++;
+		}
+	}
+	list_write(to, "Unsupported", list);
+	return n;
 }

@@ -21,6 +21,8 @@
 #define CALL_BUCKETS 1024
 #define DIALOGS_MAX 16 // of one call: the caller's, and one for each fork that answered with a To tag of its own
 
+struct dialog_alias;
+struct sip_refer;
 struct sip_relayed;
 struct sip_single;
 struct sip_subscription;
@@ -72,6 +74,7 @@ struct sip_dialog {
 	bool stale;                    // it has not heard what the other side said last: an offer of ours is due
 	uint8_t attempts;              // of that offer, when it meets one of theirs
 	bool update;                   // its peer allows UPDATE
+	bool no_refer;                 // its peer has said that it takes no REFER
 	struct session_timer session;  // call_timer.c
 	struct session_words session_asked; // by the request of theirs that waits for our 2xx
 	mono_ns session_since;         // the last refresh
@@ -100,6 +103,8 @@ struct sip_call {
 	unsigned n_dialogs;
 	struct call_media *media;
 	struct early_media early;
+	struct sip_refer *refers;  // REFERs that were carried, and have not ended (call_refer.c)
+	su_timer_t *refer_timer;
 	su_timer_t *timer_c;
 	su_timer_t *grave;         // frees the call outside of nta's callbacks
 	mono_ns started, answered; // answered 0: never
@@ -138,6 +143,9 @@ struct sip {
 	struct sip_subscription *subscriptions;
 	uint32_t *subscribed;                   // subscriptions of each peer
 	unsigned n_singles, n_subscriptions;
+	struct dialog_alias *aliases;           // dialog_alias.h
+	unsigned n_aliases;
+	su_timer_t *alias_sweep;
 	su_timer_t *sweep;                      // frees singles outside of nta's callbacks
 	struct log_limit strangers; // requests from no peer: every scanner on the Internet makes some
 };
@@ -146,6 +154,7 @@ struct sip {
 int call_create(struct sip *sip, struct sip_call **callp);
 struct sip_dialog *call_dialog_create(struct sip_call *call, bool outgoing, uint16_t peer);
 void call_dialog_over(struct sip_dialog *d, enum dialog_event why); // steps, drops its nta objects, ends the call if it was the last
+void call_drop_over(struct sip_call *call); // what its dialogs that are over have kept for NOTIFYs
 struct sip_dialog *call_caller(struct sip_call *call);
 struct sip_call *call_by_session(struct sip *sip, uint32_t session);
 int call_open_session(struct sip_call *call);
@@ -165,7 +174,8 @@ void sip_dialog_init(struct sip_dialog *d, struct sip *sip, bool outgoing, uint1
 int sip_dialog_accept(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from,
 		      nta_request_f *within);
 // Towards the target of d's peer, for a request of somebody's; d->call_id is set. -EHOSTUNREACH: no target for that user.
-int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, nta_request_f *within);
+// like: the same place as this dialog's peer is; NULL: the target.
+int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct sip_dialog *like, nta_request_f *within);
 // Whether a request within d comes from its peer; *from is where from.
 bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from);
 void sip_dialog_drop_leg(struct sip_dialog *d);
@@ -246,6 +256,13 @@ void call_answered(struct sip_dialog *a); // a 2xx of ours to its first INVITE i
 int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response);
 int call_relay_in(struct sip_dialog *from, nta_incoming_t *irq, const sip_t *request);
 void call_relay_end(struct sip_dialog *d); // nobody will answer what is open in it
+// call_refer.c - REFER within a call that goes on to the other side.
+int call_refer_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
+bool call_refer_takes(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request); // NOTIFY, SUBSCRIBE: it was of a REFER
+int call_refer_late(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);   // in a dialog that is over
+bool call_refer_keeps(const struct sip_dialog *d);  // NOTIFYs may still come in it, or go
+void call_refer_call_ends(struct sip_call *call);   // they are waited for, for a while
+void call_refer_drop(struct sip_call *call);
 // call_early.c - media before the answer.
 void call_early_begin(struct sip_call *call); // both its dialogs are there
 void call_early_read(struct sip_dialog *b, const sip_t *response); // a 1xx of the called side

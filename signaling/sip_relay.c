@@ -2,7 +2,9 @@
 // sip_relay.c - one request carried from side to side; and those that belong to no dialog. See sip_relay.h.
 #include "signaling/sip_relay.h"
 #include "signaling/sip_check.h"
+#include "signaling/sip_option.h"
 #include "signaling/sip_peer.h"
+#include "signaling/sip_refer.h"
 #include "signaling/sip_status.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -67,11 +69,17 @@ static msg_t *copy_body(msg_t *msg, const sip_t *from)
 static void pass_back(struct sip_relayed *r, int status, const sip_t *response, bool internal)
 {
 	struct sip_dialog *from = r->from;
-	msg_t *msg = sip_response_new(from->sip, r->in, r->method == sip_method_subscribe && status < 300 ? from : NULL);
+	bool subscribes = r->method == sip_method_subscribe || r->method == sip_method_refer;
+	msg_t *msg = sip_response_new(from->sip, r->in, subscribes && status < 300 ? from : NULL);
 
 	if (!internal && response != NULL) {
 		sip_response_headers(msg, r->out, r->to, from);
-		msg = copy_body(msg, response);
+		if (r->method != sip_method_refer)
+			msg = copy_body(msg, response);
+		else if (msg != NULL && status < 300)
+			sip_refer_sub(msg, response);
+		else if (msg != NULL && status == 420)
+			sip_options_unsupported(msg, response);
 	}
 	sip_respond(r->in, status, msg);
 }
@@ -86,6 +94,9 @@ static int relayed_response(void *ctx, nta_outgoing_t *orq, const sip_t *respons
 		return 0;
 	int told = sip_status_map_relayed(status, internal ? SIP_ANSWERED_BY_NOBODY : SIP_ANSWERED_BY_PEER);
 	sip_relayed_fn *done = r->done;
+
+	if (status == 420 && r->method == sip_method_refer && !internal)
+		told = status; // what it requires of the other side crosses, and so does that it is not met
 
 	log_at(r->from->call != NULL || r->method == sip_method_notify ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "sip",
 	       "request relayed", LOG_STR("method", sip_method_name(r->method, "?")),
@@ -126,31 +137,32 @@ static int refuse(struct sip *sip, nta_incoming_t *irq, int status)
 	return -1;
 }
 
-int sip_relay_request(struct sip_dialog *from, struct sip_dialog *to, nta_incoming_t *irq, const sip_t *request,
-		      sip_relayed_fn *done, void *owner)
+int sip_relay_status(const struct sip_dialog *from, const sip_t *request)
+{
+	if (request->sip_max_forwards != NULL && request->sip_max_forwards->mf_count == 0)
+		return 483;
+	if (request->sip_payload != NULL && request->sip_payload->pl_len > BODY_MAX)
+		return 413;
+	return sip_body_is_sdp(request) ? 415 : 0; // a description would bypass the offer/answer exchange
+}
+
+bool sip_relay_busy(const struct sip_dialog *from)
+{
+	return open_requests(from) >= OPEN_MAX;
+}
+
+int sip_relay_send(struct sip_dialog *from, struct sip_dialog *to, nta_incoming_t *irq, msg_t *msg, sip_method_t method,
+		   sip_relayed_fn *done, void *owner)
 {
 	struct sip *sip = from->sip;
-	sip_method_t method = request->sip_request->rq_method;
-	struct sip_relayed *r;
+	struct sip_relayed *r = calloc(1, sizeof(*r));
 
-	if (!sip_relay_allowed(from, to, method))
-		return refuse(sip, irq, 405);
-	if (request->sip_max_forwards != NULL && request->sip_max_forwards->mf_count == 0)
-		return refuse(sip, irq, 483);
-	if (request->sip_payload != NULL && request->sip_payload->pl_len > BODY_MAX)
-		return refuse(sip, irq, 413);
-	if (sip_body_is_sdp(request)) // a description would bypass the offer/answer exchange
-		return refuse(sip, irq, 415);
-	if (open_requests(from) >= OPEN_MAX)
-		return refuse_later(sip, irq);
-	r = calloc(1, sizeof(*r));
-	if (r == NULL)
+	if (r == NULL) {
+		if (msg != NULL)
+			msg_destroy(msg);
 		return refuse(sip, irq, 500);
+	}
 	*r = (struct sip_relayed){ .from = from, .to = to, .method = method, .done = done, .owner = owner };
-	msg_t *msg = sip_request_bare(to, sip_check_hops(request), bit_of(method) == SIP_RELAY_SUBSCRIBE);
-
-	sip_request_headers(msg, irq, from, to);
-	msg = copy_body(msg, request);
 	r->out = sip_dialog_send_for(to, msg, method, relayed_response, r);
 	if (r->out == NULL) {
 		free(r);
@@ -164,6 +176,23 @@ int sip_relay_request(struct sip_dialog *from, struct sip_dialog *to, nta_incomi
 		r->next->link = &r->next;
 	from->relayed = r;
 	return 0;
+}
+
+int sip_relay_request(struct sip_dialog *from, struct sip_dialog *to, nta_incoming_t *irq, const sip_t *request,
+		      sip_relayed_fn *done, void *owner)
+{
+	struct sip *sip = from->sip;
+	sip_method_t method = request->sip_request->rq_method;
+	int status = sip_relay_allowed(from, to, method) ? sip_relay_status(from, request) : 405;
+
+	if (status != 0)
+		return refuse(sip, irq, status);
+	if (sip_relay_busy(from))
+		return refuse_later(sip, irq);
+	msg_t *msg = sip_request_bare(to, sip_check_hops(request), bit_of(method) == SIP_RELAY_SUBSCRIBE);
+
+	sip_request_headers(msg, irq, from, to);
+	return sip_relay_send(from, to, irq, copy_body(msg, request), method, done, owner);
 }
 
 void sip_relay_end(struct sip_dialog *from, int status)
@@ -235,7 +264,7 @@ static int send_single(struct sip *sip, nta_incoming_t *irq, const sip_t *reques
 	strcpy(s->from.call_id, request->sip_call_id->i_id); // its length is checked
 	sip_agent_token(sip->agent, s->to.call_id);
 	s->to.loop_mark = sip_check_mark(request, s->from.realm);
-	int err = sip_dialog_reach(&s->to, request, nothing_within);
+	int err = sip_dialog_reach(&s->to, request, NULL, nothing_within);
 
 	if (err < 0)
 		sip_refuse(sip, irq, err == -EHOSTUNREACH ? 404 : 500, 0, NULL);
@@ -259,31 +288,40 @@ static bool wants_security(const struct sip *sip, int peer)
 	return sip->config->profiles[sip->config->peers[peer].profile].keying.signalling_security_required;
 }
 
+static bool allows(const struct sip *sip, int peer, sip_method_t method)
+{
+	const struct sip_policy *policy = &sip->config->policies[sip->config->peers[peer].profile];
+
+	return method == sip_method_refer ? policy->refer_outside : (bit_of(method) & policy->relay) != 0;
+}
+
 int sip_relay_outside(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer)
 {
 	const struct sip_config *config = sip->config;
 	sip_method_t method = request->sip_request->rq_method;
 	const char *user = request->sip_request->rq_url->url_user;
 	int status = sip_check_onward(sip, request, sip_agent_realm(from->listener));
-	int to_peer;
+	int refusal = method == sip_method_refer ? 403 : 405, to_peer;
 
-	if (!(bit_of(method) & config->policies[config->peers[peer].profile].relay))
-		return turn_away(sip, irq, request, peer, 405, "its profile does not relay this");
+	if (!allows(sip, peer, method))
+		return turn_away(sip, irq, request, peer, refusal, "its profile does not relay this");
 	if (status != 0)
 		return turn_away(sip, irq, request, peer, status, NULL);
 	if (sip->draining)
 		return turn_away(sip, irq, request, peer, 503, "draining");
 	if (wants_security(sip, peer))
 		return turn_away(sip, irq, request, peer, 403, "this peer must use protected signalling");
-	to_peer = sip_route_find(config, sip_agent_realm(from->listener), peer, user != NULL ? user : "");
+	const struct sip_dialog *like = method == sip_method_refer ? sip_refer_outside(sip, request, peer) : NULL;
+
+	to_peer = like != NULL ? like->peer : sip_route_find(config, sip_agent_realm(from->listener), peer, user != NULL ? user : "");
 	if (to_peer < 0)
 		return turn_away(sip, irq, request, peer, 404, "no route");
-	if (!(bit_of(method) & config->policies[config->peers[to_peer].profile].relay))
-		return turn_away(sip, irq, request, peer, 405, "the far side's profile does not relay this");
+	if (!allows(sip, to_peer, method))
+		return turn_away(sip, irq, request, peer, refusal, "the far side's profile does not relay this");
 	if (wants_security(sip, to_peer))
 		return turn_away(sip, irq, request, peer, 488, "the far side must use protected signalling");
-	if (method == sip_method_subscribe)
-		return sip_subscribe_in(sip, irq, request, from, peer, to_peer);
+	if (method == sip_method_subscribe || method == sip_method_refer)
+		return sip_subscribe_in(sip, irq, request, from, peer, to_peer, like);
 	return send_single(sip, irq, request, from, peer, to_peer);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sip_subscription.c - SUBSCRIBE out of dialog (RFC 6665): two dialogs that live as long as the subscription, the subscriber's
+// sip_subscription.c - SUBSCRIBE (RFC 6665) or REFER (RFC 3515) out of dialog: two dialogs that live as long as the subscription, the subscriber's
 // and ours towards the notifier. Refreshes go one way, NOTIFYs the other; what was not refreshed in time is swept away.
 #include "signaling/sip_check.h"
+#include "signaling/sip_refer.h"
 #include "signaling/sip_relay.h"
 #include <errno.h>
 #include <sofia-sip/sip_tag.h>
@@ -12,6 +13,7 @@
 
 #define EXPIRES_DEFAULT 3600u // of event packages that say nothing
 #define EXPIRES_MAX 86400u    // what is granted beyond must be refreshed all the same
+#define REFER_S 180u          // of the subscription that a REFER makes, until a NOTIFY says it
 #define GRACE_S 32u           // for the last NOTIFY, and a refresh that is on its way
 
 #define SUB_STATES(X)                                                      \
@@ -74,6 +76,7 @@ struct sip_subscription {
 	struct sip_dialog near, far;           // the subscriber's; towards the notifier
 	struct call_ids ids;
 	enum sub_state state;
+	uint32_t theirs, ours; // number of the REFER that made it, on each side; 0: a SUBSCRIBE did
 	su_timer_t *timer; // the subscription's end; when it is over, the end of this
 	mono_ns started;
 };
@@ -160,12 +163,15 @@ static void take_far(struct sip_subscription *sub, const sip_t *message, const c
 	call_route(far, false);
 }
 
-// The response to a SUBSCRIBE of the subscriber, the first or a refresh.
+// The response to a SUBSCRIBE of the subscriber, the first or a refresh, or to a REFER.
 static void subscribed(struct sip_relayed *r, int status, const sip_t *response)
 {
 	struct sip_subscription *sub = r->owner;
 	msg_t *msg = nta_incoming_getrequest(r->in);
 	unsigned expires = expires_of(response, msg != NULL ? sip_object(msg) : NULL);
+
+	if (r->method == sip_method_refer)
+		expires = response != NULL && sip_refer_no_sub(response) ? 0 : REFER_S;
 
 	if (msg != NULL)
 		msg_destroy(msg);
@@ -193,6 +199,30 @@ static void notified(struct sip_relayed *r, int status, const sip_t *response)
 		step(r->owner, SUB_EV_LOST);
 }
 
+static struct sip_subscription *sub_of(struct sip_dialog *d);
+
+// id: how the side that it goes to knows the REFER.
+static void carry(struct sip_dialog *from, struct sip_dialog *to, nta_incoming_t *irq, const sip_t *request, uint32_t id,
+		  sip_relayed_fn *done)
+{
+	struct sip_subscription *sub = sub_of(from);
+	uint32_t said;
+
+	if (sub->theirs == 0) {
+		sip_relay_request(from, to, irq, request, done, sub);
+		return;
+	}
+	int status = !sip_refer_event(request, &said) ? 489 : sip_relay_busy(from) ? 503 : sip_relay_status(from, request);
+
+	if (status == 0 && request->sip_request->rq_method == sip_method_notify && !sip_refer_notify_is_sound(request))
+		status = 400;
+	if (status != 0)
+		sip_refuse(from->sip, irq, status, 0, NULL);
+	else
+		sip_relay_send(from, to, irq, sip_refer_event_on(from, to, irq, request, said == 0 ? 0 : id),
+			       request->sip_request->rq_method, done, sub);
+}
+
 static int notify_in(struct sip_subscription *sub, nta_incoming_t *irq, const sip_t *request)
 {
 	const sip_subscription_state_t *state = request->sip_subscription_state;
@@ -204,7 +234,7 @@ static int notify_in(struct sip_subscription *sub, nta_incoming_t *irq, const si
 
 		set_end(sub, (unsigned)(expires < EXPIRES_MAX ? expires : EXPIRES_MAX) + GRACE_S);
 	}
-	sip_relay_request(&sub->far, &sub->near, irq, request, last ? notified_last : notified, sub);
+	carry(&sub->far, &sub->near, irq, request, sub->theirs, last ? notified_last : notified);
 	return 0;
 }
 
@@ -216,7 +246,7 @@ static int refresh_in(struct sip_subscription *sub, nta_incoming_t *irq, const s
 		nta_leg_server_route(sub->near.leg, NULL, request->sip_contact);
 		call_route(&sub->near, sip_request_behind_nat(request));
 	}
-	sip_relay_request(&sub->near, &sub->far, irq, request, subscribed, sub);
+	carry(&sub->near, &sub->far, irq, request, sub->ours, subscribed);
 	return 0;
 }
 
@@ -232,7 +262,7 @@ static int request_within(struct sip_subscription *sub, struct sip_dialog *d, nt
 		return sip_refuse(sip, irq, 403, 0, NULL);
 	if (d->by_flow && from.listener == d->hop.listener) // its NAT may have given it another port meanwhile
 		d->source = d->hop.address = from.address;
-	if (sip_check_refused(sip, irq, request))
+	if (sip_check_refused(sip, irq, request, d->profile))
 		return 0;
 	if (sub->state == SUB_OVER)
 		return sip_refuse(sip, irq, 481, 0, NULL);
@@ -245,18 +275,16 @@ static int request_within(struct sip_subscription *sub, struct sip_dialog *d, nt
 	return sip_refuse(sip, irq, 405, 0, NULL);
 }
 
-static int near_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request)
+static struct sip_subscription *sub_of(struct sip_dialog *d)
 {
-	struct sip_dialog *d = ctx;
+	size_t at = d->outgoing ? offsetof(struct sip_subscription, far) : offsetof(struct sip_subscription, near);
 
-	return request_within((struct sip_subscription *)((char *)d - offsetof(struct sip_subscription, near)), d, irq, request);
+	return (struct sip_subscription *)((char *)d - at);
 }
 
-static int far_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request)
+static int on_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request)
 {
-	struct sip_dialog *d = ctx;
-
-	return request_within((struct sip_subscription *)((char *)d - offsetof(struct sip_subscription, far)), d, irq, request);
+	return request_within(sub_of(ctx), ctx, irq, request);
 }
 
 static struct sip_subscription *sub_create(struct sip *sip, uint16_t near, uint16_t far)
@@ -286,16 +314,42 @@ static struct sip_subscription *sub_create(struct sip *sip, uint16_t near, uint1
 	return sub;
 }
 
-int sip_subscribe_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer,
-		     int to_peer)
+static int refer(struct sip_subscription *sub, nta_incoming_t *irq, const sip_t *request, const struct refer_target *target)
 {
+	struct sip *sip = sub->near.sip;
+	msg_t *msg = sip_request_bare(&sub->far, sip_check_hops(request), true);
+	int status = sip_relay_status(&sub->near, request);
+
+	sip_request_headers(msg, irq, &sub->near, &sub->far);
+	if (status == 0)
+		status = sip_refer_write(msg, request, target, &sub->near, &sub->far);
+	if (status != 0) {
+		if (msg != NULL)
+			msg_destroy(msg);
+		sip_refuse(sip, irq, status, 0, NULL);
+		return -1;
+	}
+	sub->theirs = request->sip_cseq->cs_seq;
+	if (sip_relay_send(&sub->near, &sub->far, irq, msg, sip_method_refer, subscribed, sub) < 0)
+		return -1;
+	sub->ours = nta_outgoing_cseq(sub->near.relayed->out);
+	return 0;
+}
+
+int sip_subscribe_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer,
+		     int to_peer, const struct sip_dialog *like)
+{
+	bool refers = request->sip_request->rq_method == sip_method_refer;
+	struct refer_target target;
 	struct sip_subscription *sub;
-	int err;
+	int err = 0, status = refers ? sip_refer_read(&target, request) : 0;
 
 	if (request->sip_contact == NULL || request->sip_contact->m_url->url_host == NULL)
 		return sip_refuse(sip, irq, 400, 0, NULL);
-	if (request->sip_event == NULL) // RFC 6665 section 4.2.1.1
-		return sip_refuse(sip, irq, 489, 0, NULL);
+	if (status == 0 && !refers && request->sip_event == NULL) // RFC 6665 section 4.2.1.1
+		status = 489;
+	if (status != 0)
+		return sip_refuse(sip, irq, status, 0, NULL);
 	if (sip->subscribed[peer] >= sip->config->max_subscriptions) {
 		log_info("sip", "subscription refused", LOG_STR("call_id_a", request->sip_call_id->i_id),
 			 LOG_STR("from_peer", sip->config->peers[peer].name), LOG_STR("cause", "at the limit of the peer"));
@@ -304,18 +358,19 @@ int sip_subscribe_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request,
 	sub = sub_create(sip, (uint16_t)peer, (uint16_t)to_peer);
 	if (sub == NULL)
 		return sip_refuse(sip, irq, 500, 0, NULL);
-	err = sip_dialog_accept(&sub->near, irq, request, from, near_request);
+	err = sip_dialog_accept(&sub->near, irq, request, from, on_request);
 	if (err == 0) {
 		sub->far.loop_mark = sip_check_mark(request, sub->near.realm);
-		err = sip_dialog_reach(&sub->far, request, far_request);
+		err = sip_dialog_reach(&sub->far, request, like, on_request);
 	}
 	if (err < 0) {
 		sub_free(sub);
 		return sip_refuse(sip, irq, err == -EHOSTUNREACH ? 404 : 500, 0, NULL);
 	}
-	log_info("sip", "subscription started", LOG_CALL_IDS(&sub->ids), LOG_STR("package", request->sip_event->o_type),
+	log_info("sip", "subscription started", LOG_CALL_IDS(&sub->ids), LOG_STR("package", refers ? "refer" : request->sip_event->o_type),
 		 LOG_STR("from_peer", sip->config->peers[peer].name), LOG_STR("to_peer", sip->config->peers[to_peer].name));
-	if (sip_relay_request(&sub->near, &sub->far, irq, request, subscribed, sub) < 0)
+	err = refers ? refer(sub, irq, request, &target) : sip_relay_request(&sub->near, &sub->far, irq, request, subscribed, sub);
+	if (err < 0)
 		sub_free(sub);
 	else
 		set_end(sub, 2 * GRACE_S); // its transaction ends before

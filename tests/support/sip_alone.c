@@ -145,6 +145,7 @@ static void set_policy(struct sip_policy *policy, char *setting)
 	static const char *const history[] = { "hide", "pass", "strip", NULL };
 	static const char *const relay[] = { "info", "message", "subscribe", "publish", NULL };
 	static const char *const delayed[] = { "pass", "insert", NULL };
+	static const char *const transfer[] = { "refuse", "pass", "resolve", NULL };
 	static const char *const codecs[] = { "PCMU", "PCMA", "G722", "G729", "opus", "telephone-event", NULL };
 	char *value = setting;
 	const char *key = strsep(&value, "=");
@@ -163,6 +164,10 @@ static void set_policy(struct sip_policy *policy, char *setting)
 		policy->relay |= 1u << word_of(relay, value);
 	else if (strcmp(key, "delayed_offer") == 0)
 		policy->delayed_offer = word_of(delayed, value);
+	else if (strcmp(key, "transfer") == 0)
+		policy->transfer = word_of(transfer, value);
+	else if (strcmp(key, "refer_out_of_dialog") == 0)
+		policy->refer_outside = strcmp(value, "allow") == 0;
 	else if (strcmp(key, "codec") == 0)
 		policy->codecs[policy->n_codecs++] = word_of(codecs, value);
 	else if (strcmp(key, "body_parts") == 0)

@@ -207,6 +207,8 @@ static const struct {
 	{ "relay: [message, subscribe]", "relay: [message, ^message]", "\"message\" is there twice" },
 	{ "history: strip", "history: ^show", "history: expected one of hide, pass, strip" },
 	{ "body_parts: drop", "delayed_offer: ^late", "delayed_offer: expected one of pass, insert" },
+	{ "body_parts: drop", "transfer: ^passed", "transfer: expected one of refuse, pass, resolve" },
+	{ "body_parts: drop", "refer_out_of_dialog: ^pass", "refer_out_of_dialog: expected one of refuse, allow" },
 	{ "body_parts: drop", "codecs: [PCMA, ^PCMA]", "\"PCMA\" is there twice" },
 	{ "body_parts: drop", "codecs: [^GSM]", "codecs: expected one of PCMU, PCMA, G722, G729, opus, telephone-event" },
 	{ "body_parts: drop", "body_parts: ^strip", "body_parts: expected one of pass, drop" },

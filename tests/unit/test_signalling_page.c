@@ -14,9 +14,11 @@
 static const char *const header_class[] = {
 	[SIP_HEADER_OURS] = "ours", [SIP_HEADER_END] = "end to end",   [SIP_HEADER_TRUST] = "by trust",
 	[SIP_HEADER_RELAY] = "relayed", [SIP_HEADER_REFUSAL] = "refusal", [SIP_HEADER_DROP] = "dropped",
+	[SIP_HEADER_TRANSFER] = "transfers",
 };
 static const char *const option_class[] = {
 	[SIP_OPTION_OURS] = "ours", [SIP_OPTION_END] = "end to end", [SIP_OPTION_REFUSED] = "refused",
+	[SIP_OPTION_TRANSFER] = "transfers",
 };
 
 static char *slurp(const char *path)

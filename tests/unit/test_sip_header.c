@@ -21,7 +21,7 @@ static void classes(void **state)
 		{ "CALL-ID", SIP_HEADER_OURS },       { "subject", SIP_HEADER_END },
 		{ "s", SIP_HEADER_END },              { "P-Asserted-Identity", SIP_HEADER_TRUST },
 		{ "diversion", SIP_HEADER_TRUST },    { "Proxy-Authorization", SIP_HEADER_DROP },
-		{ "Replaces", SIP_HEADER_DROP },      { "X-Anything", SIP_HEADER_UNKNOWN },
+		{ "Replaces", SIP_HEADER_TRANSFER },  { "X-Anything", SIP_HEADER_UNKNOWN },
 		{ "User-Agent", SIP_HEADER_OURS },    { "Server", SIP_HEADER_OURS },
 		{ "Session-Expires", SIP_HEADER_OURS },   { "o", SIP_HEADER_RELAY },
 		{ "Reason", SIP_HEADER_REFUSAL },     { "Recv-Info", SIP_HEADER_END },

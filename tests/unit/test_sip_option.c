@@ -32,7 +32,8 @@ static void tags_by_class(void **state)
 {
 	assert_int_equal(sip_option_class("TIMER"), SIP_OPTION_OURS);
 	assert_int_equal(sip_option_class("histinfo"), SIP_OPTION_END);
-	assert_int_equal(sip_option_class("replaces"), SIP_OPTION_REFUSED);
+	assert_int_equal(sip_option_class("replaces"), SIP_OPTION_TRANSFER);
+	assert_int_equal(sip_option_class("gruu"), SIP_OPTION_REFUSED);
 	assert_int_equal(sip_option_class("nobody-knows"), SIP_OPTION_UNKNOWN);
 }
 
@@ -51,17 +52,17 @@ static void what_is_not_met(void **state)
 {
 	msg_t *msg = with("Require: timer, histinfo\r\nProxy-Require: privacy\r\n");
 
-	assert_null(sip_option_unmet(sip_object(msg), NULL));
+	assert_null(sip_option_unmet(sip_object(msg), NULL, false));
 	msg_destroy(msg);
 	msg = with("Require: one, timer, two\r\nRequire: gruu\r\nProxy-Require: three\r\n");
 	const sip_t *sip = sip_object(msg);
-	const char *tag = sip_option_unmet(sip, NULL);
+	const char *tag = sip_option_unmet(sip, NULL, false);
 
 	assert_string_equal(tag, "one");
-	assert_string_equal(tag = sip_option_unmet(sip, tag), "two");
-	assert_string_equal(tag = sip_option_unmet(sip, tag), "gruu");
-	assert_string_equal(tag = sip_option_unmet(sip, tag), "three");
-	assert_null(sip_option_unmet(sip, tag));
+	assert_string_equal(tag = sip_option_unmet(sip, tag, false), "two");
+	assert_string_equal(tag = sip_option_unmet(sip, tag, false), "gruu");
+	assert_string_equal(tag = sip_option_unmet(sip, tag, false), "three");
+	assert_null(sip_option_unmet(sip, tag, false));
 	msg_destroy(msg);
 }
 
@@ -78,21 +79,46 @@ static void lists_written_anew(void **state)
 {
 	msg_t *in = with("Require: uui, timer\r\n"), *to = msg_create(sip_default_mclass(), 0);
 
-	assert_int_equal(sip_options_cross(to, sip_object(in), sip_method_invite), 0);
+	assert_int_equal(sip_options_cross(to, sip_object(in), sip_method_invite, false), 0);
 	assert_string_equal(written(sip_object(to), "Supported"), "timer, histinfo, uui");
 	assert_string_equal(written(sip_object(to), "Require"), "uui");
-	assert_int_equal(sip_options_cross(to, NULL, sip_method_invite), 0); // once
+	assert_int_equal(sip_options_cross(to, NULL, sip_method_invite, false), 0); // once
 	assert_string_equal(written(sip_object(to), "Supported"), "timer, histinfo, uui");
 	msg_destroy(to);
 	to = msg_create(sip_default_mclass(), 0);
-	assert_int_equal(sip_options_cross(to, sip_object(in), sip_method_message), 0);
+	assert_int_equal(sip_options_cross(to, sip_object(in), sip_method_message, false), 0);
 	assert_string_equal(written(sip_object(to), "Supported"), "histinfo, uui");
 	msg_destroy(to);
 	to = msg_create(sip_default_mclass(), 0);
-	assert_int_equal(sip_options_cross(to, NULL, sip_method_bye), 0);
+	assert_int_equal(sip_options_cross(to, NULL, sip_method_bye, false), 0);
 	assert_string_equal(written(sip_object(to), "Supported"), "");
 	msg_destroy(to);
 	msg_destroy(in);
+}
+
+static void of_transfers(void **state)
+{
+	msg_t *msg = with("Require: replaces, uui\r\nSupported: tdialog, 100rel\r\n"), *to = msg_create(sip_default_mclass(), 0);
+	const sip_t *sip = sip_object(msg);
+
+	assert_null(sip_option_unmet(sip, NULL, true));
+	assert_string_equal(sip_option_unmet(sip, NULL, false), "replaces");
+	assert_int_equal(sip_options_cross(to, sip, sip_method_message, true), 0);
+	assert_string_equal(written(sip_object(to), "Require"), "replaces, uui");
+	assert_string_equal(written(sip_object(to), "Supported"), "histinfo, replaces, uui, tdialog");
+	msg_destroy(to);
+	to = msg_create(sip_default_mclass(), 0);
+	assert_int_equal(sip_options_cross(to, sip, sip_method_message, false), 0);
+	assert_string_equal(written(sip_object(to), "Require"), "uui");
+	assert_string_equal(written(sip_object(to), "Supported"), "histinfo, uui");
+	msg_destroy(to);
+	msg_destroy(msg);
+	msg = with("Unsupported: replaces, timer, uui, nobody-knows\r\n");
+	to = msg_create(sip_default_mclass(), 0);
+	assert_int_equal(sip_options_unsupported(to, sip_object(msg)), 2);
+	assert_string_equal(written(sip_object(to), "Unsupported"), "replaces, uui");
+	msg_destroy(to);
+	msg_destroy(msg);
 }
 
 static void words_of_privacy(void **state)
@@ -141,6 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tags_by_class),      cmocka_unit_test(every_tag_once),   cmocka_unit_test(what_is_not_met),
 		cmocka_unit_test(lists_written_anew), cmocka_unit_test(words_of_privacy), cmocka_unit_test(hosts),
+		cmocka_unit_test(of_transfers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
