@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CALL_RECORD_SIP_SIZE 6144
+#define CALL_RECORD_SIP_SIZE 24576 // dialogs, descriptions; what a call does not need of it is never touched
 #define CALL_RECORD_MEDIA_SIZE 14848
 
 enum call_record_part { CALL_RECORD_SIP, CALL_RECORD_MEDIA, CALL_RECORD_PARTS };

@@ -47,8 +47,14 @@ void call_media_confirmed(struct sip_dialog *d);
 // The call is answered: what was closed before (call_early.c) opens.
 void call_media_open(struct sip_call *call);
 bool call_media_offered(const struct sip_call *call); // an offer is open
-// For the record: versions of our descriptions.
 void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version);
+
+// call_media_record.c - what a new life of this process needs of it to go on: the stable descriptions and what they agreed on.
+// Octets written; -EMSGSIZE: more than there is room for; -ENOENT: nothing has been agreed on yet.
+int call_media_save(const struct sip_call *call, uint8_t *to, size_t room);
+// Into a call whose dialogs are there and joined. On failure (-EBADMSG: damaged) there are no descriptions.
+int call_media_load(struct sip_call *call, const uint8_t *from, size_t len);
+int call_media_resume(struct sip_call *call); // the media side hears what is stable, once more
 
 // call_insert.c - what our INVITE to b offers for a caller that did not: nothing, or what b's profile says.
 int call_insert(struct sip_dialog *b, struct call_body *out, struct call_refusal *why);

@@ -92,7 +92,7 @@ int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 	status = sip_body_status(sip, d->profile, request);
 	if (status != 0)
 		return sip_refuse(sip, irq, status, 0, NULL);
-	if (d->call->restored) // its descriptions are not in the record
+	if (d->call->frozen)
 		return sip_refuse(sip, irq, 488, 399, "the session cannot be changed");
 	return checked(d, irq, request);
 }

@@ -99,6 +99,7 @@ static void plan(struct sip_dialog *d, uint32_t not_before)
 static void begin(struct sip_dialog *d)
 {
 	d->session_since = call_now(d->call);
+	sip_record_touch(d->call);
 	if (d->session_timer != NULL)
 		su_timer_reset(d->session_timer);
 	if (d->session.interval_s == 0)
@@ -107,6 +108,16 @@ static void begin(struct sip_dialog *d)
 		  LOG_STR("realm", sip_peer_realm_name(d)), LOG_UINT("interval_s", d->session.interval_s),
 		  LOG_STR("refresher", d->session.refresher == SESSION_US ? "gateway" : "peer"));
 	plan(d, 0);
+}
+
+void call_timer_resume(struct sip_dialog *d)
+{
+	mono_ns now = call_now(d->call);
+
+	if (d->session_since > now)
+		d->session_since = now;
+	if (d->session.interval_s != 0)
+		plan(d, 0);
 }
 
 static void end_call(struct sip_dialog *d, int status, const char *why)

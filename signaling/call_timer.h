@@ -14,4 +14,5 @@ void call_timer_learn(struct sip_dialog *d, const sip_t *response);
 bool call_timer_again(struct sip_dialog *d, nta_outgoing_t **orqp, sip_method_t method, const sip_t *response,
 		      nta_response_f *callback);
 void call_timer_refusal(struct sip_dialog *d, int status); // their final response to a re-INVITE of ours
+void call_timer_resume(struct sip_dialog *d); // of a restored call: as agreed before, and as long ago
 void call_timer_drop(struct sip_dialog *d); // the dialog is over

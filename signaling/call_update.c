@@ -17,7 +17,7 @@ static int offered(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reque
 	default:
 		break;
 	}
-	if (d->call->restored)
+	if (d->call->frozen)
 		return sip_refuse(d->sip, irq, 488, 399, "the session cannot be changed");
 	int err = call_carry_offer(d, OA_BY_UPDATE, irq, &in, &answer, &why);
 

@@ -87,17 +87,46 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 	return sip_refuse(sip, irq, is_known_method(method) ? 405 : 501, 0, NULL);
 }
 
+// Restored before the ACK came: it has our 2xx, whatever it says now.
+static void answer_arrived(struct sip_dialog *d)
+{
+	if (!d->ack_due)
+		return;
+	d->ack_due = false;
+	log_debug("sip", "answer has arrived", LOG_CALL_IDS(&d->call->ids), LOG_STR("call", d->call->name));
+	sip_record_touch(d->call);
+}
+
+// Of nothing that is open. nta does not say by which socket an ACK came.
+static int stray_ack(struct sip_dialog *d, nta_incoming_t *irq)
+{
+	msg_t *msg = nta_incoming_getrequest(irq);
+	struct inet_endpoint source;
+
+	if (msg != NULL && sip_agent_source_of(d->sip->agent, msg, &source) == 0 &&
+	    sip_peer_by_source(d->sip->config, d->realm, &source.addr) == d->peer)
+		answer_arrived(d);
+	if (msg != NULL)
+		msg_destroy(msg);
+	return sip_refuse_silently(irq);
+}
+
 int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request)
 {
 	struct sip_dialog *d = dialog;
 	struct sip *sip = d->call->sip;
 	struct sip_hop from;
 
+	if (request->sip_request->rq_method == sip_method_ack)
+		return stray_ack(d, irq);
 	if (!sip_dialog_is_peer(d, irq, &from))
-		return request->sip_request->rq_method == sip_method_ack ? sip_refuse_silently(irq)
-									 : sip_refuse(sip, irq, 403, 0, NULL);
-	if (d->by_flow && from.listener == d->hop.listener) // its NAT may have given it another port meanwhile
+		return sip_refuse(sip, irq, 403, 0, NULL);
+	if (d->by_flow && from.listener == d->hop.listener &&
+	    !inet_endpoint_equal(&d->hop.address, &from.address)) { // its NAT has given it another port meanwhile
 		d->source = d->hop.address = from.address;
+		sip_record_touch(d->call);
+	}
+	answer_arrived(d);
 	if (dialog_is_over(&d->fsm)) // kept for the NOTIFYs of a transfer
 		return call_refer_late(d, irq, request);
 	if (sip_check_refused(sip, irq, request, d->profile))
@@ -110,8 +139,6 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 		call_timer_asked(d, request);
 	}
 	switch (request->sip_request->rq_method) {
-	case sip_method_ack: // of nothing that is open
-		return sip_refuse_silently(irq);
 	case sip_method_bye:
 		return call_bye_in(d, irq, request);
 	case sip_method_invite:

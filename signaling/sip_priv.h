@@ -84,6 +84,7 @@ struct sip_dialog {
 	bool cancelled;                // CANCEL of ours is out
 	bool rang;                     // a provisional response came
 	bool by_flow;                  // its Contact cannot be reached (NAT): our requests go back where its own come from
+	bool ack_due;                  // restored before the ACK for our 2xx had come
 	uint32_t loop_mark;            // of the request that made us call (call_invite.c)
 	char call_id[SIP_ID_MAX], local_tag[SIP_TOKEN_LEN], remote_tag[SIP_ID_MAX];
 	char contact[SIP_URI_MAX];     // ours
@@ -108,7 +109,9 @@ struct sip_call {
 	su_timer_t *timer_c;
 	su_timer_t *grave;         // frees the call outside of nta's callbacks
 	mono_ns started, answered; // answered 0: never
-	bool restored;             // from a record
+	bool recorded;             // it has a record that is kept up to date
+	bool told_large;           // in the log, that the record has no room for its descriptions
+	bool frozen;               // from a record without its descriptions: it can end, not change
 	bool keep_media;           // this thread ends, the session does not
 	bool closing;              // an end was decided; the fields below say which
 	bool bye_after_ack;

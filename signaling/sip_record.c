@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sip_record.c - dialogs to and from the call records; see sip_record.h.
 #include "signaling/sip_record.h"
+#include "base/secret.h"
 #include "mediarelay/call_record.h"
 #include "signaling/call_media.h"
+#include "signaling/call_timer.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <sofia-sip/sip_tag.h>
@@ -10,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u
 #define ROUTE_MAX 512
 // Requests that were sent after the record was written have used numbers; gaps are allowed (RFC 3261 section 12.2.1.1).
 #define CSEQ_RESERVE 1000u
@@ -21,19 +23,31 @@ struct dialog_record {
 	char contact[SIP_URI_MAX], target[SIP_URI_MAX]; // ours, theirs
 	char route[ROUTE_MAX];                          // a Route header's value; empty: none
 	char peer[32];                                  // by name: the configuration may have changed
-	uint32_t cseq_out, cseq_in;
-	uint64_t sdp_id, sdp_version;
+	uint32_t number, cseq_out, cseq_in;
 	struct sip_hop hop;
 	struct inet_endpoint source;
-	uint8_t outgoing;
+	struct session_timer session;
+	mono_ns session_since;
+	bool outgoing, update, by_flow;
+	bool ack_due; // the ACK for our 2xx had not come
 };
 
+enum record_media { RECORD_NOTHING_AGREED, RECORD_TOO_LARGE, RECORD_WHOLE };
+
 struct sip_call_record {
-	uint32_t version, size;
+	uint32_t version, size; // of this, without what media has
+	uint32_t number, media_len;
+	enum record_media media;
+	mono_ns started, answered;
 	struct dialog_record dialog[2]; // caller's, callee's
 };
 
-_Static_assert(sizeof(struct sip_call_record) <= CALL_RECORD_SIP_SIZE, "the record's sip part is too small");
+struct sip_record { // as it stands in shared memory, as much of it as is used
+	struct sip_call_record call;
+	uint8_t media[CALL_RECORD_SIP_SIZE - sizeof(struct sip_call_record)]; // call_media_save()
+};
+
+_Static_assert(sizeof(struct sip_record) <= CALL_RECORD_SIP_SIZE, "the record's sip part is too small");
 
 static int route_print(char dst[ROUTE_MAX], const sip_route_t *route)
 {
@@ -73,28 +87,55 @@ static int dialog_to_record(struct dialog_record *rec, const struct sip_dialog *
 	rec->cseq_in = nta_leg_get_rseq(d->leg);
 	rec->hop = d->hop;
 	rec->source = d->source;
+	rec->number = d->number;
 	rec->outgoing = d->outgoing;
-	if (d->call->media != NULL)
-		call_media_versions(d->call, d, &rec->sdp_id, &rec->sdp_version);
+	rec->update = d->update;
+	rec->by_flow = d->by_flow;
+	rec->ack_due = d->ack_due || (!d->outgoing && d->fsm.state == DIALOG_ANSWERED);
+	rec->session = d->session;
+	rec->session_since = d->session_since;
 	return route_print(rec->route, route);
+}
+
+// What does not fit costs the call its changes, not its life.
+static int media_to_record(struct sip_record *rec, struct sip_call *call)
+{
+	int len = call->frozen ? -EMSGSIZE : call_media_save(call, rec->media, sizeof(rec->media));
+
+	if (len == -ENOMEM)
+		return len;
+	rec->call.media = len >= 0 ? RECORD_WHOLE : len == -EMSGSIZE ? RECORD_TOO_LARGE : RECORD_NOTHING_AGREED;
+	rec->call.media_len = len >= 0 ? (uint32_t)len : 0;
+	if (rec->call.media == RECORD_TOO_LARGE && !call->told_large && !call->frozen)
+		log_warning("sip", "descriptions too large for the record", LOG_STR("call", call->name), LOG_CALL_IDS(&call->ids));
+	call->told_large |= rec->call.media == RECORD_TOO_LARGE;
+	return 0;
 }
 
 void sip_record_write(struct sip_call *call)
 {
-	static struct sip_call_record rec; // the sip thread is alone here
+	static struct sip_record rec; // the sip thread is alone here
 	struct sip_dialog *a = call_caller(call), *b = a->joined;
 	int err;
 
 	if (call->sip->records == NULL || call->closing || call->session == 0)
 		return;
-	memset(&rec, 0, sizeof(rec));
-	rec.version = RECORD_VERSION;
-	rec.size = sizeof(rec);
-	err = dialog_to_record(&rec.dialog[0], a);
+	memset(&rec.call, 0, sizeof(rec.call));
+	rec.call.version = RECORD_VERSION;
+	rec.call.size = sizeof(rec.call);
+	rec.call.number = call->number;
+	rec.call.started = call->started;
+	rec.call.answered = call->answered;
+	err = dialog_to_record(&rec.call.dialog[0], a);
 	if (err == 0)
-		err = dialog_to_record(&rec.dialog[1], b);
+		err = dialog_to_record(&rec.call.dialog[1], b);
 	if (err == 0)
-		err = call_record_write(call->sip->records, call->session, CALL_RECORD_SIP, &rec, sizeof(rec));
+		err = media_to_record(&rec, call);
+	if (err == 0)
+		err = call_record_write(call->sip->records, call->session, CALL_RECORD_SIP, &rec,
+					sizeof(rec.call) + rec.call.media_len);
+	secret_wipe(rec.media, rec.call.media_len);
+	call->recorded = err == 0;
 	if (err == 0)
 		return;
 	log_warning("sip", "call not restorable", LOG_STR("call", call->name), LOG_STR("call_id_a", a->call_id),
@@ -102,8 +143,15 @@ void sip_record_write(struct sip_call *call)
 	sip_record_erase(call);
 }
 
+void sip_record_touch(struct sip_call *call)
+{
+	if (call->recorded)
+		sip_record_write(call);
+}
+
 void sip_record_erase(struct sip_call *call)
 {
+	call->recorded = false;
 	if (call->sip->records != NULL && call->session != 0)
 		call_record_write(call->sip->records, call->session, CALL_RECORD_SIP, NULL, 0);
 }
@@ -117,10 +165,22 @@ static int peer_by_name(const struct sip_config *config, const char *name)
 	return -ENOENT;
 }
 
+static bool is_flag(const bool *flag)
+{
+	return *(const uint8_t *)flag <= 1;
+}
+
+static bool timer_is_sound(const struct session_timer *timer)
+{
+	return timer->interval_s <= SESSION_MAX_S && timer->min_s <= SESSION_MAX_S && is_flag(&timer->able) &&
+	       (unsigned)timer->refresher <= SESSION_PEER;
+}
+
 // A record that does not hold strings was not written by this version: nothing of it is used.
 static bool is_sound(const struct dialog_record *rec)
 {
-	return memchr(rec->call_id, 0, sizeof(rec->call_id)) != NULL &&
+	return is_flag(&rec->outgoing) && is_flag(&rec->update) && is_flag(&rec->by_flow) && is_flag(&rec->ack_due) &&
+	       timer_is_sound(&rec->session) && memchr(rec->call_id, 0, sizeof(rec->call_id)) != NULL &&
 	       memchr(rec->local_tag, 0, sizeof(rec->local_tag)) != NULL &&
 	       memchr(rec->remote_tag, 0, sizeof(rec->remote_tag)) != NULL &&
 	       memchr(rec->local_uri, 0, sizeof(rec->local_uri)) != NULL &&
@@ -177,6 +237,14 @@ static int dialog_from_record(struct sip_call *call, const struct dialog_record 
 	memcpy(d->target, rec->target, sizeof(d->target));
 	d->hop = rec->hop;
 	d->source = rec->source;
+	d->number = d->fsm.number = d->oa.number = rec->number; // the media side knows it by this one
+	if (rec->number > call->sip->last_dialog)
+		call->sip->last_dialog = rec->number;
+	d->update = rec->update;
+	d->by_flow = rec->by_flow;
+	d->ack_due = rec->ack_due;
+	d->session = rec->session;
+	d->session_since = rec->session_since;
 	if (sip_agent_listener(call->sip->agent, d->hop.listener) == NULL ||
 	    sip_agent_realm(d->hop.listener) != d->realm)
 		return -ENOENT;
@@ -185,30 +253,86 @@ static int dialog_from_record(struct sip_call *call, const struct dialog_record 
 	return leg_from_record(d, rec);
 }
 
-static int restore(struct sip *sip, uint32_t session, const struct sip_call_record *rec)
+static void number_from_record(struct sip_call *call, uint32_t number)
+{
+	call->number = number;
+	snprintf(call->name, sizeof(call->name), "%u", number);
+	if (number > call->sip->last_call)
+		call->sip->last_call = number;
+}
+
+static int call_from_record(struct sip_call *call, const struct sip_call_record *rec, size_t len)
+{
+	mono_ns now = call_now(call);
+	int err = rec->version == RECORD_VERSION && rec->size == sizeof(*rec) && len == sizeof(*rec) + rec->media_len &&
+		  (unsigned)rec->media <= RECORD_WHOLE ? 0 : -EBADMSG;
+
+	for (int i = 0; i < 2 && err == 0; i++)
+		err = dialog_from_record(call, &rec->dialog[i]);
+	if (err < 0)
+		return err;
+	su_timer_reset(call->timer_c);
+	call_join(call->dialogs, call->dialogs->next);
+	number_from_record(call, rec->number);
+	call_fsm_restore(&call->fsm, call->number, now);
+	call->fsm.ids = &call->ids;
+	call->started = rec->started < now ? rec->started : now;
+	call->answered = rec->answered < now ? rec->answered : now;
+	return 0;
+}
+
+static void media_from_record(struct sip_call *call, const struct sip_record *rec)
+{
+	int err = rec->call.media == RECORD_WHOLE ? call_media_load(call, rec->media, rec->call.media_len) : -EMSGSIZE;
+
+	if (err == 0) {
+		call_media_resume(call);
+		return;
+	}
+	call->frozen = true;
+	log_warning("sip", "call restored without its descriptions", LOG_STR("call", call->name), LOG_CALL_IDS(&call->ids),
+		    LOG_ERRNO(err));
+}
+
+static void ack_never_came(void *ctx, su_timer_t *timer, void *arg)
+{
+	struct sip_call *call = arg;
+
+	if (call_caller(call)->ack_due)
+		call_end(call, "gateway", 408, "no ACK for the answer");
+}
+
+static void go_on(struct sip_call *call, const struct sip_record *rec)
+{
+	if (rec->call.media == RECORD_NOTHING_AGREED) {
+		call_end(call, "gateway", 500, "restarted before it was up");
+		return;
+	}
+	media_from_record(call, rec);
+	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
+		call_timer_resume(d);
+	if (call_caller(call)->ack_due) // our 2xx is not repeated any more
+		su_timer_set_interval(call->timer_c, ack_never_came, call, (su_duration_t)(64 * sip_t1(call->sip)));
+	sip_record_write(call); // numbers of requests have been skipped
+	call_log(LOG_LEVEL_INFO, call, "call restored");
+}
+
+static int restore(struct sip *sip, uint32_t session, const struct sip_record *rec, size_t len)
 {
 	struct sip_call *call;
 	int err = call_create(sip, &call);
 
 	if (err < 0)
 		return err;
-	call->restored = true;
-	err = rec->version == RECORD_VERSION && rec->size == sizeof(*rec) ? 0 : -EBADMSG;
-	for (int i = 0; i < 2 && err == 0; i++)
-		err = dialog_from_record(call, &rec->dialog[i]);
+	err = call_from_record(call, &rec->call, len);
 	if (err < 0) {
 		call_free(call);
 		return err;
 	}
-	su_timer_reset(call->timer_c);
-	call_join(call->dialogs, call->dialogs->next);
-	call_fsm_restore(&call->fsm, call->number, call_now(call));
-	call->fsm.ids = &call->ids;
-	call->answered = call_now(call);
 	err = media_session_adopt(sip->media, session);
 	if (err == 0) {
 		call_restore_session(call, session);
-		call_log(LOG_LEVEL_INFO, call, "call restored");
+		go_on(call, rec);
 	} else { // its media is gone: at least the two sides get to know
 		call_end(call, "gateway", 500, "media lost in a restart");
 	}
@@ -217,7 +341,9 @@ static int restore(struct sip *sip, uint32_t session, const struct sip_call_reco
 
 void sip_record_restore(struct sip *sip)
 {
-	static struct sip_call_record rec;
+	static struct sip_record rec;
+	unsigned restored = 0, dropped = 0;
+	mono_ns began = env_now(sip->env);
 
 	if (sip->records == NULL)
 		return;
@@ -226,11 +352,17 @@ void sip_record_restore(struct sip *sip)
 
 		if (len < 0)
 			continue;
-		int err = (size_t)len == sizeof(rec) ? restore(sip, session, &rec) : -EBADMSG;
+		int err = (size_t)len >= sizeof(rec.call) ? restore(sip, session, &rec, (size_t)len) : -EBADMSG;
 
+		secret_wipe(rec.media, sizeof(rec.media));
+		restored += err == 0;
 		if (err < 0) {
+			dropped++;
 			log_warning("sip", "call record dropped", LOG_UINT("session", session), LOG_ERRNO(err));
 			call_record_write(sip->records, session, CALL_RECORD_SIP, NULL, 0);
 		}
 	}
+	if (restored + dropped > 0)
+		log_info("sip", "calls taken up", LOG_UINT("restored", restored), LOG_UINT("dropped", dropped),
+			 LOG_REAL("after_ms", (double)(env_now(sip->env) - began) / (double)MONO_MS(1)));
 }

@@ -159,5 +159,6 @@ size_t keying_local_attribute(const struct keying_local *local, size_t i, char d
 enum keying_floor keying_floor_of(const struct keying_choice *choice); // NULL: none
 // Same mechanism, and same keys or same association (RFC 8842 section 4: role, fingerprints and tls-id name it).
 bool keying_choice_same(const struct keying_choice *a, const struct keying_choice *b);
+bool keying_choice_is_sound(const struct keying_choice *choice); // of bytes that something may have damaged
 void keying_choice_wipe(struct keying_choice *choice);
 void keying_local_wipe(struct keying_local *local);

@@ -147,6 +147,33 @@ bool keying_choice_same(const struct keying_choice *a, const struct keying_choic
 	return true;
 }
 
+static bool prints_are_sound(const struct dtls_fingerprints *prints)
+{
+	if (prints->n > DTLS_FINGERPRINTS_MAX)
+		return false;
+	for (size_t i = 0; i < DTLS_FINGERPRINTS_MAX; i++) {
+		if ((unsigned)prints->list[i].hash >= DTLS_HASH_COUNT || prints->list[i].len > DTLS_DIGEST_MAX)
+			return false;
+	}
+	return true;
+}
+
+bool keying_choice_is_sound(const struct keying_choice *choice)
+{
+	for (size_t i = 0; i <= KEYING_SUITES_MAX; i++) {
+		if ((unsigned)choice->suites[i] >= SRTP_SUITE_COUNT)
+			return false;
+	}
+	return (unsigned)choice->mechanism < KEYING_MECHANISM_COUNT &&
+	       (unsigned)choice->proto.transport <= KEYING_UDP_TLS_RTP_SAVP && *(const uint8_t *)&choice->proto.feedback <= 1 &&
+	       (unsigned)choice->rx.suite < SRTP_SUITE_COUNT && (unsigned)choice->tx.suite < SRTP_SUITE_COUNT &&
+	       choice->rx_mki.len <= SRTP_MKI_MAX && choice->tx_mki.len <= SRTP_MKI_MAX &&
+	       (unsigned)choice->dtls_role <= DTLS_PASSIVE && prints_are_sound(&choice->fingerprints) &&
+	       memchr(choice->tls_id, 0, sizeof(choice->tls_id)) != NULL &&
+	       memchr(choice->our_tls_id, 0, sizeof(choice->our_tls_id)) != NULL &&
+	       choice->suites[KEYING_SUITES_MAX] == SRTP_SUITE_NONE;
+}
+
 void keying_choice_wipe(struct keying_choice *choice)
 {
 	secret_wipe(choice, choice != NULL ? sizeof(*choice) : 0);

@@ -338,7 +338,20 @@ static void corrupt(unsigned session, unsigned offset)
 		call_record_write(records, session, CALL_RECORD_SIP, record, (size_t)len);
 }
 
-// One command: mark N (logged: what was logged before it has been read when it is), counts, advance SECONDS (of the sip thread's clock; answers as counts), drain, forget (media's sessions), corrupt SESSION OFFSET, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
+// The sip part of a call's record, in hexadecimal digits.
+static void tell_record(unsigned session)
+{
+	static uint8_t record[CALL_RECORD_SIP_SIZE];
+	int len = call_record_read(records, session, CALL_RECORD_SIP, record, sizeof(record));
+
+	printf("record ");
+	for (int i = 0; i < len; i++)
+		printf("%02x", record[i]);
+	printf("\n");
+	fflush(stdout);
+}
+
+// One command: mark N (logged: what was logged before it has been read when it is), counts, advance SECONDS (of the sip thread's clock; answers as counts), drain, forget (media's sessions), corrupt SESSION OFFSET, record SESSION, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
 static bool command(char *line)
 {
 	char word[16] = "", cause[96] = "";
@@ -357,6 +370,8 @@ static bool command(char *line)
 	} else if (strcmp(word, "corrupt") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {
 		corrupt(a, b);
 		say("ok");
+	} else if (strcmp(word, "record") == 0 && sscanf(line, "%*s %u", &a) == 1) {
+		tell_record(a);
 	} else if (strcmp(word, "forget") == 0) {
 		fake_media_forget(media);
 		say("ok");

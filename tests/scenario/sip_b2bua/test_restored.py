@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A call after the death of the process that held it: whatever could be done with it before can be done after."""
+import re
+
+import pytest
+import test_downgrade as keyed
+from conftest import options
+from exchange import ALLOW, OLD, direction_of, finish, formats_of, ports_of, prack, ring, sdp, up
+from test_session_timer import ended, quiet
+from test_update import WAYS, accept, offer
+
+
+def restart(net, times=1):
+    for _ in range(times):
+        assert net.gateway.ask("restart") == "restarted"
+    assert len(net.gateway.events("call restored")) == times
+
+
+def origin(body):
+    return re.search(r"^o=\S+ (\d+) (\d+) ", body, re.M).groups()
+
+
+def same_but_version(a, b):
+    return re.sub(r"(?m)^(o=\S+ \d+) \d+", r"\1", a) == re.sub(r"(?m)^(o=\S+ \d+) \d+", r"\1", b)
+
+
+def told(net):
+    return [(x["dialog"], x["local"], x["remote"], x["send"], x["receive"], x["agreed"], x["mechanism"], x["suite"], x["mux"])
+            for x in net.gateway.events("plan line")[-2:]]
+
+
+def cseq(message):
+    return int(message.get("CSeq").split()[0])
+
+
+def sides(net, by_caller, near=ALLOW, far=ALLOW):
+    caller, callee = up(net, near if by_caller else far, far if by_caller else near)
+    return (caller, callee, caller, callee) if by_caller else (callee, caller, caller, callee)
+
+
+either = pytest.mark.parametrize("by_caller", [True, False], ids=["caller", "callee"])
+ways = pytest.mark.parametrize("method, far, onward", WAYS, ids=["reinvite", "update", "update-as-reinvite"])
+
+
+@ways
+@either
+@pytest.mark.parametrize("net", [{}, {"transport": "tcp"}], indirect=True, ids=["udp", "tcp"])
+def test_hold_and_resume(net, method, far, onward, by_caller):
+    first, second, caller, callee = sides(net, by_caller, far=far)
+    before = told(net)
+    restart(net)
+    assert told(net) == before, "the media side is told the same once more"
+    was = None
+    for direction, other in (("sendonly", "recvonly"), ("sendrecv", "sendrecv")):
+        offer(first, method, sdp(first.peer, direction))
+        asked, ok = accept(first, second, method, onward, sdp(second.peer, other))
+        assert asked.get("Call-ID") == second.call_id and direction_of(asked.body) == direction
+        assert direction_of(ok.body) == other and formats_of(asked.body) == [(0, 8)]
+        now = origin(asked.body)
+        assert was is None or (now[0] == was[0] and int(now[1]) == int(was[1]) + 1)
+        was = now
+    assert told(net) == before
+    finish(net, caller, callee)
+
+
+def test_versions_go_on(net):
+    """RFC 3264 section 8: o= keeps its identifier, and its version grows by one; the request's number grows as well."""
+    caller, callee = up(net)
+    invite, (number, version) = callee.invite, origin(callee.invite.body)
+    restart(net)
+    offer(caller, "INVITE", sdp(caller.peer, "sendonly"))
+    asked, _ = accept(caller, callee, "INVITE", "INVITE", sdp(callee.peer, "recvonly"))
+    assert origin(asked.body) == (number, str(int(version) + 1)) and cseq(asked) > cseq(invite)
+    assert ports_of(asked.body) == ports_of(invite.body)
+    restart_again = cseq(asked)
+    assert net.gateway.ask("restart") == "restarted"
+    offer(caller, "INVITE", sdp(caller.peer))
+    asked, _ = accept(caller, callee, "INVITE", "INVITE", sdp(callee.peer))
+    assert origin(asked.body) == (number, str(int(version) + 2)) and cseq(asked) > restart_again
+    finish(net, caller, callee)
+
+
+@either
+def test_a_refresh_is_answered_here(net, by_caller):
+    """An offer with nothing new does not cross, and is answered by what was said before, o= line and all."""
+    caller, callee = up(net, offer=sdp(net.access, version=5), answer=sdp(net.core, version=6))
+    first, other = (caller, net.core) if by_caller else (callee, net.access)
+    said = net.gateway.events("plan line")[-2:]
+    restart(net)
+    first.send_invite(sdp(first.peer, version=5 if by_caller else 6))
+    ok = first.peer.expect("200 INVITE")
+    first.ack(ok)
+    if not by_caller:
+        assert ok.body == callee.invite.body
+    other.nothing("INVITE", 0.1)
+    assert [x["local"] for x in net.gateway.events("plan line")[-2:]] == [x["local"] for x in said]
+    finish(net, caller, callee)
+
+
+def test_many_lives(net):
+    """Each life skips the numbers of requests that the one before may have used, also when it sent none itself."""
+    caller, callee = up(net)
+    seen = cseq(callee.invite)
+    for life in range(1, 4):
+        assert net.gateway.ask("restart") == "restarted"
+        caller.send("INFO", headers=["Info-Package: x"])
+        info = callee.peer.expect("INFO")
+        callee.peer.reply(info, 200, tag=callee.local_tag)
+        caller.peer.expect("200 INFO")
+        assert cseq(info) > seen
+        seen = cseq(info)
+    assert seen > 3000
+    finish(net, caller, callee)
+
+
+@either
+def test_asked_for_an_offer(net, by_caller):
+    first, second, caller, callee = sides(net, by_caller)
+    restart(net)
+    first.send_invite(None)
+    asked = second.peer.expect("INVITE")
+    assert asked.body == ""
+    second.peer.reply(asked, 200, "OK", sdp(second.peer, formats=(8,)), tag=second.local_tag)
+    ok = first.peer.expect("200 INVITE")
+    assert formats_of(ok.body) == [(8,)]
+    first.ack(ok, sdp(first.peer, formats=(8,)))
+    assert formats_of(second.peer.expect("ACK").body) == [(8,)]
+    finish(net, caller, callee)
+
+
+def test_lines_come_and_go(net):
+    """A call with a line that was refused, on hold: both outlive the restart, and lines are added and taken away after."""
+    caller, callee = up(net, offer=sdp(net.access, lines=2), answer=sdp(net.core, lines=2).replace("m=audio 50002", "m=audio 0"))
+    offer(caller, "INVITE", sdp(caller.peer, "inactive", lines=2))
+    accept(caller, callee, "INVITE", "INVITE", sdp(callee.peer, "inactive", lines=2).replace("m=audio 50002", "m=audio 0"))
+    restart(net)
+    assert net.gateway.counts()["seats"] == 2
+    offer(caller, "INVITE", sdp(caller.peer, lines=3))
+    asked, ok = accept(caller, callee, "INVITE", "INVITE", sdp(callee.peer, lines=3))
+    assert len(ports_of(asked.body)) == 3 and all(ports_of(asked.body)) and all(ports_of(ok.body))
+    assert net.gateway.counts()["seats"] == 6
+    assert net.gateway.ask("restart") == "restarted"
+    offer(callee, "INVITE", sdp(callee.peer, lines=3).replace("m=audio 50000", "m=audio 0"))
+    asked, ok = accept(callee, caller, "INVITE", "INVITE", sdp(caller.peer, lines=3).replace("m=audio 40000", "m=audio 0"))
+    assert [p > 0 for p in ports_of(asked.body)] == [False, True, True] == [p > 0 for p in ports_of(ok.body)]
+    assert net.gateway.counts()["seats"] == 4
+    finish(net, caller, callee)
+
+
+def keys_of(body):
+    return re.findall(r"a=(?:crypto|fingerprint|setup|tls-id):.*", body)
+
+
+@either
+@options(access_profile="any")
+@pytest.mark.parametrize("proto, extra", [("RTP/SAVP", [keyed.crypto(0)]), (keyed.DTLS, [keyed.SHA256, "setup:actpass"])],
+                         ids=["sdes", "dtls"])
+def test_keys_stay(net, proto, extra, by_caller):
+    caller, callee, ok = keyed.call_up(net, keyed.sdp(net, "access", proto, *extra))
+    before = told(net)
+    restart(net)
+    assert told(net) == before
+    assert [x["changing"] or x["confirm"] != "confirmed" for x in net.gateway.events("plan line")[-2:]] == [False, False]
+    phone = keyed.sdp(net, "access", proto, *extra, "sendonly" if by_caller else "recvonly", version=2)
+    pbx = keyed.sdp(net, "core", "RTP/AVP", "recvonly" if by_caller else "sendonly", version=2)
+    if by_caller:
+        _, said = keyed.reinvite(net, caller, callee, phone, pbx)
+    else:
+        said, _ = keyed.reinvite(net, callee, caller, pbx, phone.replace("setup:actpass", "setup:active"))
+    was, now = ([k for k in keys_of(x.body) if "setup" not in k] for x in (ok, said))
+    assert was and now[:len(was)] == was, "neither key nor association is another one"
+    finish(net, caller, callee)
+
+
+@options(access_profile="sdes")
+def test_no_key_in_a_kept_description(net):
+    """The record has the keys that are in force, and of what was offered beside them nothing."""
+    offered = keyed.sdp(net, "access", "RTP/SAVP", keyed.crypto(0), keyed.crypto(1, tag=2))
+    caller, callee, ok = keyed.call_up(net, offered)
+    session = net.gateway.wait_event("call leg out")["session"]
+    kept = bytes.fromhex(net.gateway.ask(f"record {session}").split()[-1])
+    assert b"m=audio" in kept and b"crypto" not in kept and b"inline" not in kept
+    finish(net, caller, callee)
+
+
+UPDATE = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE"
+
+
+def timed(net, far, allow):
+    caller, callee = ring(net, [UPDATE])
+    callee.reply(200, "OK", sdp(callee.peer), [allow, *far])
+    ok = caller.peer.expect("200 INVITE")
+    callee.peer.expect("ACK")
+    caller.ack(ok)
+    net.gateway.wait_event("state", tag="call", to="up")
+    return caller, callee
+
+
+@options(access_policy="expires=0")
+@pytest.mark.parametrize("allow, method", [(UPDATE, "UPDATE"), (OLD, "INVITE")])
+def test_we_go_on_refreshing(net, allow, method):
+    """In time, counted from the last refresh before the death; and again."""
+    caller, callee = timed(net, ["Session-Expires: 1200;refresher=uac", "Require: timer"], allow)
+    net.gateway.advance(400)
+    restart(net)
+    net.gateway.advance(190)
+    quiet(net)
+    for seconds in (11, 601):
+        net.gateway.advance(seconds)
+        asked = net.core.fresh(method)
+        assert asked.get("Session-Expires") == "1200;refresher=uac"
+        if method == "INVITE":
+            assert asked.body == callee.invite.body
+        net.core.reply(asked, 200, "OK", sdp(net.core) if method == "INVITE" else None, callee.local_tag,
+                       ["Session-Expires: 1200;refresher=uac"])
+        if method == "INVITE":
+            net.core.expect("ACK")
+        net.gateway.events("session timer")
+    net.access.nothing("INVITE", 0.05)
+    finish(net, caller, callee)
+
+
+@options(access_policy="expires=0")
+def test_refresh_that_fell_due_meanwhile(net):
+    caller, callee = timed(net, ["Session-Expires: 1200;refresher=uac", "Require: timer"], UPDATE)
+    net.gateway.advance(590)
+    restart(net)
+    net.gateway.advance(20)
+    net.core.reply(net.core.fresh("UPDATE"), 200, "OK", None, callee.local_tag, ["Session-Expires: 1200;refresher=uac"])
+    net.gateway.events("session timer")
+    finish(net, caller, callee)
+
+
+@options(access_policy="expires=0")
+def test_peer_does_not_refresh(net):
+    caller, callee = timed(net, ["Session-Expires: 1800;refresher=uas", "Require: timer"], UPDATE)
+    net.gateway.advance(1000)
+    restart(net)
+    net.gateway.advance(755)
+    quiet(net)
+    net.gateway.advance(14)
+    ended(net, caller, callee, cause="the peer did not refresh")
+
+
+@options(access_policy="expires=0")
+def test_peer_that_refreshed_before_the_death(net):
+    """By an UPDATE that changed nothing else: the record knows of it all the same."""
+    caller, callee = timed(net, ["Session-Expires: 1800;refresher=uas", "Require: timer"], UPDATE)
+    net.gateway.advance(1000)
+    callee.send("UPDATE", headers=["Session-Expires: 1800;refresher=uac", "Supported: timer"])
+    net.core.expect("200 UPDATE")
+    restart(net)
+    net.gateway.advance(1700)
+    quiet(net)
+    callee.send("UPDATE", headers=["Session-Expires: 1800;refresher=uac", "Supported: timer"])
+    assert net.core.expect("200 UPDATE").get("Session-Expires") == "1800;refresher=uac"
+    net.gateway.advance(1755)
+    quiet(net)
+    net.gateway.advance(14)
+    ended(net, caller, callee, cause="the peer did not refresh")
+
+
+def test_descriptions_that_do_not_fit(net):
+    """The call goes on and can be ended. That it cannot be changed is said when it is recorded, and when it is taken up."""
+    caller, callee = up(net, offer=sdp(net.access, more=[f"x-{i}:{'v' * 200}" for i in range(90)]))
+    net.gateway.wait_event("descriptions too large for the record")
+    restart(net, 2)
+    assert len(net.gateway.events("call restored without its descriptions")) == 2
+    for dialog in (caller, callee):
+        dialog.send_invite(sdp(dialog.peer, "sendonly"))
+        dialog.ack(dialog.peer.expect("488 INVITE"))
+        dialog.send("UPDATE", sdp(dialog.peer, "sendonly"))
+        dialog.peer.expect("488 UPDATE")
+        dialog.send("UPDATE")
+        dialog.peer.expect("200 UPDATE")
+    finish(net, caller, callee)
+
+
+def test_before_the_ack(net):
+    """Our 2xx may have been lost with the process, which repeats it no more: an ACK, or whatever else comes, says that it was not."""
+    caller, callee = ring(net)
+    callee.reply(200, "OK", sdp(callee.peer), [ALLOW])
+    ok = caller.peer.expect("200 INVITE")
+    callee.peer.expect("ACK")
+    restart(net)
+    caller.ack(ok)
+    net.gateway.wait_event("answer has arrived")
+    net.gateway.advance(10)
+    quiet(net)
+    offer(caller, "INVITE", sdp(caller.peer, "sendonly"))
+    accept(caller, callee, "INVITE", "INVITE", sdp(callee.peer, "recvonly"))
+    finish(net, caller, callee)
+
+
+def test_the_ack_never_comes(net):
+    caller, callee = ring(net)
+    callee.reply(200, "OK", sdp(callee.peer), [ALLOW])
+    caller.peer.expect("200 INVITE")
+    callee.peer.expect("ACK")
+    restart(net)
+    net.gateway.advance(4)  # 64 * T1 are 3.2 s here
+    for dialog in (caller, callee):
+        dialog.peer.reply(dialog.peer.expect("BYE"), 200)
+    assert net.gateway.wait_event("call ended")["cause"] == "no ACK for the answer"
+    net.gateway.wait_idle()
+
+
+def test_before_an_offer_was_answered(net):
+    """The far side has offered in its 200, and the caller's answer has not come: there is nothing to go on with."""
+    caller, callee = ring(net, body=None)
+    callee.reply(200, "OK", sdp(callee.peer), [ALLOW])
+    caller.peer.expect("200 INVITE")
+    assert net.gateway.ask("restart") == "restarted"
+    for dialog in (caller, callee):
+        dialog.peer.reply(dialog.peer.expect("BYE"), 200)
+    assert net.gateway.wait_event("call ended")["cause"] == "restarted before it was up"
+    net.gateway.wait_idle()
