@@ -69,7 +69,7 @@ def test_replay_in_every_form(topology, start, attacker):
 			core.media.socket.sendto(packet, core.media.remote)
 		access.masters = {SUITE: srtp.fresh_master(SUITE)}
 		old = access.media.sending
-		offer_again(access, core)
+		offer_again(access)
 		say(access.media, 5, b"new key")
 		core.media.wait_received(heard[0] + 5)
 		sent += attacker.flood(rtp_, target, source, RATE)

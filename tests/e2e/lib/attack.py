@@ -47,11 +47,12 @@ def set_up_warm(access, core):
 		leg.media.ssrc, leg.media.sequence = random.getrandbits(32), random.getrandbits(15)
 
 
-def offer_again(leg, other, body=None):
-	"""A re-INVITE that the other end takes; both read what they get."""
+def offer_again(leg, other=None, body=None):
+	"""A re-INVITE, which concerns the other end (both read what they get), or which the gateway answers alone: a refresh, new keys."""
 	leg.dialog.request("INVITE", body or leg.offer())
-	invite = other.phone.wait_request("INVITE")
-	other.dialog = other.phone.accept(invite, other.begin_answer(invite.body))
+	if other is not None:
+		invite = other.phone.wait_request("INVITE")
+		other.dialog = other.phone.accept(invite, other.begin_answer(invite.body))
 	response = leg.phone.wait_response(leg.dialog.cseq)
 	assert response.status == 200, response.first
 	leg.take_answer(response.body)
