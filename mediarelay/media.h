@@ -45,6 +45,8 @@ struct media_line {
 	struct media_seat seat;
 	bool agreed;             // offer and answer are complete for this line
 	bool changing;           // agreed, and an offer that may change it is open: a new handshake may run and is parked
+	bool provisional;        // agreed, and another peer may still take this one's place: handshakes may run and are parked,
+				 // and one that fails or does not come ends nothing
 	enum media_confirm confirm; // SDES: a new key of ours waits until the peer is known to have it
 	bool rtcp_mux;           // agreed (or offered, while not agreed: then both ports are live)
 	bool send, receive;      // our side of the line's direction: hold is receive without send, and so on

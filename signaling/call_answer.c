@@ -39,6 +39,25 @@ static bool answer_rekeys(const struct call_media *m)
 	return false;
 }
 
+// The offerer has had its answer, of another fork: that one holds (RFC 3261 section 13.2.1), and what this one would say is
+// only compared with it.
+static int hold_answer(struct sip_dialog *to, const struct sdp_doc *received, struct call_body *out, struct call_refusal *why)
+{
+	struct call_media *m = to->call->media;
+	struct side_media *side = &m->side[side_of(to)];
+	struct sdp_session_id id = side->id;
+	struct sdp_doc *told = side->ours_pending;
+
+	side->ours_pending = NULL;
+	int err = call_media_write(to, received, &m->side[!side_of(to)].map_pending, true, out);
+
+	m->differs = err == 0 && !sdp_same(told, side->ours_pending);
+	sdp_doc_free(side->ours_pending);
+	side->ours_pending = told;
+	side->id = id;
+	return err == 0 && call_media_current(to, out) == 0 ? 0 : call_refuse(why, 500, 0, "cannot write the answer");
+}
+
 // The answer for the offerer `to`, if somebody waits for one. A key of ours that it does not have yet waits for it too.
 static int write_answer(struct sip_dialog *to, const struct sdp_doc *received, struct call_body *out, struct call_refusal *why)
 {
@@ -47,6 +66,8 @@ static int write_answer(struct sip_dialog *to, const struct sdp_doc *received, s
 	*out = (struct call_body){ NULL, 0 };
 	if (m->kept)
 		return 0;
+	if (m->held)
+		return hold_answer(to, received, out, why);
 	if (answer_rekeys(m)) // in a 200 to an INVITE, which gets an ACK; or where nothing says that it has arrived
 		m->confirm[m->offerer] = to->oa.by == OA_BY_INVITE ? MEDIA_CONFIRM_AWAITED : MEDIA_CONFIRM_SOON;
 	if (call_media_write(to, received, &m->side[!side_of(to)].map_pending, true, out) < 0)

@@ -20,6 +20,8 @@ static mono_ns now_of(const struct sip_dialog *d)
 
 static enum oa_side_state state_of(const struct sip_dialog *d)
 {
+	if (call_fork_is(d->call)) // one of several cannot be asked for all of them
+		return OA_SIDE_SETUP;
 	if (d->oa.state == OA_OWED)
 		return OA_SIDE_ASKING;
 	if (d->fsm.state == DIALOG_CONFIRMED)
@@ -90,6 +92,7 @@ static int answer_here(struct sip_dialog *d, struct call_body *answer, struct ca
 int call_carry_offer(struct sip_dialog *d, enum oa_carrier by, nta_incoming_t *irq, const struct call_body *in,
 		     struct call_body *answer, struct call_refusal *why)
 {
+	call_fork_follow(d);
 	struct sip_dialog *to = d->joined;
 	struct oa_side side = { .state = state_of(to), .update = to->update };
 	struct oa_way way = oa_cross(by, &side);
@@ -249,6 +252,7 @@ void call_carry_response(struct sip_dialog *d, enum oa_carrier carrier, int stat
 		su_timer_reset(d->patience);
 	if (call->closing)
 		return;
+	call_fork_follow(d);
 	if (status >= 300) {
 		refused(d, status, response);
 		return;

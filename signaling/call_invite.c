@@ -134,6 +134,7 @@ static void open_exchange(struct sip_dialog *a, bool offered, bool offers)
 
 	oa_open(&a->oa, offered ? OA_EV_RECV_OFFER : OA_EV_BE_ASKED, OA_BY_INVITE, now);
 	oa_open(&a->joined->oa, offers ? OA_EV_SEND_OFFER : OA_EV_ASK, OA_BY_INVITE, now);
+	a->joined->oa_asked = a->joined->oa;
 }
 
 static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_t *request, const struct dialog_named *named)

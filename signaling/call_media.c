@@ -58,10 +58,8 @@ static void return_seats(struct sip_call *call, const struct streams *streams)
 	}
 }
 
-void call_media_drop_pending(struct sip_call *call)
+static void drop_pending(struct sip_call *call, struct call_media *m)
 {
-	struct call_media *m = call->media;
-
 	return_seats(call, &m->pending);
 	streams_wipe(&m->pending);
 	streams_wipe(&m->asked);
@@ -69,23 +67,33 @@ void call_media_drop_pending(struct sip_call *call)
 	drop_doc(&m->answer);
 	for (int side = 0; side < SIDES; side++)
 		drop_doc(&m->side[side].ours_pending);
-	m->offered = m->kept = false;
+	m->offered = m->kept = m->held = false;
 }
 
-void call_media_free(struct sip_call *call)
+void call_media_drop_pending(struct sip_call *call)
 {
-	struct call_media *m = call->media;
+	drop_pending(call, call->media);
+}
 
-	if (m == NULL)
-		return;
-	call_media_drop_pending(call);
-	if (call->session != 0 && !call->keep_media)
-		media_session_close(call->sip->media, call->session);
+void call_media_discard(struct sip_call *call, struct call_media *m)
+{
+	drop_pending(call, m);
 	streams_wipe(&m->stable);
 	for (int side = 0; side < SIDES; side++)
 		drop_side(&m->side[side]);
 	drop_body(m);
 	free(m);
+}
+
+void call_media_free(struct sip_call *call)
+{
+	if (call->media == NULL)
+		return;
+	return_seats(call, &call->media->pending);
+	if (call->session != 0 && !call->keep_media)
+		media_session_close(call->sip->media, call->session);
+	streams_wipe(&call->media->pending);
+	call_media_discard(call, call->media);
 	call->media = NULL;
 }
 
@@ -95,7 +103,7 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 	struct call_media *m = call->media;
 	struct sip_dialog *a = call_caller(call), *b = a->joined;
 	struct plan_parties parties = {
-		.dialog = { a->number, b->number },
+		.dialog = { a->number, b->leg_number },
 		.profile = { a->profile, b->profile },
 		.source = { a->source.addr, b->source.addr },
 		.confirm = { m->confirm[SIDE_CALLER], m->confirm[SIDE_CALLEE] },
@@ -103,6 +111,10 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 
 	for (unsigned i = 0; i < MEDIA_LINES_MAX; i++)
 		parties.shut[i] = EARLY_BOTH & ~call_early_gate(call, i);
+	if (b->fsm.state == DIALOG_TRYING || b->fsm.state == DIALOG_EARLY) {
+		parties.provisional = true;
+		parties.reserve = call->asked != NULL ? &call->asked->pending : &m->asked;
+	}
 	plan.session = call->session;
 	snprintf(plan.call_id_a, sizeof(plan.call_id_a), "%.*s", MEDIA_CALL_ID_MAX - 1, a->call_id);
 	snprintf(plan.call_id_b, sizeof(plan.call_id_b), "%.*s", MEDIA_CALL_ID_MAX - 1, b->call_id);

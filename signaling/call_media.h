@@ -47,6 +47,13 @@ void call_media_confirmed(struct sip_dialog *d);
 // The call is answered: what was closed before (call_early.c) opens.
 void call_media_open(struct sip_call *call);
 bool call_media_offered(const struct sip_call *call); // an offer is open
+// call_media_fork.c - the descriptions of several forks of one INVITE. Each answers the same offer.
+struct call_media *call_media_fork(struct sip_call *call); // as our INVITE left them; NULL: no memory
+int call_media_keep_asked(struct sip_call *call); // before an answer is final: other forks' may follow
+// call->media is the followed fork's from now on. What the caller has been told holds, by whichever fork it was.
+void call_media_follow(struct sip_call *call, const struct call_media *before);
+bool call_media_differs(const struct sip_call *call); // the followed fork's answer says something else than that
+void call_media_forget(struct sip_call *call, struct call_media **mp); // a fork's that was not taken; NULL is fine
 void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version);
 
 // call_media_record.c - what a new life of this process needs of it to go on: the stable descriptions and what they agreed on.

@@ -22,6 +22,7 @@ struct call_media {
 	bool offered;                // pending is in use
 	bool kept;                   // then: the offer is ours, and the offerer's part of it is not read nor answered
 	enum call_side offerer;      // then
+	bool held, differs;          // then: the offerer has its answer, of another fork; this one says something else
 	struct sdp_session_id id_before; // then: of the side that is offered to
 	struct sdp_doc *offer;       // theirs, then
 	struct sdp_doc *answer;      // theirs, if a preview brought one
@@ -44,6 +45,7 @@ enum plan_of { PLAN_STABLE, PLAN_PREPARED, PLAN_ANSWERED };
 
 int call_media_plan(struct sip_call *call, enum plan_of of);
 void call_media_drop_pending(struct sip_call *call);
+void call_media_discard(struct sip_call *call, struct call_media *m); // seats that no plan has go back
 void call_media_settle(struct sip_call *call); // what is pending is stable now
 // received: map of the document that it is made from. A body for `to`; it is to->ours_pending then.
 int call_media_write(struct sip_dialog *to, const struct sdp_doc *received, const struct sdp_map *received_map, bool answer,

@@ -83,7 +83,7 @@ int call_prack_out(struct sip_dialog *to, const struct call_body *body)
 {
 	msg_t *msg = sip_request_new(to, 70);
 
-	sip_message_header(msg, "RAck", "%u %u INVITE", to->reliable.seen, nta_outgoing_cseq(to->invite_out));
+	sip_message_header(msg, "RAck", "%u %u INVITE", to->reliable.seen, nta_outgoing_cseq(to->trunk->invite_out));
 	if (body != NULL)
 		msg = sip_message_body(msg, "application/sdp", body->text, body->len);
 	sip_drop_outgoing(to->sip, &to->prack_out);

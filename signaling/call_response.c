@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_response.c - responses to an INVITE of ours: progress, answer and failure passed on to the caller. Forks of the far
-// side are told apart by their To tags here: the first that answers is the call.
+// side are told apart by their To tags (call_fork.c).
 #include "signaling/call_media.h"
 #include "signaling/call_timer.h"
 #include "signaling/sip_option.h"
@@ -14,37 +14,6 @@ static const char *to_tag(const sip_t *response)
 	const char *tag = response->sip_to != NULL ? response->sip_to->a_tag : NULL;
 
 	return tag != NULL && strlen(tag) < SIP_ID_MAX ? tag : NULL;
-}
-
-// A dialog for a To tag that is not the one we follow: noted, so that its state is known; it has no media.
-static void note_fork(struct sip_call *call, const struct sip_dialog *followed, const char *tag)
-{
-	for (const struct sip_dialog *d = call->dialogs; d != NULL; d = d->next) {
-		if (d->outgoing && strcmp(d->remote_tag, tag) == 0)
-			return;
-	}
-	struct sip_dialog *fork = call_dialog_create(call, true, followed->peer);
-
-	if (fork == NULL)
-		return; // one too many: its 2xx would still be taken
-	memcpy(fork->call_id, followed->call_id, sizeof(fork->call_id));
-	strcpy(fork->remote_tag, tag);
-	dialog_step(&fork->fsm, DIALOG_EV_PROGRESS, call_now(call));
-	log_info("sip", "call forked", LOG_STR("call", call->name), LOG_STR("call_id_a", call->dialogs->call_id),
-		 LOG_STR("call_id_b", followed->call_id), LOG_UINT("dialogs", call->n_dialogs));
-}
-
-// The final response decides: whichever fork it came from, the others are over.
-static void end_forks(struct sip_dialog *taken, const char *tag)
-{
-	struct sip_call *call = taken->call;
-
-	if (tag != NULL)
-		strcpy(taken->remote_tag, tag);
-	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next) {
-		if (d->outgoing && d->leg == NULL && !dialog_is_over(&d->fsm))
-			dialog_step(&d->fsm, DIALOG_EV_FAIL, call_now(call));
-	}
 }
 
 static msg_t *response_on(struct sip_dialog *b, nta_outgoing_t *orq, const struct call_body *body)
@@ -94,6 +63,9 @@ static int read_progress(struct sip_dialog *b, enum oa_carrier carrier, const st
 			*out = (struct call_body){ NULL, 0 };
 		return 0;
 	case OA_IS_ANSWER:
+		err = call_media_keep_asked(call);
+		if (err < 0)
+			return call_refuse(why, 500, 0, "no memory");
 		err = call_media_answer(b, in->text, in->len, false, out, why);
 		if (err == 0)
 			oa_step(&b->oa, OA_EV_RECV_ANSWER, call_now(call));
@@ -142,52 +114,54 @@ static bool tell_progress(struct sip_dialog *b, nta_outgoing_t *orq, int status,
 	return acknowledged;
 }
 
-static int progress(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response, int status)
+static int progress(struct sip_dialog *trunk, nta_outgoing_t *orq, const sip_t *response, int status)
 {
-	struct sip_call *call = b->call;
+	struct sip_call *call = trunk->call;
 	const char *tag = to_tag(response);
-	bool reliable = call_reliable_is(b, response);
 	struct call_body in = { NULL, 0 }, out;
 	struct call_refusal why;
 
-	b->rang = true;
+	trunk->rang = true;
 	if (call->closing || tag == NULL || sip_status_map_provisional(status) == 0)
 		return 0;
 	call_start_timer_c(call);
-	if (b->remote_tag[0] == '\0')
-		strcpy(b->remote_tag, tag);
-	else if (strcmp(b->remote_tag, tag) != 0) {
-		note_fork(call, b, tag);
-		return 0;
-	}
+	struct sip_dialog *b = call_fork_find(trunk, tag);
+
+	if (b == NULL)
+		return 0; // one too many: its 2xx would still be taken
+	bool reliable = call_reliable_is(b, response);
+
 	if (reliable && !call_reliable_arrived(b, response)) {
 		if (b->reliable.prack_due && b->joined->reliable.sent == NULL) // ours could not be sent
 			call_prack_out(b, NULL);
 		return 0;
 	}
+	if (sip_body_is_sdp(response))
+		in = sip_body_of(response);
+	if (in.text != NULL)
+		call_fork_follow(b);
 	dialog_step(&b->fsm, DIALOG_EV_PROGRESS, call_now(call));
 	call_step(&call->fsm, CALL_EV_PROGRESS, call_now(call));
 	dialog_step(&b->joined->fsm, DIALOG_EV_PROGRESS, call_now(call));
 	if (reliable)
 		learn_dialog(b, orq, response);
-	call_early_read(b, response);
-	if (sip_body_is_sdp(response))
-		in = sip_body_of(response);
+	if (b->joined->joined == b)
+		call_early_read(b, response);
 	if (read_progress(b, reliable ? OA_BY_RELIABLE : OA_BY_PLAIN, &in, &out, &why) < 0) {
 		if (reliable)
 			call_prack_out(b, NULL);
 		call_end(call, "gateway", why.status == 400 ? 488 : why.status, why.text);
 		return 0;
 	}
-	// Reliable on both sides: ours is due when the caller's is here.
-	if (!tell_progress(b, orq, sip_status_map_provisional(status), reliable, &out) && reliable)
+	// Reliable on both sides: ours is due when the caller's is here, if it is for this one alone.
+	if ((!tell_progress(b, orq, sip_status_map_provisional(status), reliable, &out) || call_fork_is(call)) && reliable &&
+	    b->reliable.prack_due)
 		call_prack_out(b, NULL);
 	return 0;
 }
 
 static void take_dialog(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response)
 {
-	end_forks(b, to_tag(response));
 	learn_dialog(b, orq, response);
 	call_timer_learn(b, response);
 	dialog_step(&b->fsm, DIALOG_EV_ANSWER, call_now(b->call));
@@ -226,7 +200,8 @@ static int read_answer(struct sip_dialog *b, const struct call_body *in, struct 
 	}
 	call_media_versions(call, a, &id, &version);
 	// A caller that had its answer in a reliable 1xx, from one that was not, may have been told something else.
-	a->stale = a->oa.state == OA_STABLE && version != told;
+	// So may one that had it from another fork.
+	a->stale = (a->oa.state == OA_STABLE && version != told) || call_media_differs(call);
 	if (a->oa.state == OA_OWED && out->text == NULL) // it was us who offered to the far side
 		err = call_media_offer_again(a, out, why);
 	else if (a->oa.state == OA_OFFER_RECEIVED && out->text == NULL && call_media_current(a, out) < 0)
@@ -326,7 +301,6 @@ static int failed(struct sip_dialog *b, const sip_t *response, int status)
 	if (!internal)
 		call_keep_reason(call, response);
 	snprintf(cause, sizeof(cause), internal ? "no response (%d)" : "far side answered %d", status);
-	end_forks(b, NULL);
 	if (status == 420 && !internal && !call->closing && b->joined->invite_in != NULL)
 		tell_unsupported(b->joined, response);
 	if (call->fsm.state == CALL_CANCELLING)
@@ -350,5 +324,5 @@ int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response)
 		return call_reinvite_response(d, response);
 	if (status < 200)
 		return progress(d, orq, response, status);
-	return status < 300 ? answered(d, orq, response) : failed(d, response, status);
+	return status < 300 ? answered(call_fork_win(d, to_tag(response)), orq, response) : failed(d, response, status);
 }

@@ -150,6 +150,8 @@ void plan_fill(struct media_plan *plan, const struct plan_parties *parties, cons
 		const struct stream *old = stable != NULL && i < stable->n ? &stable->list[i] : NULL;
 		const struct stream *take = now != NULL && (now->agreed || old == NULL || !old->wanted) ? now : old;
 
+		if ((take == NULL || !take->wanted) && parties->reserve != NULL && i < parties->reserve->n)
+			take = &parties->reserve->list[i];
 		if (take == NULL || !take->wanted)
 			continue;
 		for (int side = 0; side < SIDES; side++) {
@@ -157,6 +159,7 @@ void plan_fill(struct media_plan *plan, const struct plan_parties *parties, cons
 				  parties->shut[i < MEDIA_LINES_MAX ? i : MEDIA_LINES_MAX - 1]);
 			plan->legs[side].lines[lines].changing = take == old && take->agreed && now != NULL && now->wanted;
 			plan->legs[side].lines[lines].confirm = parties->confirm[side];
+			plan->legs[side].lines[lines].provisional = parties->provisional && side == SIDE_CALLEE;
 		}
 		plan->joins[plan->n_joins++] = (struct media_join){ SIDE_CALLER, lines, SIDE_CALLEE, lines };
 		lines++;

@@ -50,6 +50,8 @@ struct plan_parties {
 	struct inet_addr source[SIDES]; // of its SIP
 	enum media_confirm confirm[SIDES];
 	unsigned shut[MEDIA_LINES_MAX]; // EARLY_*: what each stream may not do yet
+	bool provisional;               // the callee's answer is not its last word, or not the last callee's
+	const struct streams *reserve;  // then: what was asked for, and may be taken yet though this answer refuses it
 };
 void plan_fill(struct media_plan *plan, const struct plan_parties *parties, const struct streams *stable,
 	       const struct streams *fresh);

@@ -2,6 +2,7 @@
 // sip.c - the sip thread: start, its mailbox, drain and end; and where requests outside and inside of dialogs go.
 #include "signaling/sip.h"
 #include "signaling/call_media.h"
+#include "signaling/call_stray.h"
 #include "signaling/call_timer.h"
 #include "signaling/dialog_alias.h"
 #include "signaling/sip_check.h"
@@ -265,6 +266,7 @@ static int thread_open(struct sip *sip)
 	sip->mailbox_index = su_root_register(sip->root, &sip->mailbox_wait, mailbox_ready, sip, 0);
 	if (sip->mailbox_index < 0)
 		return -ENOMEM;
+	sofia_on_stray(call_stray, sip);
 	sip_record_restore(sip);
 	return 0;
 }
@@ -275,6 +277,8 @@ static void thread_close(struct sip *sip)
 		sip->calls->keep_media = true;
 		call_free(sip->calls);
 	}
+	sofia_on_stray(NULL, NULL);
+	call_strays_close(sip);
 	sip_relay_close(sip);
 	sip_subscriptions_close(sip);
 	dialog_alias_close(sip);

@@ -170,25 +170,33 @@ int sip_agent_source_of(struct sip_agent *agent, msg_t *msg, struct inet_endpoin
 	return from->addr.family == INET_NONE ? -EAFNOSUPPORT : 0;
 }
 
-int sip_agent_arrival(struct sip_agent *agent, nta_incoming_t *irq, struct sip_hop *from)
+static int arrival_of(struct sip_agent *agent, msg_t *msg, tport_t *tport, struct sip_hop *from)
 {
-	msg_t *msg = nta_incoming_getrequest(irq);
-	tport_t *tport = nta_incoming_transport(agent->nta, irq, NULL);
-	int err = -EINVAL;
-
 	memset(from, 0, sizeof(*from));
 	if (msg == NULL || tport == NULL)
-		goto out;
+		return -EINVAL;
 	// A TCP connection's parent is its listener; a UDP socket is its own.
 	const tp_name_t *name = tport_name(tport_is_secondary(tport) ? tport_parent(tport) : tport);
 
 	if (name->tpn_ident == NULL)
-		goto out;
+		return -EINVAL;
 	from->listener = (uint16_t)strtoul(name->tpn_ident, NULL, 10);
 	if (sip_agent_listener(agent, from->listener) == NULL)
-		goto out;
-	err = sip_agent_source_of(agent, msg, &from->address);
-out:
+		return -EINVAL;
+	return sip_agent_source_of(agent, msg, &from->address);
+}
+
+int sip_agent_delivered(struct sip_agent *agent, msg_t *msg, struct sip_hop *from)
+{
+	return arrival_of(agent, msg, tport_delivered_by(nta_agent_tports(agent->nta), msg), from);
+}
+
+int sip_agent_arrival(struct sip_agent *agent, nta_incoming_t *irq, struct sip_hop *from)
+{
+	msg_t *msg = nta_incoming_getrequest(irq);
+	tport_t *tport = nta_incoming_transport(agent->nta, irq, NULL);
+	int err = arrival_of(agent, msg, tport, from);
+
 	if (tport != NULL)
 		tport_unref(tport);
 	if (msg != NULL)

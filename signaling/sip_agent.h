@@ -38,6 +38,7 @@ uint16_t sip_agent_realm(uint16_t listener);
 int sip_agent_find(const struct sip_agent *agent, uint16_t realm, enum sip_transport transport, enum inet_family family,
 		   uint16_t *listener);
 int sip_agent_arrival(struct sip_agent *agent, nta_incoming_t *irq, struct sip_hop *from);
+int sip_agent_delivered(struct sip_agent *agent, msg_t *msg, struct sip_hop *from); // the same for what is just coming in
 int sip_agent_source_of(struct sip_agent *agent, msg_t *msg, struct inet_endpoint *from);
 // Whether the request has been here before and left with this mark. With another one it comes back on purpose: a spiral.
 bool sip_agent_loops(const struct sip_agent *agent, const sip_t *request, uint32_t mark);

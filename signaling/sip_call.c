@@ -137,10 +137,24 @@ void call_drop_over(struct sip_call *call)
 	}
 }
 
+void call_dialog_free(struct sip_dialog *d)
+{
+	struct sip_dialog **link = &d->call->dialogs;
+
+	dialog_drop(d);
+	while (*link != d)
+		link = &(*link)->next;
+	*link = d->next;
+	d->call->n_dialogs--;
+	d->sip->n_dialogs--;
+	free(d);
+}
+
 void call_free(struct sip_call *call)
 {
 	struct sip *sip = call->sip;
 
+	call_fork_end(call);
 	call_media_free(call);
 	if (call->session != 0)
 		session_unlink(call);
@@ -187,6 +201,8 @@ struct sip_dialog *call_dialog_create(struct sip_call *call, bool outgoing, uint
 		call->ids.a = d->call_id; // the caller's is the first
 	while (*link != NULL)
 		link = &(*link)->next;
+	d->trunk = d;
+	d->leg_number = d->number;
 	*link = d;
 	call->n_dialogs++;
 	call->sip->n_dialogs++;
@@ -324,6 +340,7 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 		next = d->next;
 		dialog_end(d, status, call->cause);
 	}
+	call_fork_end(call);
 	call_media_free(call); // what was said last may have to be answered before
 	call_settle(call);
 }

@@ -200,33 +200,56 @@ bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct 
 	return d->outgoing && inet_addr_equal(&from->address.addr, &d->source.addr);
 }
 
-int sip_dialog_remote_tag(struct sip_dialog *d)
+// A leg keeps the tag that it has: another fork's answer is another leg, whose requests follow those of `before`.
+static nta_leg_t *leg_of_tag(struct sip_dialog *d, nta_leg_t *before)
 {
-	const char *known = nta_leg_get_rtag(d->leg);
-	char cseq[16];
-
-	if (known == NULL)
-		return nta_leg_rtag(d->leg, d->remote_tag) != NULL ? 0 : -ENOMEM;
-	if (strcmp(known, d->remote_tag) == 0)
-		return 0;
-	// A leg keeps the tag that it has: another fork's answer is another leg.
 	su_home_t home[1] = { SU_HOME_INIT(home) };
+	char cseq[16];
 
 	su_home_init(home);
 	sip_from_t *from = sip_from_format(home, "<%s>;tag=%s", d->local_uri, d->local_tag);
 	sip_to_t *to = sip_to_format(home, "<%s>;tag=%s", d->remote_uri, d->remote_tag);
 
-	snprintf(cseq, sizeof(cseq), "%u", nta_leg_get_seq(d->leg));
+	snprintf(cseq, sizeof(cseq), "%u", nta_leg_get_seq(before));
 	nta_leg_t *leg = from == NULL || to == NULL ? NULL :
 		nta_leg_tcreate(sip_agent_nta(d->sip->agent), call_request_in, d, SIPTAG_CALL_ID_STR(d->call_id), SIPTAG_FROM(from),
 				SIPTAG_TO(to), SIPTAG_CSEQ_STR(cseq), TAG_END());
 
 	su_home_deinit(home);
+	return leg;
+}
+
+int sip_dialog_remote_tag(struct sip_dialog *d)
+{
+	const char *known = nta_leg_get_rtag(d->leg);
+
+	if (known == NULL)
+		return nta_leg_rtag(d->leg, d->remote_tag) != NULL ? 0 : -ENOMEM;
+	if (strcmp(known, d->remote_tag) == 0)
+		return 0;
+	nta_leg_t *leg = leg_of_tag(d, d->leg);
+
 	if (leg == NULL)
 		return -ENOMEM;
 	nta_leg_destroy(d->leg);
 	d->leg = leg;
 	return 0;
+}
+
+int sip_dialog_fork(struct sip_dialog *d, const struct sip_dialog *of, const char *tag)
+{
+	d->hop = of->hop;
+	d->source = of->source;
+	memcpy(d->call_id, of->call_id, sizeof(d->call_id));
+	memcpy(d->local_tag, of->local_tag, sizeof(d->local_tag));
+	memcpy(d->contact, of->contact, sizeof(d->contact));
+	memcpy(d->target, of->target, sizeof(d->target));
+	memcpy(d->local_uri, of->local_uri, sizeof(d->local_uri));
+	memcpy(d->remote_uri, of->remote_uri, sizeof(d->remote_uri));
+	if (!copy_id(d->remote_tag, tag))
+		return -EINVAL;
+	d->leg = leg_of_tag(d, of->leg);
+	return d->leg != NULL ? 0 : -ENOMEM;
 }
 
 void sip_dialog_drop_leg(struct sip_dialog *d)

@@ -19,12 +19,14 @@
 #define SIP_ID_MAX 256    // Call-ID or tag; a longer one is answered 400
 #define SIP_CAUSE_MAX 128 // in the log and in Reason
 #define CALL_BUCKETS 1024
-#define DIALOGS_MAX 16 // of one call: the caller's, and one for each fork that answered with a To tag of its own
+#define DIALOGS_MAX 24 // of one call: two for each fork that its INVITE may have at a time, and more of transfers
+#define FORKS_MAX 8    // To tags of the far side that are followed up at a time
 
 struct dialog_alias;
 struct sip_refer;
 struct sip_relayed;
 struct sip_single;
+struct sip_stray;
 struct sip_subscription;
 struct call_media; // call_media.c: descriptions, seats and plans of one call
 
@@ -53,15 +55,18 @@ struct sip_dialog {
 	struct sip_dialog *next;
 	struct sip *sip;
 	struct sip_call *call;
-	struct sip_dialog *joined; // whose media and requests this one exchanges; NULL for forks not taken
+	struct sip_dialog *joined; // whose media and requests this one exchanges
+	struct sip_dialog *trunk;  // whose INVITE made it: itself, or, of a fork, the dialog that has the transaction
+	uint32_t leg_number;       // in media plans; forks share their trunk's ports
+	struct call_media *media;  // of a fork that is not followed (call_fork.c)
 	uint32_t number;
 	bool outgoing; // we sent its INVITE
 	struct dialog_fsm fsm;
-	struct oa_fsm oa;
+	struct oa_fsm oa, oa_asked; // asked: as our INVITE left it, for each fork
 	uint16_t peer, realm, profile;
 	struct sip_hop hop;            // where our requests go to
 	struct inet_endpoint source;   // where its INVITE, or the answer to ours, really came from
-	nta_leg_t *leg;                // NULL for forks not taken
+	nta_leg_t *leg;
 	nta_incoming_t *invite_in;     // INVITE or re-INVITE of theirs that is not done: answer or ACK is due
 	nta_outgoing_t *invite_out;    // INVITE or re-INVITE of ours that has no final response, or no ACK, yet
 	nta_outgoing_t *bye_out;
@@ -102,7 +107,8 @@ struct sip_call {
 	struct call_fsm fsm;
 	struct sip_dialog *dialogs;
 	unsigned n_dialogs;
-	struct call_media *media;
+	struct call_media *media;  // of the dialogs that are followed
+	struct call_media *asked;  // of them when our INVITE was out, for other forks (call_fork.c); NULL while media still knows
 	struct early_media early;
 	struct sip_refer *refers;  // REFERs that were carried, and have not ended (call_refer.c)
 	su_timer_t *refer_timer;
@@ -149,6 +155,8 @@ struct sip {
 	struct dialog_alias *aliases;           // dialog_alias.h
 	unsigned n_aliases;
 	su_timer_t *alias_sweep;
+	struct sip_stray *strays;               // call_stray.c
+	unsigned n_strays;
 	su_timer_t *sweep;                      // frees singles outside of nta's callbacks
 	struct log_limit strangers; // requests from no peer: every scanner on the Internet makes some
 };
@@ -163,6 +171,7 @@ struct sip_call *call_by_session(struct sip *sip, uint32_t session);
 int call_open_session(struct sip_call *call);
 void call_restore_session(struct sip_call *call, uint32_t session);
 void call_join(struct sip_dialog *a, struct sip_dialog *b);
+void call_dialog_free(struct sip_dialog *d); // at once and silently: a fork that was not taken
 // Ends the call on all sides, each in the way its state asks for: final response, CANCEL, BYE now or after the ACK.
 // The first cause counts. status: what a caller in set-up is told, with an optional Warning or Retry-After.
 void call_end(struct sip_call *call, const char *by, int status, const char *cause);
@@ -183,6 +192,8 @@ int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct si
 bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from);
 void sip_dialog_drop_leg(struct sip_dialog *d);
 int sip_dialog_remote_tag(struct sip_dialog *d); // d->remote_tag is its peer's from now on, whatever it was before
+// Another dialog of the INVITE that `of` has sent, with this To tag.
+int sip_dialog_fork(struct sip_dialog *d, const struct sip_dialog *of, const char *tag);
 void call_abilities(struct sip_dialog *d, const sip_t *message); // that a message of the peer's shows
 void call_refresh(struct sip_dialog *d, const sip_t *message);   // the same, and its target (RFC 3261 section 12.2)
 void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
@@ -271,6 +282,12 @@ void call_early_begin(struct sip_call *call); // both its dialogs are there
 void call_early_read(struct sip_dialog *b, const sip_t *response); // a 1xx of the called side
 bool call_early_withheld(const struct sip_dialog *a);              // no description for the caller yet
 unsigned call_early_gate(const struct sip_call *call, unsigned line); // EARLY_*; both once it is answered
+// call_fork.c - dialogs that share one INVITE of ours, told apart by their To tags.
+struct sip_dialog *call_fork_find(struct sip_dialog *trunk, const char *tag); // makes it, if need be; NULL: one too many
+void call_fork_follow(struct sip_dialog *b); // its descriptions and its media are the call's
+bool call_fork_is(const struct sip_call *call);  // there are several that may still answer
+struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag); // the others leave nothing
+void call_fork_end(struct sip_call *call); // nobody has won
 int call_options_in(struct sip *sip, nta_incoming_t *irq);
 int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request); // within a dialog
 void call_drain(struct sip *sip);

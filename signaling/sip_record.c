@@ -87,7 +87,7 @@ static int dialog_to_record(struct dialog_record *rec, const struct sip_dialog *
 	rec->cseq_in = nta_leg_get_rseq(d->leg);
 	rec->hop = d->hop;
 	rec->source = d->source;
-	rec->number = d->number;
+	rec->number = d->leg_number;
 	rec->outgoing = d->outgoing;
 	rec->update = d->update;
 	rec->by_flow = d->by_flow;
@@ -237,7 +237,7 @@ static int dialog_from_record(struct sip_call *call, const struct dialog_record 
 	memcpy(d->target, rec->target, sizeof(d->target));
 	d->hop = rec->hop;
 	d->source = rec->source;
-	d->number = d->fsm.number = d->oa.number = rec->number; // the media side knows it by this one
+	d->number = d->leg_number = d->fsm.number = d->oa.number = rec->number; // the media side knows it by this one
 	if (rec->number > call->sip->last_dialog)
 		call->sip->last_dialog = rec->number;
 	d->update = rec->update;

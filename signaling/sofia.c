@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sofia.c - what Sofia-SIP takes from the world, replaced: the clock, the log, and name resolution.
+// sofia.c - what Sofia-SIP takes from the world, replaced: the clock, the log, and name resolution; and what it does to
+// answers of other forks.
 #include "signaling/sofia.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -56,4 +57,25 @@ __attribute__((used, visibility("default"))) int su_getaddrinfo(const char *node
 		numeric = *hints;
 	numeric.ai_flags |= AI_NUMERICHOST;
 	return getaddrinfo(node, service, &numeric, res);
+}
+
+static sofia_stray_f *on_stray;
+static void *stray_ctx;
+
+void sofia_on_stray(sofia_stray_f *stray, void *ctx)
+{
+	on_stray = stray;
+	stray_ctx = ctx;
+}
+
+int nta_msg_ackbye(nta_agent_t *agent, msg_t *msg);
+
+// In the library's place as well. Its own sends ACK and BYE to wherever the Contact says, by name if need be, from the first
+// socket of that transport, with the last CSeq that there is, and repeats neither.
+__attribute__((used, visibility("default"))) int nta_msg_ackbye(nta_agent_t *agent, msg_t *msg)
+{
+	if (on_stray != NULL)
+		return on_stray(stray_ctx, msg);
+	msg_destroy(msg);
+	return 0;
 }

@@ -22,4 +22,7 @@
 #include <sofia-sip/tport_tag.h>
 #include <sofia-sip/url.h>
 
+// A 2xx to an INVITE of ours by another fork than the one that nta has had an answer of. Takes msg. One a process.
+typedef int sofia_stray_f(void *ctx, msg_t *msg);
+void sofia_on_stray(sofia_stray_f *stray, void *ctx);
 void sofia_setup(void); // its clock, log and name resolution become ours; before any root is made

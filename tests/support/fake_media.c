@@ -142,7 +142,7 @@ static void log_line(const struct media_plan *plan, const struct media_leg *leg,
 		 LOG_STR("suite", srtp_suite_name(line->keying.tx.suite)), LOG_UINT("mki", line->keying.rx_mki.len),
 		 LOG_BOOL("strip", line->extensions.mode == DP_EXTENSION_STRIP),
 		 LOG_UINT("encrypted", line->extensions.encrypted[0]), LOG_BOOL("cryptex", line->extensions.cryptex),
-		 LOG_BOOL("changing", line->changing), LOG_STR("confirm", confirm_names[line->confirm]));
+		 LOG_BOOL("changing", line->changing), LOG_BOOL("provisional", line->provisional), LOG_STR("confirm", confirm_names[line->confirm]));
 }
 
 static void use_seat(struct media *media, uint32_t session, const struct media_line *line)

@@ -147,7 +147,6 @@ NETS = {
 
 @pytest.mark.parametrize("net, kind", [({"quiet": True, **net}, kind) for net, kind in NETS.values()], indirect=["net"], ids=NETS)
 def test_chaos(net, kind):
-    net.shows = [net.access_gw[0]]  # nta ends a second fork itself, from its first socket (decision 0060)
     seed = int(os.environ.get("SALLYPORT_SEED", "1"))
     ends = {"access": kind(net.access, seed), "core": kind(net.core, seed + 100)}
     chosen = random.Random(seed + 200)

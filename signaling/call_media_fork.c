@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// call_media_fork.c - the descriptions of several forks of one INVITE; see call_media.h.
+#include "signaling/call_media_priv.h"
+#include <errno.h>
+#include <stdlib.h>
+
+static int copy_doc(struct sdp_doc **to, const struct sdp_doc *from)
+{
+	return from != NULL ? sdp_doc_copy(to, from) : 0;
+}
+
+static int copy_side(struct side_media *to, const struct side_media *from)
+{
+	int err;
+
+	to->map = from->map;
+	to->map_pending = from->map_pending;
+	to->id = from->id;
+	err = copy_doc(&to->ours, from->ours);
+	if (err == 0)
+		err = copy_doc(&to->theirs, from->theirs);
+	return err;
+}
+
+// As it was with the offer out: what an answer has brought since is another fork's.
+static int copy_asked(struct call_media *to, const struct call_media *from)
+{
+	int err = 0;
+
+	to->n_streams = from->n_streams;
+	to->n_streams_pending = from->n_streams_pending;
+	to->offered = from->offered;
+	to->kept = from->kept;
+	to->offerer = from->offerer;
+	to->id_before = from->id_before;
+	for (int side = 0; side < SIDES && err == 0; side++)
+		err = copy_side(&to->side[side], &from->side[side]);
+	if (err == 0)
+		err = streams_copy(&to->stable, &from->stable, from->stable.n);
+	if (err < 0 || !from->offered)
+		return err;
+	err = streams_copy(&to->pending, &from->asked, from->asked.n);
+	if (err == 0)
+		err = streams_copy(&to->asked, &from->asked, from->asked.n);
+	if (err == 0)
+		err = copy_doc(&to->offer, from->offer);
+	if (err == 0)
+		err = copy_doc(&to->side[!from->offerer].ours_pending, from->side[!from->offerer].ours_pending);
+	return err;
+}
+
+struct call_media *call_media_fork(struct sip_call *call)
+{
+	const struct call_media *from = call->asked != NULL ? call->asked : call->media;
+	struct call_media *m = from != NULL ? calloc(1, sizeof(*m)) : NULL;
+
+	if (m != NULL && copy_asked(m, from) < 0)
+		call_media_forget(call, &m);
+	return m;
+}
+
+int call_media_keep_asked(struct sip_call *call)
+{
+	if (call->asked == NULL)
+		call->asked = call_media_fork(call);
+	return call->asked != NULL ? 0 : -ENOMEM;
+}
+
+void call_media_follow(struct sip_call *call, const struct call_media *before)
+{
+	struct call_media *m = call->media;
+	const struct side_media *told = &before->side[SIDE_CALLER];
+	const struct sdp_doc *doc = told->ours_pending != NULL ? told->ours_pending : told->ours;
+	struct side_media *side = &m->side[SIDE_CALLER];
+
+	side->id = told->id;
+	m->confirm[SIDE_CALLER] = before->confirm[SIDE_CALLER];
+	if (!m->offered || m->kept || doc == NULL)
+		return;
+	sdp_doc_free(side->ours_pending);
+	side->ours_pending = NULL;
+	m->held = sdp_doc_copy(&side->ours_pending, doc) == 0;
+}
+
+bool call_media_differs(const struct sip_call *call)
+{
+	return call->media->differs;
+}
+
+void call_media_forget(struct sip_call *call, struct call_media **mp)
+{
+	if (*mp != NULL)
+		call_media_discard(call, *mp);
+	*mp = NULL;
+}
