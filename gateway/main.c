@@ -17,18 +17,20 @@
 #define EXIT_USAGE 64
 #define EXIT_CONFIG 78 // EX_CONFIG of sysexits.h; the unit file does not restart on it
 
-enum action { RUN, CHECK, PRINT };
+enum action { RUN, CHECK, PRINT, SIZE };
 
 struct options {
 	enum action action;
 	const char *file;
 	bool host; // look at the host, too
+	bool json;
 };
 
 static const char usage[] =
 	"usage: sallyport [-c FILE]                     run the gateway\n"
 	"       sallyport --check [--no-host] [FILE]    check FILE, and that this host has what it names\n"
 	"       sallyport --print-config [-c FILE]      print all that is in effect, defaults included\n"
+	"       sallyport --size [--json]               calls that a core of this host carries, by suite: measured now\n"
 	"       sallyport --version                     print our version and those of all libraries\n"
 	"FILE is " DEFAULT_FILE " unless said otherwise. A mistake in it: FILE:LINE:COLUMN: message, exit 78.\n";
 
@@ -94,6 +96,20 @@ static int print_version(void)
 	return version_print(stdout, find_programs(&paths) == 0 ? paths.relay : NULL);
 }
 
+// The relay knows: the engine is in it.
+static int print_size(bool json)
+{
+	struct paths paths;
+	int err = find_programs(&paths);
+
+	if (err == 0) {
+		execl(paths.relay, "sallyport-relay", "--size", json ? "--json" : (char *)NULL, (char *)NULL);
+		err = -errno;
+	}
+	fprintf(stderr, "sallyport: sallyport-relay cannot be run: %s\n", strerror(-err));
+	return 1;
+}
+
 static int act(const struct options *o)
 {
 	struct config *cfg = load(o);
@@ -115,7 +131,8 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
 		{ "no-host", no_argument, NULL, 'n' },      { "print-config", no_argument, NULL, 'p' },
 		{ "version", no_argument, NULL, 'v' },      { "control", no_argument, NULL, 'C' },
-		{ "help", no_argument, NULL, 'h' },         { NULL },
+		{ "help", no_argument, NULL, 'h' },         { "size", no_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },         { NULL },
 	};
 	struct options o = { .action = RUN, .file = DEFAULT_FILE, .host = true };
 	int option;
@@ -129,6 +146,10 @@ int main(int argc, char **argv)
 			o.host = false;
 		else if (option == 'p')
 			o.action = PRINT;
+		else if (option == 's')
+			o.action = SIZE;
+		else if (option == 'j')
+			o.json = true;
 		else if (option == 'v')
 			return print_version();
 		else if (option == 'C')
@@ -140,8 +161,10 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc && o.action == CHECK)
 		o.file = argv[optind++];
-	if (optind < argc || (o.action == RUN && !o.host))
+	if (optind < argc || (o.action == RUN && !o.host) || (o.json && o.action != SIZE))
 		return complain_usage();
+	if (o.action == SIZE)
+		return print_size(o.json);
 	if (o.action == PRINT)
 		o.host = false; // a file for another host can be looked at, too
 	return act(&o);

@@ -43,6 +43,7 @@ GROUPS = {
     "dataplane": [[("ctest", "dev", "dataplane")], [("ctest", "asan", "dataplane")]],
     "e2e": [[("pytest", "release", E2E + CROWD), ("pytest", "asan", E2E + CROWD + [f"--ignore={HARNESS}"])],
             [("pytest", "release", E2E + ALONE)], [("pytest", "asan", E2E + ALONE)]],
+    "bench": [[("pytest", "release", ["tests/bench"])]],  # do they run, does nothing drop; no figure is judged here
     "interop": [[("pytest", "release", INTEROP), ("pytest", "asan", INTEROP)]],
 }
 # The SIP scenarios are on loopback: a network of its own for each build, so that neither meets the other's ports.

@@ -9,6 +9,7 @@
 #include "dataplane/worker/memory.h"
 #include "dataplane/worker/privilege.h"
 #include "dataplane/worker/relay.h"
+#include "dataplane/worker/relay_size.h"
 #include "dataplane/worker/relay_syscalls.h"
 #include "dataplane/worker/relay_version.h"
 #include <errno.h>
@@ -404,6 +405,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "--version") == 0)
 		return relay_version_print(stdout);
+	if (argc > 1 && strcmp(argv[1], "--size") == 0)
+		return relay_size_print(stdout, argc > 2 && strcmp(argv[2], "--json") == 0);
 	log_of_environment();
 	err = handed_over(&p);
 	if (err == 0)

@@ -94,7 +94,8 @@ static void run(bool checked)
 		if (b.at >= warm)
 			measure_burst(&b.measure, took, n);
 		else
-			dp_client_dispatch(b.stand.dp); // each key's first packet is told of: a full ring would be tried in vain
+			dp_client_dispatch(
+				b.stand.dp); // each key's first packet is told of: a full ring would be tried in vain
 	}
 	measure_end(&b.measure);
 	watch(false);

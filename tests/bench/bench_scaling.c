@@ -27,8 +27,8 @@ struct injector { // of a worker's queue of port 0
 	const struct frames *frames;
 	unsigned at, base;      // frames given, ever and before this repeat
 	_Atomic unsigned total; // frames to give, ever
-	uint64_t began;         // ticks
-	_Atomic uint64_t ended;
+	uint64_t began, ended;  // ticks of the newest repeat; valid when all is done
+	_Atomic unsigned done;  // frames given and relayed, ever
 };
 
 static struct {
@@ -55,11 +55,13 @@ static uint16_t inject(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	unsigned left = in->total - in->at;
 
 	if (left == 0) {
-		if (in->began != 0 && in->ended == 0)
+		if (in->done != in->at) {
 			in->ended = measure_ticks();
+			in->done = in->at;
+		}
 		return 0;
 	}
-	if (in->began == 0)
+	if (in->at == in->base)
 		in->began = measure_ticks();
 	n = in->device->rx(q, pkts, left < n ? (uint16_t)left : n);
 	for (unsigned i = 0; i < n; i++) {
@@ -111,7 +113,7 @@ static void priority(bool high)
 static void injectors_wait(void)
 {
 	for (unsigned w = 0, ms = 0; w < b.workers; ms++) {
-		if (b.injectors[w].ended != 0)
+		if (b.injectors[w].done == b.injectors[w].total)
 			w++;
 		else
 			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
@@ -122,13 +124,11 @@ static void injectors_wait(void)
 // Packets a second, in millions, from the first frame of any worker to the end of the last.
 static double repeat(void)
 {
-	uint64_t began = UINT64_MAX, ended = 0, packets = 0, before;
+	uint64_t began = UINT64_MAX, ended = 0, packets = 0;
 
 	stand_sessions_make(&b.stand);
-	before = stand_sent(&b.stand);
 	for (unsigned w = 0; w < b.workers; w++) {
 		b.injectors[w].base = b.injectors[w].at;
-		b.injectors[w].began = b.injectors[w].ended = 0;
 		packets += b.frames[w].plan.sessions * b.frames[w].plan.passes;
 	}
 	priority(true);
@@ -140,7 +140,7 @@ static double repeat(void)
 		began = b.injectors[w].began < began ? b.injectors[w].began : began;
 		ended = b.injectors[w].ended > ended ? b.injectors[w].ended : ended;
 	}
-	must(stand_sent(&b.stand) - before == packets && stand_dropped(&b.stand) == 0, "packets were dropped");
+	must(stand_dropped(&b.stand) == 0 && stand_sent(&b.stand) == packets, "packets were dropped");
 	stand_sessions_forget(&b.stand);
 	return (double)packets * 1e3 / measure_ns(ended - began);
 }

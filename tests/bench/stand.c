@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // stand.c - region, ports, tables, workers and sessions of a relay that a bench has in its own process.
 #include "tests/bench/stand.h"
-#include "dataplane/worker/memory.h"
+#include "dataplane/worker/relay_trial.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,7 +82,6 @@ void stand_open(struct stand *s, const struct stand_plan *plan)
 	const struct dp_callbacks callbacks = { .event = nothing_event, .punt = nothing_punt };
 	struct dp_config config;
 	char why[256] = "";
-	int event = eventfd(0, EFD_NONBLOCK);
 
 	*s = (struct stand){ .plan = *plan };
 	for (unsigned w = 0; w < plan->workers; w++)
@@ -92,18 +90,9 @@ void stand_open(struct stand *s, const struct stand_plan *plan)
 	s->out = calloc(s->sessions, sizeof(s->out[0]));
 	must(s->in != NULL && s->out != NULL ? 0 : -ENOMEM, "sessions");
 	config_make(&config, s);
-	must(region_create(&s->region, "bench", dp_region_size(&config), !plan->no_huge), "region");
-	must(dp_region_format(s->region.base, s->region.size, &config), "format");
-	must(dp_map_open(&s->relay.map, dup(s->region.fd)), "map");
-	s->relay.control_event = event;
-	must(memory_open(&config, PACKETS, &s->relay.pool, why), why);
-	for (unsigned i = 0; i < 2; i++)
-		must(dp_port_open(&s->relay.ports[i], &config, i, -1, s->relay.pool, why), why);
-	must(relay_table_open(&s->relay.table, &config), "table");
-	must(nexthops_open(&s->relay.hops, &s->relay.map, s->relay.table, s->relay.ports, event), "next hops");
-	for (unsigned w = 0; w < plan->workers; w++)
-		must(relay_worker_open(&s->relay.workers[w], &s->relay, w), "worker");
-	must(dp_client_open(&s->dp, dup(s->region.fd), event, event, &callbacks), "client");
+	must(relay_trial_open(&s->relay, &s->region, &config, PACKETS, why), why);
+	must(dp_client_open(&s->dp, dup(s->region.fd), s->relay.control_event, s->relay.control_event, &callbacks),
+	     "client");
 }
 
 void stand_start(struct stand *s)
@@ -196,7 +185,8 @@ static void hops_set(struct stand *s)
 	const struct nexthop hop = { .kind = NEXTHOP_ETHER, .port = 1, .mtu = 1500, .mac = { 2, 0, 0, 0, 0, 2 } };
 
 	for (unsigned i = 0; i < s->sessions; i++)
-		nexthop_set(s->relay.hops, s->out[i].index, s->relay.map.transports[s->out[i].index].out.path_serial, &hop);
+		nexthop_set(s->relay.hops, s->out[i].index, s->relay.map.transports[s->out[i].index].out.path_serial,
+			    &hop);
 }
 
 #define AT_ONCE 64 // sessions: what the command rings hold
