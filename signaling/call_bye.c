@@ -32,8 +32,10 @@ void call_keep_reason(struct sip_call *call, const sip_t *message)
 	su_home_init(home);
 	const char *value = sip_header_value(home, message, "Reason");
 
-	if (value != NULL && strlen(value) < sizeof(call->reason) && value[strcspn(value, "\r\n")] == '\0')
+	if (value != NULL && strlen(value) < sizeof(call->reason) && value[strcspn(value, "\r\n")] == '\0') {
 		strcpy(call->reason, value);
+		sip_addresses_hide(call->reason);
+	}
 	if (message->sip_retry_after != NULL)
 		call->retry_after = (unsigned)message->sip_retry_after->af_delta;
 	su_home_deinit(home);

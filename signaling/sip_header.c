@@ -203,6 +203,12 @@ static bool is_clean(const sip_unknown_t *un)
 	return true;
 }
 
+// What went wrong, in words that may name where.
+static bool explains(const char *name)
+{
+	return strcasecmp(name, "Reason") == 0;
+}
+
 // With our host in place of theirs. A numeric one is always inside a network; a name may be how a domain is called.
 static int cross_hidden(msg_t *to, msg_header_t *h, const char *name, const struct sip_crossing *how)
 {
@@ -217,6 +223,8 @@ static int cross_hidden(msg_t *to, msg_header_t *h, const char *name, const stru
 
 	// Too long to be read is too long to be passed.
 	if (value != NULL && sip_hosts_hide(hidden, sizeof(hidden), value, how->host, !tells_of_history(name)) == 0) {
+		if (explains(name))
+			sip_addresses_hide(hidden);
 		un = sip_unknown_format(msg_home(to), "%s: %s", name, hidden);
 		err = un != NULL ? msg_header_insert(to, NULL, (msg_header_t *)un) : -1;
 	}
@@ -237,7 +245,7 @@ static int cross_one(msg_t *to, msg_header_t *h, const struct sip_crossing *how)
 		return 0;
 	if (tells_of_history(name) && how->history == SIP_HISTORY_STRIP)
 		return 0;
-	if (names_people(name) || (tells_of_history(name) && how->history == SIP_HISTORY_HIDE))
+	if (names_people(name) || explains(name) || (tells_of_history(name) && how->history == SIP_HISTORY_HIDE))
 		return cross_hidden(to, h, name, how);
 	msg_header_t *copy = msg_header_dup_one(msg_home(to), h);
 

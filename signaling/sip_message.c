@@ -300,6 +300,7 @@ void sip_message_reason(msg_t *msg, int status, const char *text)
 			clean[n++] = *text;
 	}
 	clean[n] = '\0';
+	sip_addresses_hide(clean); // where media could not go is the other side's
 	sip_message_header(msg, "Reason", "SIP;cause=%d;text=\"%s\"", status, clean);
 }
 

@@ -2,6 +2,7 @@
 // sip_privacy.c - reading Privacy, and hiding hosts; see sip_privacy.h.
 #include "signaling/sip_privacy.h"
 #include "base/inet.h"
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -121,4 +122,39 @@ int sip_hosts_hide(char *dst, size_t room, const char *value, const char *host, 
 		in_word = true;
 	}
 	return err;
+}
+
+// Length of the address that begins here and ends where a word may end; 0: none.
+static size_t address_at(const char *text)
+{
+	size_t len = strspn(text, "0123456789abcdefABCDEF:.");
+
+	for (; len >= sizeof("...") - 1; len--) {
+		bool inside = len < strlen(text) && (isalnum((unsigned char)text[len]) || text[len] == '_');
+
+		if (!inside && is_numeric(text, len))
+			return len;
+	}
+	return 0;
+}
+
+void sip_addresses_hide(char *text)
+{
+	char *to = text;
+	bool in_word = false;
+
+	while (*text != '\0') {
+		size_t len = in_word ? 0 : address_at(text);
+
+		if (len > 0) {
+			memcpy(to, "...", 3);
+			to += 3;
+			text += len;
+			in_word = true;
+			continue;
+		}
+		in_word = isalnum((unsigned char)*text) || *text == '_';
+		*to++ = *text++;
+	}
+	*to = '\0';
 }

@@ -20,3 +20,5 @@ bool sip_privacy_can(unsigned privacy);       // false: it is critical, and more
 // Copies a header value, each sip or sips URI in it with our host (as it stands in a URI) in place of its own, and without port.
 // numeric_only: host names stay. -ENAMETOOLONG.
 int sip_hosts_hide(char *dst, size_t room, const char *value, const char *host, bool numeric_only);
+// In free text: each numeric address becomes "...", in place.
+void sip_addresses_hide(char *text);

@@ -162,12 +162,35 @@ static void hosts(void **state)
 	}
 }
 
+static void addresses(void **state)
+{
+	static const struct {
+		const char *in, *out;
+	} cases[] = {
+		{ "no way to 10.20.0.99:50000: No route", "no way to ...:50000: No route" },
+		{ "no way to [2001:db8::7]:6000: x", "no way to [...]:6000: x" },
+		{ "10.0.0.1,10.0.0.2 and ::1", "...,... and ..." },
+		{ "<sip:a@10.0.0.1;x> 2001:DB8::7.", "<sip:a@...;x> ...." },
+		{ "SIP;cause=503;text=\"10.0.0.7 down\"", "SIP;cause=503;text=\"... down\"" },
+		{ "at 12:30:45, version 1.2.3, 7", "at 12:30:45, version 1.2.3, 7" },
+		{ "v10.0.0.1 x_10.0.0.1 10.0.0.1x", "v10.0.0.1 x_10.0.0.1 10.0.0.1x" },
+		{ "", "" },
+	};
+	char text[128];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "%s", cases[i].in);
+		sip_addresses_hide(text);
+		assert_string_equal(text, cases[i].out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tags_by_class),      cmocka_unit_test(every_tag_once),   cmocka_unit_test(what_is_not_met),
 		cmocka_unit_test(lists_written_anew), cmocka_unit_test(words_of_privacy), cmocka_unit_test(hosts),
-		cmocka_unit_test(of_transfers),
+		cmocka_unit_test(of_transfers),       cmocka_unit_test(addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

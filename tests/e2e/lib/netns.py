@@ -119,6 +119,7 @@ class Topology:
 	GW6 = {"access": "fd00:10::1", "core": "fd00:20::1"}
 	DEVICE = {"access": "access0", "core": "core0"} # in the gateway's namespace
 	PHONES = range(10, 20)
+	shows = ("access", "core") # names of realms and of phones, which a Reason may have
 
 	def __init__(self, attacker=False):
 		stem = f"{PREFIX}{os.getpid()}x{next(_numbers)}"

@@ -42,6 +42,10 @@ class Message:
 		match = re.search(r";tag=([^;>\s]+)", self.get("to", ""))
 		return match[1] if match else None
 
+	def recorded(self):
+		"""The proxies that stay in the dialog, as they stand."""
+		return [route for value in self.all("record-route") for route in re.findall(r"<[^>]+>", value)]
+
 	def contact_uri(self):
 		return re.search(r"<?(sips?:[^>;\s]+[^>\s]*)>?", self.get("contact"))[1]
 
@@ -112,7 +116,10 @@ class Dialog:
 		if cseq is None:
 			self.cseq += 1
 			cseq = self.cseq
-		return self.phone.send_request(method, self.target, self.call_id, self.local, self.remote, cseq, body, headers)
+		routes = [f"Route: {route}" for route in self.routes]
+		target = self.phone._target(self.routes[0]) if self.routes else None
+		return self.phone.send_request(method, self.target, self.call_id, self.local, self.remote, cseq, body, [*routes, *headers],
+					       target=target)
 
 	def ack(self, number):
 		self.request("ACK", cseq=number)
@@ -123,6 +130,8 @@ class Phone:
 		self.ns, self.address, self.name, self.port, self.transport = ns, address, name, port, transport
 		self.messages, self._taken = [], set()
 		self._changed = threading.Condition()
+		self.sent, self.received = [], [] # every message, as text, for topology.py
+		ns.phones = [*getattr(ns, "phones", []), self]
 		self._answers = {}       # (call-id, cseq, branch) -> bytes, for retransmitted requests
 		self._streams = {}
 		self._open = True
@@ -160,6 +169,11 @@ class Phone:
 		threading.Thread(target=self._read_stream, args=(stream, peer), daemon=True).start()
 
 	def _read_stream(self, stream, peer):
+		self._take_from(stream, peer)
+		if self._streams.get(peer) is stream:
+			del self._streams[peer] # closed: what is sent next opens another
+
+	def _take_from(self, stream, peer):
 		pending = b""
 		stream.settimeout(None)
 		while self._open:
@@ -180,6 +194,7 @@ class Phone:
 				pending = rest[size:]
 
 	def _send(self, raw, target):
+		self.sent.append(raw.decode(errors="replace"))
 		if self.transport == "udp":
 			self.socket.sendto(raw, target)
 			return
@@ -192,6 +207,7 @@ class Phone:
 			return
 		message = Message(raw)
 		message.source = source
+		self.received.append(raw.decode(errors="replace"))
 		if message.method:
 			known = self._answers.get(self._key(message))
 			if known:
@@ -283,7 +299,7 @@ class Phone:
 	def confirm(self, dialog, response, ack=True):
 		"""A 2xx has come: the dialog takes its tag and target, and ACKs."""
 		dialog.remote = response.get("to")
-		dialog.target = response.contact_uri()
+		dialog.target, dialog.routes = response.contact_uri(), response.recorded()[::-1]
 		if ack:
 			dialog.ack(response.cseq[0])
 
@@ -314,6 +330,7 @@ class Phone:
 		"""200 with a description; returns the dialog."""
 		local = self.answer(invite, 200, "OK", body, headers=headers)
 		dialog = Dialog(self, invite.get("call-id"), local, invite.get("from"), invite.contact_uri(), 100)
+		dialog.routes = invite.recorded()
 		return dialog
 
 	def take_bye(self, timeout=10):
@@ -326,7 +343,7 @@ class Phone:
 		if self.transport == "udp":
 			self._reader.join(2) # a thread inside recvfrom() would keep the port
 		self.socket.close()
-		for stream in self._streams.values():
+		for stream in list(self._streams.values()):
 			try:
 				stream.shutdown(socket.SHUT_RDWR)
 			except OSError:

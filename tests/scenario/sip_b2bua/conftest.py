@@ -16,6 +16,7 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "support"))
 from peer import Dialog, Peer, sdp  # noqa: E402
 from topology import Leg, leaks  # noqa: E402
 

@@ -65,3 +65,23 @@ def test_hostile_names(net):
                               f"Reply-To: <sip:x@{inner}>", f"Error-Info: <sip:x@{inner}>", f"Warning: 399 {inner} \"x\""])
     net.core.expect("INVITE")
     assert inner not in "".join(net.core.received)
+
+
+REASON = 'Reason: SIP;cause=503;text="{} has no way to [2001:db8::7]:5060"'
+
+
+@pytest.mark.parametrize("inner", ["10.77.7.7", "fd00:77::7"])
+def test_reasons_name_no_address(net, inner):
+    """In BYE and in a refusal: why, but not where."""
+    caller = net.caller()
+    caller.send_invite(sdp(net.access.address, 40000))
+    net.core.reply(net.core.expect("INVITE"), 480, headers=[REASON.format(inner)])
+    refused = net.access.expect("480 INVITE")
+    caller.ack(refused)
+    assert refused.get("Reason") == 'SIP;cause=503;text="... has no way to [...]:5060"'
+    caller, callee = net.call_up()
+    callee.bye(headers=[REASON.format(inner)])
+    bye = net.access.expect("BYE")
+    assert bye.get("Reason") == 'SIP;cause=503;text="... has no way to [...]:5060"'
+    net.access.reply(bye, 200)
+    net.gateway.wait_idle()

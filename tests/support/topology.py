@@ -14,6 +14,7 @@ BRANCH = re.compile(r";branch=([^;,\s]+)")
 TAG = re.compile(r"^(?:From|f|To|t)\s*:.*;tag=([^;\s]+)", re.M | re.I)
 WHOLE = re.compile(r"^(?:Call-ID|i|User-Agent|Server)\s*:[ \t]*([^\r\n]+?)[ \t]*\r?$", re.M | re.I)
 CONTACT_USER = re.compile(r"^(?:Contact|m)\s*:.*?sips?:([^@>\s;]+)@", re.M | re.I)
+USER = re.compile(r"^(?:From|f|To|t)\s*:.*?sips?:([^@>\s;]+)@", re.M | re.I)  # crosses: who calls whom
 WARNING = re.compile(r"^Warning\s*:[ \t]*\d+ (\S+)", re.M | re.I)
 ORIGIN = re.compile(r"^o=(\S+) (\S+) ", re.M)
 COMMON = {"sallyport", "sip", "anonymous.invalid", "localhost"}  # in no message by anybody's fault
@@ -38,8 +39,9 @@ def names(text):
 
 def identities(text):
     found = set()
-    for pattern in (BRANCH, TAG, WHOLE, CONTACT_USER, WARNING):
+    for pattern in (BRANCH, TAG, WHOLE, WARNING):
         found.update(pattern.findall(text))
+    found.update(set(CONTACT_USER.findall(text)) - set(USER.findall(text)))
     return {token for token in found if len(token) > 3 and token.lower() not in COMMON}
 
 
