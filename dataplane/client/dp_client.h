@@ -189,6 +189,17 @@ struct dp_worker_stats { // since the region was made
 };
 int dp_worker_stats(const struct dp_client *dp, unsigned worker, struct dp_worker_stats *stats); // -ENOENT
 
+struct dp_port_stats { // of dp_config.ports[]; the relay looks about once a second
+	bool up;                       // the device has a link
+	uint64_t changes;              // of that
+	uint64_t pool_size, pool_free; // packets of the memory that it receives to
+	uint64_t pool_empty;           // times that a queue found none free
+	uint64_t missed;               // frames that came and found no room
+	uint64_t to_linux, from_linux; // of a NIC that is all ours, by its TAP
+	uint64_t to_linux_lost, from_linux_lost; // did not fit, or the TAP was down
+};
+int dp_port_stats(const struct dp_client *dp, unsigned port, struct dp_port_stats *stats); // -ENOENT
+
 // Where a source began anew, or two have one SSRC, packets leave a secured transport under an SSRC of the relay's: no
 // index under the live key is used twice. Writes those that differ, now; returns how many, at most max.
 struct dp_ssrc_map {

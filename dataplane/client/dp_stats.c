@@ -135,6 +135,29 @@ size_t dp_transport_ssrc_maps(const struct dp_client *dp, struct dp_ref out_tran
 	return tp->generation == out_transport.generation && tp->state == DP_STATE_PUBLISHED ? n : 0;
 }
 
+int dp_port_stats(const struct dp_client *dp, unsigned port, struct dp_port_stats *stats)
+{
+	const struct dp_port_record *r = &dp->map.ports[port];
+
+	if (port >= dp->map.config.n_ports)
+		return -ENOENT;
+	*stats = (struct dp_port_stats){
+		.up = dp_counter(&r->up) != 0,
+		.changes = dp_counter(&r->changes),
+		.pool_size = dp_counter(&r->pool_size),
+		.pool_free = dp_counter(&r->pool_free),
+		.pool_empty = dp_counter(&r->pool_empty),
+		.missed = dp_counter(&r->missed),
+		.to_linux = dp_counter(&r->to_linux),
+		.from_linux = dp_counter(&r->from_linux),
+		.to_linux_lost = dp_counter(&r->to_linux_lost),
+		.from_linux_lost = dp_counter(&r->from_linux_lost),
+	};
+	for (unsigned w = 0; w < dp->map.config.n_workers; w++)
+		stats->to_linux_lost += dp_counter(&dp->map.workers[w].to_linux_full[port]);
+	return 0;
+}
+
 static void found_from(struct dp_found *f, uint32_t index, const struct dp_transport_view *v)
 {
 	*f = (struct dp_found){

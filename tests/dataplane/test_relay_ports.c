@@ -138,6 +138,21 @@ static void fewer_queues_than_workers(void **state)
 		assert_true(dp_counter(&bed->map.workers[w].tx_packets[1]) >= FLOWS / 3 * 4);
 }
 
+static void af_packet_two_workers(struct dp_config *c)
+{
+	c->n_workers = 2;
+	c->ports[0].driver = c->ports[1].driver = DP_DRIVER_AF_PACKET;
+}
+
+static void af_packet_has_a_queue_a_worker(void **state)
+{
+	start(af_packet_two_workers);
+	said("port=acc driver=net_af_packet", "queues=2", "queues_by=workers");
+	said("port=acc", "linux_by=\"Linux sees every frame as well\"", "tx_checksum=software");
+	flows_pass();
+	assert_int_equal(received(0, 0) > 0 && received(1, 0) > 0, 1);
+}
+
 // ---- busy polling, checksums, memory
 
 static void busy(struct dp_config *c)
@@ -165,25 +180,28 @@ static void nothing(struct dp_config *c)
 // The record of a port: what control reads of it.
 static void a_port_keeps_its_record(void **state)
 {
-	const struct dp_port_record *r;
+	struct dp_port_stats s = { 0 };
 	mono_ns end = clock_now() + MONO_S(10);
 
 	start(nothing);
 	said("port=acc", "zero_copy=no", "zero_copy_why=\"the driver cannot: Operation not supported\"");
 	said("port=acc", "queues=4", "pool=45056"); // 8,192 each of four and one queues, 4,096 of a worker
-	r = &bed->map.ports[0];
-	while (dp_counter(&r->pool_size) == 0 && clock_now() < end)
+	while (s.pool_size == 0 && clock_now() < end) {
 		bed_pump(bed, 10);
-	assert_int_equal(dp_counter(&r->pool_size), 45056);
-	assert_true(dp_counter(&r->pool_free) > 30000 && dp_counter(&r->pool_free) < 45056);
-	assert_int_equal(dp_counter(&r->pool_empty), 0);
-	assert_int_equal(dp_counter(&r->up), 1);
-	assert_int_equal(dp_counter(&r->changes), 0);
+		assert_int_equal(dp_port_stats(bed->dp, 0, &s), 0);
+	}
+	assert_int_equal(s.pool_size, 45056);
+	assert_true(s.pool_free > 30000 && s.pool_free < 45056);
+	assert_true(s.up && s.changes == 0 && s.pool_empty == 0 && s.missed == 0 && s.to_linux == 0);
+	assert_int_equal(dp_port_stats(bed->dp, 2, &s), -ENOENT);
 	bed_run("ip -n %s link set eth0 down", bed->ns_name[BED_A]);
 	assert_string_not_equal(bed_log_line(bed, 5000, "port down port=acc", NULL), "");
+	assert_int_equal(dp_port_stats(bed->dp, 0, &s), 0);
+	assert_false(s.up);
 	bed_run("ip -n %s link set eth0 up", bed->ns_name[BED_A]);
 	assert_string_not_equal(bed_log_line(bed, 5000, "port up port=acc", NULL), "");
-	assert_int_equal(dp_counter(&r->changes), 2);
+	assert_int_equal(dp_port_stats(bed->dp, 0, &s), 0);
+	assert_int_equal(s.changes, 2);
 	flows_pass();
 }
 
@@ -232,7 +250,8 @@ int main(int argc, char **argv)
 {
 #define TEST(f) cmocka_unit_test_teardown(f, stop)
 	const struct CMUnitTest tests[] = {
-		TEST(more_queues_than_workers), TEST(fewer_queues_than_workers), TEST(busy_polling_is_set),
+		TEST(more_queues_than_workers), TEST(fewer_queues_than_workers),
+		TEST(af_packet_has_a_queue_a_worker), TEST(busy_polling_is_set),
 		TEST(a_port_keeps_its_record), TEST(starts_are_refused_with_the_reason),
 	};
 
