@@ -30,7 +30,7 @@ def test_calls_by_a_crypto_device(topology, start):
 
 
 def test_suites_that_it_has_not_are_done_all_the_same(topology, start):
-	gateway = start(access="sdes", crypto="crypto_aesni_gcm")
+	gateway = start(access="sdes", crypto="crypto_aesni_gcm", hugepages="off")
 	left = gateway.wait_event("crypto device has not all suites")["left_to_ipsec_mb"]
 	assert "AES_CM_128_HMAC_SHA1_80" in left and "GCM" not in left
 	for suite in ("AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"):
@@ -44,7 +44,7 @@ def test_suites_that_it_has_not_are_done_all_the_same(topology, start):
 
 def test_relay_killed_with_a_crypto_device(topology, start):
 	"""The next relay makes sessions of the keys that it finds, and goes on at the exact index."""
-	gateway = start(crypto="crypto_aesni_mb")
+	gateway = start(crypto="crypto_aesni_mb", calls=100)
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		call(access, core)
 		both_hear(access, core)
