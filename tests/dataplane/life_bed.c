@@ -116,11 +116,16 @@ static uint64_t processor_time(void)
 	return MONO_S(ts.tv_sec) + (uint64_t)ts.tv_nsec;
 }
 
-// The worker comes to a port: what it took since it was at one.
-static void time_in(struct life_worker *lw)
+// The worker comes to a port: what it took since it was at one, and how much of it for commands.
+static void time_in(struct life_worker *lw, uint64_t commands)
 {
 	uint64_t at = processor_time(), away = lw->left_at == 0 ? 0 : at - lw->left_at;
 
+	lw->came_at = at;
+	if (away > LIFE_GAP && commands < LIFE_GAP) {
+		lw->interrupted++;
+		away = 0;
+	}
 	atomic_store_explicit(&lw->now, lw->now + away, memory_order_relaxed);
 	if (away > lw->longest)
 		lw->longest = away;
@@ -130,6 +135,8 @@ static void time_in(struct life_worker *lw)
 static void time_out(struct life_worker *lw)
 {
 	lw->left_at = processor_time();
+	lw->here += lw->left_at - lw->came_at;
+	lw->interrupted_here += lw->left_at - lw->came_at > LIFE_GAP;
 }
 
 // ---- the phones
@@ -194,6 +201,20 @@ static bool slot_speak(struct life_worker *lw, struct life_slot *s, struct rte_m
 	return true;
 }
 
+// How often the relay tries an old key is bounded, by the clock: a phone whose key changes speaks once a millisecond.
+static bool flow_waits(struct life_flow *f)
+{
+	mono_ns now;
+
+	if (atomic_load_explicit(&f->far_next, memory_order_acquire) == f->phone_epoch)
+		return false;
+	now = clock_now();
+	if (now < f->old_said + MONO_MS(1))
+		return true;
+	f->old_said = now;
+	return false;
+}
+
 // The next packets of this queue's flows, in turn; one of 16 is of a session that comes and goes.
 static uint16_t speak(struct life_worker *lw, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -209,7 +230,7 @@ static uint16_t speak(struct life_worker *lw, struct rte_mbuf **pkts, uint16_t n
 		ops[secured].packet = NULL;
 		if (s != NULL && lw->turn % 16 == 0 && slot_speak(lw, s, &pkts[made], &ops[secured])) {
 			ports[made] = s->port;
-		} else if (f->queue == lw->id && (lw->turn / bed->n_flows + f->id) % f->every == 0) {
+		} else if (f->queue == lw->id && (lw->turn / bed->n_flows + f->id) % f->every == 0 && !flow_waits(f)) {
 			flow_speak(lw, f, &pkts[made], &ops[secured]);
 			ports[made] = f->port;
 		} else {
@@ -304,6 +325,12 @@ static void hear(struct life_worker *lw, uint8_t *frame, uint16_t len)
 
 // ---- the ports
 
+static bool machine_is_slow(const struct life_worker *lw)
+{
+	return lw->usual > 0 &&
+	       (double)(lw->here - lw->here_before) > 1.5 * lw->usual * (double)(lw->given - lw->given_before);
+}
+
 static uint16_t due_by_time(struct life_worker *lw, uint64_t rate, uint16_t n)
 {
 	double waiting;
@@ -314,11 +341,16 @@ static uint16_t due_by_time(struct life_worker *lw, uint64_t rate, uint16_t n)
 		return 0;
 	if (rate != lw->rate) {
 		lw->due = (double)lw->given - (double)rate * (double)lw->now / 1e9;
-		lw->longest = lw->gaps = lw->worst_queue = 0;
+		lw->longest = lw->gaps = lw->interrupted = lw->interrupted_here = lw->worst_queue = 0;
+		lw->usual = lw->given == 0 ? 0 : (double)lw->here / (double)lw->given;
+		lw->here_before = lw->here;
+		lw->given_before = lw->given;
 		lw->rate = rate;
 	}
 	waiting = lw->due + (double)rate * (double)lw->now / 1e9 - (double)lw->given;
 	if (waiting < 1) { // nothing to do: on to the next one
+		lw->here_before = lw->here;
+		lw->given_before = lw->given;
 		uint64_t leap = (uint64_t)((1 - waiting) * 1e9 / (double)rate) + 1;
 
 		atomic_store_explicit(&lw->now, lw->now + (leap < 1000 ? leap : 1000), memory_order_relaxed);
@@ -327,7 +359,7 @@ static uint16_t due_by_time(struct life_worker *lw, uint64_t rate, uint16_t n)
 	if ((uint64_t)waiting > lw->worst_queue)
 		lw->worst_queue = (uint64_t)waiting;
 	if (waiting > LIFE_RING) {
-		lw->overflow += (uint64_t)waiting - LIFE_RING;
+		*(machine_is_slow(lw) ? &lw->slowed : &lw->overflow) += (uint64_t)waiting - LIFE_RING;
 		lw->due -= waiting - LIFE_RING;
 		waiting = LIFE_RING;
 	}
@@ -353,7 +385,9 @@ static uint16_t port_rx(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
 
 	if (q->port->index != 0)
 		return 0;
-	time_in(lw);
+	if (lw->left_at == 0)
+		lw->thread = gettid();
+	time_in(lw, bed->relay.workers[lw->id]->commands_took);
 	if (atomic_load_explicit(&bed->window, memory_order_relaxed) > 0)
 		n = due_by_window(bed, n);
 	else
@@ -370,7 +404,7 @@ static uint16_t port_tx(struct dp_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	struct life_worker *lw = (struct life_worker *)((uint8_t *)q - offsetof(struct life_worker, queues) -
 							q->port->index * sizeof(*q));
 
-	time_in(lw);
+	time_in(lw, 0);
 	for (uint16_t i = 0; i < n; i++) {
 		hear(lw, rte_pktmbuf_mtod(pkts[i], uint8_t *), pkts[i]->data_len);
 		PACKET_GIVEN(pkts[i]);
@@ -529,6 +563,22 @@ void life_stop(struct life_bed *bed)
 		bed->workers[w].left_at = 0; // another thread's time from now on
 	}
 	bed->running = false;
+}
+
+// A worker that polls never does, unless it sleeps or waits for a lock; that others took its processor is not counted.
+uint64_t life_blocked(const struct life_bed *bed, unsigned worker)
+{
+	unsigned long long times = 0;
+	char line[128];
+	FILE *f;
+
+	snprintf(line, sizeof(line), "/proc/self/task/%d/status", (int)bed->workers[worker].thread);
+	f = fopen(line, "r");
+	must(f != NULL, "no such thread");
+	while (fgets(line, sizeof(line), f) != NULL && sscanf(line, "voluntary_ctxt_switches: %llu", &times) != 1)
+		;
+	fclose(f);
+	return times;
 }
 
 void life_settle(struct life_bed *bed)

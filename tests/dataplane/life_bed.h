@@ -6,10 +6,17 @@
 // that neither a busy machine nor the making of packets counts; when nothing is due it leaps ahead. So a rate is a share of
 // what the worker can do, and a worker that stays away too long overflows the ring of its port as it would a card's. With
 // more workers so many packets are under way at a time, and a session's come in where the test says.
+//
+// The kernel charges an interrupt, and the softirqs behind it, to the thread that it meets: milliseconds, while others use
+// the network. So an absence above LIFE_GAP of which commands took less is left out of the time and counted apart. The
+// ports' own work, on the same thread and more of it, shows how many of these the machine made: a relay that is away by
+// itself has more. So it shows whether the machine as a whole is slower than when the rate was chosen (who shares a core, or
+// memory): what overflows while a packet costs the ports half as much again as before is counted apart, too.
 #pragma once
 #include "dataplane/client/dp_client.h"
 #include "dataplane/worker/relay.h"
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #define LIFE_RING 4096 // packets that a port holds for the worker
 #define LIFE_FLOWS 320
@@ -36,6 +43,7 @@ struct life_flow { // a stream through the relay: in by one leg, out by another
 	uint32_t sent;
 	uint32_t old_left; // packets under the old key before the new one is used
 	uint32_t switched_at;      // number of the first packet under phone_epoch
+	mono_ns old_said;          // while a key changes: when it spoke last
 	_Atomic uint32_t phone_epoch, phone_wanted;
 	// The far end, on the thread of the worker that has the session.
 	struct srtp_stream far_stream;
@@ -65,14 +73,21 @@ struct life_worker { // of one thread: the queues of both ports are its own
 	struct dp_queue queues[2];
 	struct srtp_engine *engine;
 	_Atomic uint64_t now; // ns of its own time
-	uint64_t left_at;     // processor time when it was here last
+	pid_t thread;
+	uint64_t came_at, left_at; // processor time, when it was here last
+	uint64_t here;        // ns that the ports themselves took
+	uint64_t here_before, given_before; // when no packet waited last
+	double usual;         // ns of theirs a packet, before this rate
 	uint64_t rate;        // as it was when it was here last
 	double due;           // packets that had come in when the rate changed, above what it makes of the time
 	uint64_t given;
 	uint64_t turn;
 	uint64_t overflow;    // packets that found the ring full
+	uint64_t slowed;      // such, of a slow machine
 	uint64_t longest;     // absence, ns
-	uint64_t gaps;        // absences above LIFE_GAP
+	uint64_t gaps;        // absences above LIFE_GAP, for commands
+	uint64_t interrupted; // such that were not for commands
+	uint64_t interrupted_here; // and at the ports
 	uint64_t worst_queue; // packets that waited
 	uint64_t unknown;     // frames that nothing opened
 	uint64_t slots_heard;
@@ -101,6 +116,7 @@ struct life_bed *life_open(unsigned n_workers, unsigned n_queues, enum dp_poll p
 void life_close(struct life_bed *bed);
 void life_start(struct life_bed *bed); // the workers' threads
 void life_stop(struct life_bed *bed);
+uint64_t life_blocked(const struct life_bed *bed, unsigned worker); // times that it waited for something, since it runs
 void life_pools_check(struct life_bed *bed); // nothing is published any more: all is as it was at the start
 
 void life_master(struct srtp_master *master, enum srtp_suite suite, unsigned who, uint32_t epoch);

@@ -21,31 +21,58 @@
 #define ROLLING 16 // their keys change
 #define FANNED 16  // their edges do
 #define OPS 1000   // a second of the worker's time
+#define ENOUGH 0.2 // seconds of the worker's time
 #define SLOT_LIFE MONO_MS(10)
 #define MOVERS 32
 #define MOVE_EVERY MONO_MS(10)
 
 static double seconds = 3;
 
-// ---- a relay that stalls: so that the test is seen to notice
+// ---- a relay that stalls, sleeps and loses: so that the test is seen to notice
 
 static _Atomic uint64_t stall; // ns that each new key takes
+static _Atomic bool careless;  // of each thousand bursts one takes long, one waits for something, one comes one packet short
 int __real_srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const struct srtp_master *master,
 			   const struct srtp_mki *mki, uint64_t lifetime);
 int __wrap_srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const struct srtp_master *master,
 			   const struct srtp_mki *mki, uint64_t lifetime);
 
+void __real_relay_burst(struct relay_worker *w, struct rte_mbuf **pkts, uint16_t n);
+void __wrap_relay_burst(struct relay_worker *w, struct rte_mbuf **pkts, uint16_t n);
+
+static uint64_t processor_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return MONO_S(ts.tv_sec) + (uint64_t)ts.tv_nsec;
+}
+
+static void spin(uint64_t ns)
+{
+	for (uint64_t end = processor_ns() + ns; processor_ns() < end;)
+		;
+}
+
 int __wrap_srtp_key_derive(struct srtp_engine *engine, struct srtp_key *key, const struct srtp_master *master,
 			   const struct srtp_mki *mki, uint64_t lifetime)
 {
-	struct timespec ts;
-	uint64_t end = 0;
-
-	for (uint64_t now = 0; stall > 0 && now <= end; end = end == 0 ? now + stall : end) {
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-		now = MONO_S(ts.tv_sec) + (uint64_t)ts.tv_nsec;
-	}
+	if (stall > 0)
+		spin(stall);
 	return __real_srtp_key_derive(engine, key, master, mki, lifetime);
+}
+
+void __wrap_relay_burst(struct relay_worker *w, struct rte_mbuf **pkts, uint16_t n)
+{
+	static _Thread_local unsigned bursts;
+
+	switch (careless ? bursts++ % 1000 : 0) {
+	case 250: spin(MONO_MS(2)); break;
+	case 500: nanosleep(&(struct timespec){ .tv_nsec = 1000 }, NULL); break;
+	case 750: rte_pktmbuf_free(pkts[--n]); break;
+	default: break;
+	}
+	__real_relay_burst(w, pkts, n);
 }
 
 // ---- what control does
@@ -255,15 +282,17 @@ static bool operate(void)
 	return false;
 }
 
-static void control_until(double end_seconds, uint64_t rate)
+// So many seconds by the clock, and longer where a busy machine has left the worker less than ENOUGH. Returns what it
+// had by then, in seconds.
+static double control_until(double end_seconds, uint64_t rate)
 {
 	struct life_bed *bed = ctl.bed;
-	mono_ns end = clock_now() + (mono_ns)(end_seconds * 1e9);
+	mono_ns end = clock_now() + (mono_ns)(end_seconds * 1e9), limit = end + MONO_S(20);
 	uint64_t begin = atomic_load(&bed->workers[0].now), ops = ctl.ops;
+	double now = 0;
 
-	while (clock_now() < end) {
-		double now = (double)(atomic_load(&bed->workers[0].now) - begin) / 1e9;
-
+	while (clock_now() < end || (now < ENOUGH && clock_now() < limit)) {
+		now = (double)(atomic_load(&bed->workers[0].now) - begin) / 1e9;
 		for (unsigned n = 0; n < 200 && (double)(ctl.ops - ops) < now * (double)rate; n++) {
 			if (!operate())
 				break;
@@ -271,6 +300,7 @@ static void control_until(double end_seconds, uint64_t rate)
 		dp_client_dispatch(bed->client);
 		nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
 	}
+	return now;
 }
 
 // ---- set-up and judgement
@@ -342,6 +372,7 @@ static void end_all(void)
 static int abandon(void **state)
 {
 	stall = 0;
+	careless = false;
 	if (ctl.bed != NULL) {
 		life_stop(ctl.bed);
 		life_close(ctl.bed);
@@ -384,6 +415,8 @@ static double rate_max(void)
 	given = atomic_load(&ctl.bed->given);
 	now = atomic_load(&lw->now);
 	usleep(500000);
+	while (atomic_load(&lw->now) < now + MONO_MS(20))
+		usleep(10000);
 	return (double)(atomic_load(&ctl.bed->given) - given) * 1e9 / (double)(atomic_load(&lw->now) - now);
 }
 
@@ -400,10 +433,10 @@ static void say_drops(void)
 }
 
 static double load_time; // seconds of the worker's, at half of its rate
+static uint64_t blocked; // times that it waited for something meanwhile
 
 static void load(double for_seconds, uint64_t ops)
 {
-	uint64_t from;
 	double rate;
 
 	begin(1, 1, DP_POLL_BUSY);
@@ -412,10 +445,32 @@ static void load(double for_seconds, uint64_t ops)
 	rate = rate_max();
 	atomic_store(&ctl.bed->rate, (uint64_t)(rate / 2));
 	print_message("%.0f packets a second of the worker's time; half of it from now on\n", rate);
-	from = ctl.bed->workers[0].now;
-	control_until(for_seconds, ops);
-	load_time = (double)(ctl.bed->workers[0].now - from) / 1e9;
+	blocked = life_blocked(ctl.bed, 0);
+	load_time = control_until(for_seconds, ops);
+	blocked = life_blocked(ctl.bed, 0) - blocked;
 	end();
+}
+
+// The time that the worker takes from its port. Interrupts meet it as they meet the ports, at which its thread spends more.
+static bool often_away(const struct verdict *v)
+{
+	const struct life_worker *lw = &ctl.bed->workers[0];
+
+	print_message("longest from the port: %.0f us, above 1 ms for commands %llu times; interrupts above 1 ms: %llu in its "
+		      "time, %llu in the ports'; packets that waited at most %llu, did not fit while all was slow %llu; "
+		      "blocked %llu times\n",
+		      (double)lw->longest / 1e3, (unsigned long long)lw->gaps, (unsigned long long)lw->interrupted,
+		      (unsigned long long)lw->interrupted_here, (unsigned long long)lw->worst_queue,
+		      (unsigned long long)lw->slowed, (unsigned long long)blocked);
+	return (double)v->gaps > 5 + load_time / 10 || lw->interrupted > 5 + 2 * lw->interrupted_here;
+}
+
+static void nothing_is_lost(const struct verdict *v)
+{
+	assert_false(often_away(v));
+	assert_int_equal(blocked, 0);
+	assert_int_equal(v->overflow, 0); // did not fit
+	assert_int_equal(v->lost + v->late + v->unknown, 0);
 }
 
 // ---- the tests
@@ -440,16 +495,13 @@ static void a_thousand_lives_a_second(void **state)
 		      (unsigned long long)rolling.sent, (unsigned long long)rolling.lost,
 		      (unsigned long long)rolling.late, (unsigned long long)fanned.sent,
 		      (unsigned long long)fanned.lost, (unsigned long long)fanned.late);
-	print_message("longest from the port: %.0f us, above 1 ms: %llu times; packets that waited at most %llu; "
-		      "removed after %.2f ms, at most %.2f ms\n",
-		      (double)lw->longest / 1e3, (unsigned long long)lw->gaps, (unsigned long long)lw->worst_queue,
+	print_message("removed after %.2f ms, at most %.2f ms\n",
 		      (double)ctl.removal_sum / 1e6 / (double)(ctl.removed > 0 ? ctl.removed : 1),
 		      (double)ctl.removal_longest / 1e6);
 	say_drops();
-	assert_int_equal(steady.lost + steady.late + steady.overflow + steady.unknown, 0);
+	nothing_is_lost(&steady);
 	assert_int_equal(rolling.lost + rolling.late, 0);
 	assert_int_equal(fanned.lost + fanned.late, 0);
-	assert_true(steady.gaps <= 5);
 	assert_true(ctl.published > 20 && ctl.removed > 10 && ctl.retired >= 2 && ctl.edged > 20);
 	assert_true((double)ctl.ops > 0.9 * OPS * load_time);
 	assert_true(lw->slots_heard > 0);
@@ -467,18 +519,15 @@ static void a_storm_of_commands(void **state)
 
 	load(0.3 * seconds < 2 ? 0.3 * seconds : 2, 20000);
 	steady = judge(0, STEADY);
-	print_message("%.0f operations a second: %llu packets sent, %llu lost; longest from the port %.0f us, packets that "
-		      "waited at most %llu\n",
-		      (double)ctl.ops / load_time, (unsigned long long)steady.sent,
-		      (unsigned long long)steady.lost, (double)ctl.bed->workers[0].longest / 1e3,
-		      (unsigned long long)ctl.bed->workers[0].worst_queue);
-	assert_int_equal(steady.lost + steady.late + steady.overflow + steady.unknown, 0);
-	assert_true(steady.gaps <= 5);
+	print_message("%.0f operations a second: %llu packets sent, %llu lost\n", (double)ctl.ops / load_time,
+		      (unsigned long long)steady.sent, (unsigned long long)steady.lost);
+	nothing_is_lost(&steady);
 	end_all();
 }
 
-// The same judgement of a relay that is away for 2 ms with each key, and of a control that retires too early.
-static void what_is_wrong_is_seen(void **state)
+// The same judgement of a relay that is away for 2 ms with each key, of a careless one, and of a control that retires too
+// early.
+static void a_relay_that_is_away_is_seen(void **state)
 {
 	struct verdict v;
 
@@ -486,9 +535,23 @@ static void what_is_wrong_is_seen(void **state)
 	load(0.8, OPS);
 	stall = 0;
 	v = judge(0, STEADY);
+	assert_true(often_away(&v));
 	assert_true(v.gaps > 5);
-	print_message("2 ms with each key: %llu times above 1 ms, %llu packets lost at the port\n",
-		      (unsigned long long)v.gaps, (unsigned long long)v.overflow);
+	end_all();
+}
+
+static void a_careless_relay_is_seen(void **state)
+{
+	struct verdict v;
+
+	careless = true;
+	load(0.8, OPS);
+	careless = false;
+	v = judge(0, STEADY);
+	assert_true(often_away(&v));
+	assert_true(v.gaps <= 5);
+	assert_true(blocked > 0);
+	assert_true(v.lost > 0);
 	end_all();
 }
 
@@ -499,7 +562,8 @@ static void a_key_that_is_retired_too_early_is_seen(void **state)
 	ctl.hasty = true;
 	life_start(ctl.bed);
 	atomic_store(&ctl.bed->rate, 20000);
-	control_until(1, OPS);
+	for (mono_ns limit = clock_now() + MONO_S(20); ctl.retired < ROLLING && clock_now() < limit;)
+		control_until(0.2, OPS);
 	end();
 	assert_true(judge(STEADY, ROLLING).lost > 0);
 	assert_int_equal(judge(0, STEADY).lost, 0);
@@ -507,14 +571,6 @@ static void a_key_that_is_retired_too_early_is_seen(void **state)
 }
 
 // ---- removal
-
-static uint64_t processor_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return MONO_S(ts.tv_sec) + (uint64_t)ts.tv_nsec;
-}
 
 // All at once: nothing waits for a grace period of its own, and each is told of.
 static void what_a_removal_costs(void **state)
@@ -562,7 +618,7 @@ static void movers_make(unsigned n, unsigned n_queues, bool all_wrong)
 		if (i >= ROLLING)
 			continue;
 		ctl.swaps[i] = (struct swap){ .flow = f, .epoch = 1 };
-		f->every = 64; // how often old keys are tried is bounded
+		f->every = 8;
 	}
 }
 
@@ -618,7 +674,7 @@ static void movers_work(unsigned n_queues)
 	atomic_store(&ctl.bed->window, 128);
 	life_start(ctl.bed);
 	stop = clock_now() + (mono_ns)(seconds / 4 * 1e9);
-	for (unsigned i = 0; clock_now() < stop; i++) {
+	for (unsigned i = 0; clock_now() < stop || (moves <= 20 && clock_now() < stop + MONO_S(20)); i++) {
 		move_one(i);
 		for (unsigned k = 0; k < ROLLING; k++) {
 			if (ctl.swaps[k].step != 0 || k == i / 2 % ROLLING)
@@ -672,6 +728,8 @@ static void all_come_in_at_the_wrong_worker(void **state)
 	atomic_store(&ctl.bed->window, 128);
 	life_start(ctl.bed);
 	usleep((useconds_t)(seconds / 6 * 1e6));
+	for (mono_ns limit = clock_now() + MONO_S(20); atomic_load(&ctl.bed->back) <= 1000 && clock_now() < limit;)
+		usleep(10000);
 	share[0] = busy_share(0, &before[0]);
 	share[1] = busy_share(1, &before[1]);
 	window_end();
@@ -698,7 +756,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(a_thousand_lives_a_second),
 		TEST(a_storm_of_commands),
-		TEST(what_is_wrong_is_seen),
+		TEST(a_relay_that_is_away_is_seen),
+		TEST(a_careless_relay_is_seen),
 		TEST(a_key_that_is_retired_too_early_is_seen),
 		TEST(what_a_removal_costs),
 		TEST(sessions_move_at_work),
