@@ -21,7 +21,7 @@ static int read_answer(struct sip_dialog *from, const struct sdp_doc *doc, struc
 		if (err < 0)
 			return err;
 	}
-	if (streams_wanted(&m->pending) == 0 && !streams_up(&m->stable))
+	if (streams_wanted(&m->pending) == 0 && (m->left != NULL || !streams_up(&m->stable)))
 		return call_refuse(why, 488, 305, "the far side took no m-line");
 	return 0;
 }
@@ -68,7 +68,7 @@ static int write_answer(struct sip_dialog *to, const struct sdp_doc *received, s
 		return 0;
 	if (m->held)
 		return hold_answer(to, received, out, why);
-	if (answer_rekeys(m)) // in a 200 to an INVITE, which gets an ACK; or where nothing says that it has arrived
+	if (m->left == NULL && answer_rekeys(m)) // in a 200 to an INVITE, which gets an ACK; or where nothing says that it has arrived
 		m->confirm[m->offerer] = to->oa.by == OA_BY_INVITE ? MEDIA_CONFIRM_AWAITED : MEDIA_CONFIRM_SOON;
 	if (call_media_write(to, received, &m->side[!side_of(to)].map_pending, true, out) < 0)
 		return call_refuse(why, 500, 0, "cannot write the answer");

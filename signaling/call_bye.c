@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_bye.c - BYE: of a side, which ends the call for both, and ours (RFC 3261 section 15).
 #include "signaling/call_media.h"
+#include "signaling/call_transfer.h"
 #include "signaling/sip_header.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_extra.h>
@@ -62,6 +63,8 @@ int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
 	}
 	answer_open_requests(d);
 	call_dialog_over(d, DIALOG_EV_BYE_IN);
+	if (call_transfer_leaves(d))
+		return 0;
 	call_end(call, sip_peer_realm_name(d), 200, "BYE");
 	return 0;
 }

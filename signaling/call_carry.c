@@ -2,6 +2,7 @@
 // call_carry.c - offers and answers from dialog to dialog; see call_carry.h.
 #include "signaling/call_carry.h"
 #include "signaling/call_timer.h"
+#include "signaling/call_transfer.h"
 #include "signaling/oa_crossing.h"
 #include "signaling/sip_status.h"
 #include <errno.h>
@@ -254,7 +255,8 @@ void call_carry_response(struct sip_dialog *d, enum oa_carrier carrier, int stat
 		return;
 	call_fork_follow(d);
 	if (status >= 300) {
-		refused(d, status, response);
+		if (!call_transfer_refused(d, status))
+			refused(d, status, response);
 		return;
 	}
 	struct call_body in = sip_body_of(response);
@@ -267,6 +269,7 @@ void call_carry_response(struct sip_dialog *d, enum oa_carrier carrier, int stat
 		in.text = NULL;
 	if (call_carry_take(d, &in, &why) == 0) {
 		settled(call);
+		call_transfer_met(call);
 		return;
 	}
 	// It has moved to a session that we cannot join: there is no way back for it.

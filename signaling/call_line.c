@@ -53,7 +53,7 @@ int call_line_offered(struct sip_dialog *from, const struct sdp_doc *doc, size_t
 	struct sdp_media line;
 	struct keying_lines keying;
 	struct keying_reason reason;
-	const struct keying_choice *current = stream->agreed ? &s->choice : NULL;
+	const struct keying_choice *current = stream->agreed && s->choice.mechanism != KEYING_UNDECIDED ? &s->choice : NULL;
 	bool was_wanted = stream->wanted;
 	int err;
 

@@ -6,6 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int session_id(struct sip_call *call, struct sdp_session_id *id)
+{
+	uint32_t number = 0;
+
+	if (env_random(call->sip->env, &number, sizeof(number)) < 0)
+		return -EIO;
+	*id = (struct sdp_session_id){ .id = number, .version = 1 };
+	return 0;
+}
+
 int call_media_create(struct sip_call *call)
 {
 	struct call_media *m = calloc(1, sizeof(*m));
@@ -13,13 +23,12 @@ int call_media_create(struct sip_call *call)
 	if (m == NULL)
 		return -ENOMEM;
 	for (int side = 0; side < SIDES; side++) {
-		uint32_t id = 0;
+		int err = session_id(call, &m->side[side].id);
 
-		if (env_random(call->sip->env, &id, sizeof(id)) < 0) {
+		if (err < 0) {
 			free(m);
-			return -EIO;
+			return err;
 		}
-		m->side[side].id = (struct sdp_session_id){ .id = id, .version = 1 };
 	}
 	call->media = m;
 	return 0;
@@ -81,6 +90,7 @@ void call_media_discard(struct sip_call *call, struct call_media *m)
 	streams_wipe(&m->stable);
 	for (int side = 0; side < SIDES; side++)
 		drop_side(&m->side[side]);
+	drop_side(&m->left_media);
 	drop_body(m);
 	free(m);
 }
@@ -101,9 +111,14 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 {
 	static struct media_plan plan; // large; the sip thread is alone here
 	struct call_media *m = call->media;
-	struct sip_dialog *a = call_caller(call), *b = a->joined;
+	const struct sip_dialog *a = call_caller(call), *b = a->joined;
+
+	if (m->left != NULL && of != PLAN_ANSWERED) { // nothing of a transfer shows before its answer
+		of = PLAN_STABLE;
+		*(side_of(m->left) == SIDE_CALLER ? &a : &b) = m->left;
+	}
 	struct plan_parties parties = {
-		.dialog = { a->number, b->leg_number },
+		.dialog = { a->leg_number, b->leg_number },
 		.profile = { a->profile, b->profile },
 		.source = { a->source.addr, b->source.addr },
 		.confirm = { m->confirm[SIDE_CALLER], m->confirm[SIDE_CALLEE] },
@@ -221,6 +236,49 @@ static void keep_doc(struct sdp_doc **docp, struct sdp_doc **fresh)
 	*fresh = NULL;
 }
 
+int call_media_relieve(const struct sip_dialog *left, const struct sip_dialog *fresh)
+{
+	struct call_media *m = left->call->media;
+	enum call_side side = side_of(left);
+	struct sdp_session_id id;
+
+	if (m == NULL || m->offered || m->left != NULL)
+		return -EBUSY;
+	int err = session_id(fresh->call, &id);
+
+	if (err < 0)
+		return err;
+	m->left = left;
+	m->left_media = m->side[side];
+	m->left_confirm = m->confirm[side];
+	m->side[side] = (struct side_media){ .id = id };
+	m->confirm[side] = MEDIA_CONFIRMED;
+	return 0;
+}
+
+void call_media_relieve_undo(struct sip_call *call)
+{
+	struct call_media *m = call->media;
+
+	if (m == NULL || m->left == NULL)
+		return;
+	enum call_side side = side_of(m->left);
+
+	drop_side(&m->side[side]);
+	m->side[side] = m->left_media;
+	m->confirm[side] = m->left_confirm;
+	m->left_media = (struct side_media){ .ours = NULL };
+	m->left = NULL;
+}
+
+// He is out. What he had of ports went with the plan that does not name him.
+static void relieved(struct call_media *m)
+{
+	drop_side(&m->left_media);
+	m->left_media = (struct side_media){ .ours = NULL };
+	m->left = NULL;
+}
+
 void call_media_settle(struct sip_call *call)
 {
 	struct call_media *m = call->media;
@@ -238,6 +296,7 @@ void call_media_settle(struct sip_call *call)
 	}
 	keep_doc(&m->side[m->offerer].theirs, &m->offer);
 	keep_doc(&m->side[!m->offerer].theirs, &m->answer);
+	relieved(m);
 	call_media_drop_pending(call);
 }
 

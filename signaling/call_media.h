@@ -35,6 +35,10 @@ int call_media_answer(struct sip_dialog *from, const char *body, size_t len, boo
 		      struct call_refusal *why);
 // A valid answer that takes nothing of what `offerer` has offered, for a call that ends. -ENOENT: it has not offered.
 int call_media_decline(struct sip_dialog *offerer, struct call_body *out);
+// `fresh` takes the place of `left` with the offer that it makes next. What is stable, and its plan, are still those of
+// `left` until that offer is answered; a refused one must be undone, when it has been rolled back. -EBUSY: an offer is open.
+int call_media_relieve(const struct sip_dialog *left, const struct sip_dialog *fresh);
+void call_media_relieve_undo(struct sip_call *call);
 // Our last description in this dialog. -ENOENT: none.
 int call_media_current(struct sip_dialog *d, struct call_body *out);
 // Whether d's last answer takes all that the other side has chosen to send.

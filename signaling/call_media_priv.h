@@ -23,6 +23,9 @@ struct call_media {
 	bool kept;                   // then: the offer is ours, and the offerer's part of it is not read nor answered
 	enum call_side offerer;      // then
 	bool held, differs;          // then: the offerer has its answer, of another fork; this one says something else
+	const struct sip_dialog *left;   // a transfer is open: whose place another dialog has taken,
+	struct side_media left_media;    // what was his, for the case that he gets it back
+	enum media_confirm left_confirm;
 	struct sdp_session_id id_before; // then: of the side that is offered to
 	struct sdp_doc *offer;       // theirs, then
 	struct sdp_doc *answer;      // theirs, if a preview brought one
@@ -33,7 +36,7 @@ struct call_media {
 
 static inline enum call_side side_of(const struct sip_dialog *d)
 {
-	return d->outgoing ? SIDE_CALLEE : SIDE_CALLER;
+	return d->side == 0 ? SIDE_CALLER : SIDE_CALLEE;
 }
 
 static inline const struct media_profile *profile_of(const struct sip_dialog *d)

@@ -7,6 +7,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_kind(const struct sdp_doc *doc, size_t index, struct sdp_text kind)
+{
+	struct sdp_media line;
+
+	return sdp_media_read(doc, index, &line) == 0 && line.kind.len == kind.len && memcmp(line.kind.s, kind.s, kind.len) == 0;
+}
+
+// Somebody new offers to a side that is up: each of his lines takes up the stream of the same kind that is next, so that the
+// other side's line stays as it is. What finds none is a new stream.
+static void match_kinds(const struct call_media *m, struct sdp_map *here, const struct side_media *there)
+{
+	size_t n = sdp_doc_media_count(m->offer);
+	bool taken[SDP_MEDIA_MAX] = { false };
+
+	here->n_lines = 0;
+	for (size_t i = 0; i < n && there->ours != NULL; i++) {
+		struct sdp_media line;
+		unsigned j = 0;
+
+		if (sdp_media_read(m->offer, i, &line) < 0)
+			return;
+		while (j < there->map.n_lines && (taken[j] || !is_kind(there->ours, j, line.kind)))
+			j++;
+		if (j == there->map.n_lines)
+			return; // it and what comes after it are new
+		taken[j] = true;
+		here->stream[here->n_lines++] = there->map.stream[j];
+	}
+}
+
 // Everything that an offer changes, in the pending half only.
 static int prepare(struct sip_dialog *from, size_t n_lines, struct call_refusal *why)
 {
@@ -19,11 +49,17 @@ static int prepare(struct sip_dialog *from, size_t n_lines, struct call_refusal 
 	m->n_streams_pending = m->n_streams;
 	if (n_lines == 0)
 		return call_refuse(why, 488, 304, "no m-line");
+	if (m->left != NULL)
+		match_kinds(m, &here->map_pending, there);
 	err = sdp_map_offer(&here->map_pending, &there->map_pending, &m->n_streams_pending, n_lines);
 	if (err < 0)
 		return call_refuse(why, 488, 304, err == -EBADMSG ? "fewer m-lines than before" : "too many m-lines");
 	if (streams_copy(&m->pending, &m->stable, m->n_streams_pending) < 0)
 		return call_refuse(why, 500, 0, "no memory");
+	for (unsigned i = 0; m->left != NULL && i < m->pending.n; i++) {
+		m->pending.list[i].side[side_of(from)] = (struct stream_side){ .direction = 0 };
+		m->pending.list[i].wanted &= sdp_map_line(&here->map_pending, i) >= 0;
+	}
 	return 0;
 }
 
@@ -44,7 +80,7 @@ static int read_offer(struct sip_dialog *from, struct call_refusal *why)
 		if (err < 0)
 			return err;
 	}
-	if (streams_wanted(&m->pending) == 0 && streams_wanted(&m->stable) == 0)
+	if (streams_wanted(&m->pending) == 0 && (m->left != NULL || streams_wanted(&m->stable) == 0))
 		return call_refuse(why, 488, 305, m->why[0] != '\0' ? m->why : "no m-line can be relayed");
 	return 0;
 }

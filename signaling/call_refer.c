@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_refer.c - REFER within a call (RFC 3515), where the side that it is for makes the new call: carried to that side, with
 // the NOTIFYs that come of it. Those may still come when the call is over, so its dialogs wait for them.
+#include "signaling/call_transfer.h"
 #include "signaling/sip_check.h"
 #include "signaling/sip_refer.h"
 #include "signaling/sip_relay.h"
@@ -159,6 +160,8 @@ int call_refer_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reques
 
 	if (status == 0)
 		status = sip_refer_read(&target, request);
+	if (status == 0 && sip->config->policies[d->profile].transfer == SIP_TRANSFER_RESOLVE)
+		return call_transfer_in(d, irq, request, &target);
 	if (status == 0 && !sip_refer_allowed(d)) // the other side cannot, or its profile will not
 		status = 405;
 	if (status == 0)

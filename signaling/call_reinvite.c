@@ -3,6 +3,7 @@
 // rewritten; its answer, or its refusal, comes back, and a refusal leaves the session as it was (RFC 3261 section 14).
 #include "signaling/call_carry.h"
 #include "signaling/call_timer.h"
+#include "signaling/call_transfer.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
 
@@ -82,6 +83,8 @@ int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 	struct sip *sip = d->sip;
 	int glare, status;
 
+	if (!d->call->closing && call_transfer_moving(d)) // whether it has a session is being settled
+		return sip_refuse(sip, irq, 491, 0, NULL);
 	if (d->call->closing || d->joined == NULL || d->fsm.state < DIALOG_ANSWERED)
 		return sip_refuse(sip, irq, 481, 0, NULL);
 	glare = check_glare(d);

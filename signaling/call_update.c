@@ -2,6 +2,7 @@
 // call_update.c - UPDATE (RFC 3311): an offer that needs no ACK and no user, before the answer or after it, and a refresh.
 #include "signaling/call_carry.h"
 #include "signaling/call_timer.h"
+#include "signaling/call_transfer.h"
 #include "signaling/sip_priv.h"
 
 static int offered(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
@@ -39,6 +40,8 @@ int call_update_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reque
 	struct sip *sip = d->sip;
 	bool live = d->fsm.state == DIALOG_EARLY || d->fsm.state == DIALOG_ANSWERED || d->fsm.state == DIALOG_CONFIRMED;
 
+	if (!d->call->closing && call_transfer_moving(d)) // whether it has a session is being settled
+		return sip_refuse(sip, irq, 491, 0, NULL);
 	if (d->call->closing || d->joined == NULL || !live)
 		return sip_refuse(sip, irq, 481, 0, NULL);
 	int status = sip_body_status(sip, d->profile, request);

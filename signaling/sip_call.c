@@ -2,6 +2,7 @@
 // sip_call.c - birth, death and lookup of calls and their dialogs, and the one way a call ends.
 #include "signaling/call_media.h"
 #include "signaling/call_timer.h"
+#include "signaling/call_transfer.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <stdio.h>
@@ -109,7 +110,7 @@ void call_restore_session(struct sip_call *call, uint32_t session)
 static void dialog_drop(struct sip_dialog *d)
 {
 	struct sip *sip = d->call->sip;
-	bool kept = call_refer_keeps(d);
+	bool kept = call_refer_keeps(d) || call_transfer_keeps(d);
 
 	call_reliable_end(d);
 	sip_drop_incoming(sip, &d->invite_in);
@@ -159,6 +160,7 @@ void call_free(struct sip_call *call)
 	if (call->session != 0)
 		session_unlink(call);
 	call_refer_drop(call);
+	call_transfer_drop(call);
 	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
 		dialog_drop(d);
 	while (call->dialogs != NULL) {
@@ -183,6 +185,15 @@ void call_free(struct sip_call *call)
 	}
 }
 
+void call_forget_over(struct sip_call *call)
+{
+	for (struct sip_dialog *d = call->dialogs, *next; d != NULL; d = next) {
+		next = d->next;
+		if (dialog_is_over(&d->fsm) && d->joined == NULL && d->leg == NULL)
+			call_dialog_free(d);
+	}
+}
+
 struct sip_dialog *call_dialog_create(struct sip_call *call, bool outgoing, uint16_t peer)
 {
 	struct sip_dialog *d, **link = &call->dialogs;
@@ -194,6 +205,7 @@ struct sip_dialog *call_dialog_create(struct sip_call *call, bool outgoing, uint
 		return NULL;
 	sip_dialog_init(d, call->sip, outgoing, peer);
 	d->call = call;
+	d->side = outgoing;
 	dialog_fsm_start(&d->fsm, d->number, call_now(call));
 	oa_fsm_start(&d->oa, d->number, call_now(call));
 	d->fsm.ids = d->oa.ids = &call->ids;
@@ -336,6 +348,7 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 		call_step(&call->fsm, event, call_now(call));
 	sip_record_erase(call);
 	call_refer_call_ends(call);
+	call_transfer_call_ends(call);
 	for (struct sip_dialog *d = call->dialogs, *next; d != NULL; d = next) {
 		next = d->next;
 		dialog_end(d, status, call->cause);

@@ -163,20 +163,15 @@ static int aim_like(struct sip_dialog *d, const struct sip_dialog *like)
 	return 0;
 }
 
-int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct sip_dialog *like, nta_request_f *within)
+static int open_leg(struct sip_dialog *d, const sip_from_t *from, const char *to_uri, nta_request_f *within)
 {
-	const char *user = request->sip_request->rq_url->url_user;
 	struct sip *sip = d->sip;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 
-	if ((like != NULL ? aim_like(d, like) : aim(d, user != NULL ? user : "")) < 0)
-		return -EHOSTUNREACH;
-	sip_agent_token(sip->agent, d->local_tag);
 	if (sip_agent_contact(sip->agent, d->hop.listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
 		return -ENAMETOOLONG;
 	su_home_init(home);
-	sip_from_t *from = make_from(home, d, request);
-	sip_to_t *to = sip_to_format(home, "<%s>", like != NULL ? like->remote_uri : d->target);
+	sip_to_t *to = sip_to_format(home, "<%s>", to_uri);
 
 	if (from != NULL && to != NULL) {
 		sip_aor_strip(to->a_url);
@@ -187,6 +182,43 @@ int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct si
 	}
 	su_home_deinit(home);
 	return d->leg != NULL ? 0 : -ENOMEM;
+}
+
+int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct sip_dialog *like, nta_request_f *within)
+{
+	const char *user = request->sip_request->rq_url->url_user;
+	struct sip *sip = d->sip;
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+
+	if ((like != NULL ? aim_like(d, like) : aim(d, user != NULL ? user : "")) < 0)
+		return -EHOSTUNREACH;
+	su_home_init(home);
+	sip_agent_token(sip->agent, d->local_tag);
+	int err = open_leg(d, make_from(home, d, request), like != NULL ? like->remote_uri : d->target, within);
+
+	su_home_deinit(home);
+	return err;
+}
+
+int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct sip_dialog *by, nta_request_f *within)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+	char host[INET_ENDPOINT_STRLEN], name[128] = "anonymous";
+
+	if (aim(d, user) < 0)
+		return -EHOSTUNREACH;
+	su_home_init(home);
+	sip_agent_token(d->sip->agent, d->local_tag);
+	sip_agent_host(d->sip->agent, d->hop.listener, host);
+	// Whom it has talked to is called on our side by what it was told.
+	url_t *with = url_hdup(home, (const url_t *)by->local_uri);
+
+	if (with != NULL && with->url_user != NULL)
+		sip_target_expand("{user}", with->url_user, name, sizeof(name));
+	int err = open_leg(d, sip_from_format(home, "<sip:%s@%s>;tag=%s", name, host, d->local_tag), d->target, within);
+
+	su_home_deinit(home);
+	return err;
 }
 
 // The identifiers of a dialog are no password: whoever speaks in it must be its peer by address as well.

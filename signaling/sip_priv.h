@@ -28,6 +28,7 @@ struct sip_relayed;
 struct sip_single;
 struct sip_stray;
 struct sip_subscription;
+struct call_transfer;
 struct call_media; // call_media.c: descriptions, seats and plans of one call
 
 struct call_body { // a message body; not a string, length counts
@@ -61,6 +62,8 @@ struct sip_dialog {
 	struct call_media *media;  // of a fork that is not followed (call_fork.c)
 	uint32_t number;
 	bool outgoing; // we sent its INVITE
+	bool leaving;  // it has transferred the call: its end is not the call's (call_transfer.c)
+	uint8_t side;  // of the call's media: 0 the caller's, 1 the callee's, or who came in their places
 	struct dialog_fsm fsm;
 	struct oa_fsm oa, oa_asked; // asked: as our INVITE left it, for each fork
 	uint16_t peer, realm, profile;
@@ -112,6 +115,7 @@ struct sip_call {
 	struct early_media early;
 	struct sip_refer *refers;  // REFERs that were carried, and have not ended (call_refer.c)
 	su_timer_t *refer_timer;
+	struct call_transfer *transfer; // one that is made here (call_transfer.h)
 	su_timer_t *timer_c;
 	su_timer_t *grave;         // frees the call outside of nta's callbacks
 	mono_ns started, answered; // answered 0: never
@@ -165,6 +169,7 @@ struct sip {
 int call_create(struct sip *sip, struct sip_call **callp);
 struct sip_dialog *call_dialog_create(struct sip_call *call, bool outgoing, uint16_t peer);
 void call_dialog_over(struct sip_dialog *d, enum dialog_event why); // steps, drops its nta objects, ends the call if it was the last
+void call_forget_over(struct sip_call *call); // dialogs that have left it, and are over; not within their callbacks
 void call_drop_over(struct sip_call *call); // what its dialogs that are over have kept for NOTIFYs
 struct sip_dialog *call_caller(struct sip_call *call);
 struct sip_call *call_by_session(struct sip *sip, uint32_t session);
@@ -188,6 +193,8 @@ int sip_dialog_accept(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *re
 // Towards the target of d's peer, for a request of somebody's; d->call_id is set. -EHOSTUNREACH: no target for that user.
 // like: the same place as this dialog's peer is; NULL: the target.
 int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct sip_dialog *like, nta_request_f *within);
+// For a call to `user` that is made in place of `by`, from whom that one talks to.
+int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct sip_dialog *by, nta_request_f *within);
 // Whether a request within d comes from its peer; *from is where from.
 bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from);
 void sip_dialog_drop_leg(struct sip_dialog *d);

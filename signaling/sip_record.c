@@ -273,6 +273,8 @@ static int call_from_record(struct sip_call *call, const struct sip_call_record 
 		return err;
 	su_timer_reset(call->timer_c);
 	call_join(call->dialogs, call->dialogs->next);
+	call->dialogs->side = 0; // whoever made them
+	call->dialogs->next->side = 1;
 	number_from_record(call, rec->number);
 	call_fsm_restore(&call->fsm, call->number, now);
 	call->fsm.ids = &call->ids;
