@@ -111,9 +111,11 @@ class Gateway:
 
 
 def free_ports(first, second):
-    """Two neighbouring ports, free for UDP and TCP on these addresses: several runs may go on at once."""
+    """Two neighbouring ports, free for UDP and TCP on these addresses. Tests that run at once have ports of their own, so
+    that a gateway which restarts finds its own again."""
+    lowest = 10000 + 5000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").lstrip("gw"))
     while True:
-        base = random.randint(10000, 30000)
+        base = random.randint(lowest, lowest + 4998)
         held = []
         try:
             for address, port in ((first, base), (second, base + 1)):
