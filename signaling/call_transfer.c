@@ -29,6 +29,7 @@ struct call_transfer {
 	struct sip_dialog *by, *target; // who asked for it; who shall take its place, NULL when that is settled
 	enum transfer_state state;
 	uint32_t number; // of the REFER
+	struct dialog_name replaced; // the other call of who asked for it, as he named it; empty: none
 	bool silent;     // without a subscription (RFC 4488)
 	bool done;       // it took place
 	int told, due;   // status that the last NOTIFY had; that the next one will have, 0: none
@@ -135,6 +136,15 @@ static int notify_response(void *ctx, nta_outgoing_t *orq, const sip_t *response
 	return 0;
 }
 
+// Both legs of who asked for it: the target says BYE in its old dialog by itself (RFC 3891 section 3), or now.
+static void end_replaced(struct call_transfer *t)
+{
+	struct sip_dialog *d = t->replaced.call_id[0] != '\0' ? sip_refer_dialog(t->call->sip, &t->replaced) : NULL;
+
+	if (d != NULL && d->call != t->call)
+		call_end(d->call, "gateway", 200, "transferred");
+}
+
 // It is decided. done: the target has taken the place of who asked for it.
 static void finish(struct call_transfer *t, bool done, int status)
 {
@@ -144,6 +154,7 @@ static void finish(struct call_transfer *t, bool done, int status)
 	if (done) { // what the two had with each other, beside the session, is over
 		sip_relay_end(t->by, 487);
 		sip_relay_end(t->target->joined, 481);
+		end_replaced(t);
 	}
 	t->state = TRANSFER_OVER;
 	t->done = done;
@@ -443,11 +454,14 @@ static int target_response(void *dialog, nta_outgoing_t *orq, const sip_t *respo
 	return 0;
 }
 
-static int send_invite(struct sip_dialog *target, const sip_t *request)
+static int send_invite(struct sip_dialog *target, const sip_t *request, const struct dialog_named *named)
 {
 	msg_t *msg = sip_request_new(target, SIP_MAX_FORWARDS);
 
 	sip_refer_by(msg, request, target);
+	sip_refer_named_write(msg, named);
+	if (msg != NULL && named->naming != DIALOG_NAMED_BY_NOTHING) // who ignores it would ring somebody's phone
+		sip_message_header(msg, "Require", named->naming == DIALOG_NAMED_BY_JOIN ? "join" : "replaces");
 	target->invite_out = sip_dialog_send(target, msg, sip_method_invite, target_response);
 	if (target->invite_out == NULL)
 		return -1;
@@ -456,15 +470,22 @@ static int send_invite(struct sip_dialog *target, const sip_t *request)
 }
 
 // Where it goes, as if who asks for it had called there. 0, or the status to refuse it with.
-static int find_peer(struct sip *sip, const struct sip_dialog *d, const struct refer_target *target, int *to_peer)
+static int find_peer(struct sip *sip, const struct sip_dialog *d, const struct refer_target *target,
+		     const struct dialog_named *named, int *to_peer)
 {
-	*to_peer = sip_route_find(sip->config, d->realm, d->peer, target->user);
+	*to_peer = named->target != NULL ? named->target->peer : sip_route_find(sip->config, d->realm, d->peer, target->user);
 	if (*to_peer < 0)
 		return 404;
+	if (named->only_peer >= 0 && named->only_peer != *to_peer)
+		return 481;
+	if (named->target != NULL && (named->target->call == d->call ||
+				      sip->config->policies[named->target->profile].transfer == SIP_TRANSFER_REFUSE))
+		return 403;
 	return sip->config->profiles[sip->config->peers[*to_peer].profile].keying.signalling_security_required ? 488 : 0;
 }
 
-static int begin(struct call_transfer *t, const sip_t *request, const struct refer_target *target, int to_peer)
+static int begin(struct call_transfer *t, const sip_t *request, const struct refer_target *target,
+		 const struct dialog_named *named, int to_peer)
 {
 	struct sip_dialog *d = call_dialog_create(t->call, true, (uint16_t)to_peer);
 
@@ -474,10 +495,10 @@ static int begin(struct call_transfer *t, const sip_t *request, const struct ref
 	d->side = t->by->side;
 	sip_agent_token(d->sip->agent, d->call_id);
 	d->loop_mark = sip_check_mark(request, t->by->realm);
-	int err = sip_dialog_reach_for(d, target->user, t->by, call_request_in);
+	int err = sip_dialog_reach_for(d, target->user, t->by, named->target, call_request_in);
 
 	if (err == 0)
-		err = send_invite(d, request);
+		err = send_invite(d, request, named);
 	if (err == 0)
 		return 0;
 	call_dialog_over(d, DIALOG_EV_FAIL);
@@ -511,10 +532,13 @@ int call_transfer_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 {
 	struct sip_call *call = d->call;
 	struct sip *sip = d->sip;
+	struct dialog_named named;
 	int to_peer, status = call_status(d);
 
 	if (status == 0)
-		status = find_peer(sip, d, target, &to_peer);
+		status = sip_refer_target_named(sip, target, d->peer, &named);
+	if (status == 0)
+		status = find_peer(sip, d, target, &named, &to_peer);
 	if (status != 0)
 		return sip_refuse(sip, irq, status, 0, NULL);
 	struct call_transfer *t = calloc(1, sizeof(*t));
@@ -523,10 +547,12 @@ int call_transfer_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *req
 		return sip_refuse(sip, irq, 500, 0, NULL);
 	*t = (struct call_transfer){ .call = call, .by = d, .state = TRANSFER_CALLING, .number = request->sip_cseq->cs_seq,
 				    .silent = sip_refer_no_sub(request) };
+	if (named.target != NULL && named.naming == DIALOG_NAMED_BY_REPLACES)
+		t->replaced = target->dialog;
 	call->transfer = t;
 	call_forget_over(call);
 	t->timer = su_timer_create(su_root_task(sip->root), 0);
-	status = t->timer != NULL ? begin(t, request, target, to_peer) : 500;
+	status = t->timer != NULL ? begin(t, request, target, &named, to_peer) : 500;
 	if (status != 0) {
 		call_transfer_drop(call);
 		return sip_refuse(sip, irq, status, 0, NULL);

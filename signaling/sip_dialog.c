@@ -200,12 +200,13 @@ int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct si
 	return err;
 }
 
-int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct sip_dialog *by, nta_request_f *within)
+int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct sip_dialog *by, const struct sip_dialog *like,
+			 nta_request_f *within)
 {
 	su_home_t home[1] = { SU_HOME_INIT(home) };
 	char host[INET_ENDPOINT_STRLEN], name[128] = "anonymous";
 
-	if (aim(d, user) < 0)
+	if ((like != NULL ? aim_like(d, like) : aim(d, user)) < 0)
 		return -EHOSTUNREACH;
 	su_home_init(home);
 	sip_agent_token(d->sip->agent, d->local_tag);
@@ -215,7 +216,8 @@ int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct si
 
 	if (with != NULL && with->url_user != NULL)
 		sip_target_expand("{user}", with->url_user, name, sizeof(name));
-	int err = open_leg(d, sip_from_format(home, "<sip:%s@%s>;tag=%s", name, host, d->local_tag), d->target, within);
+	int err = open_leg(d, sip_from_format(home, "<sip:%s@%s>;tag=%s", name, host, d->local_tag),
+			   like != NULL ? like->remote_uri : d->target, within);
 
 	su_home_deinit(home);
 	return err;

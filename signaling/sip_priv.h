@@ -193,8 +193,9 @@ int sip_dialog_accept(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *re
 // Towards the target of d's peer, for a request of somebody's; d->call_id is set. -EHOSTUNREACH: no target for that user.
 // like: the same place as this dialog's peer is; NULL: the target.
 int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct sip_dialog *like, nta_request_f *within);
-// For a call to `user` that is made in place of `by`, from whom that one talks to.
-int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct sip_dialog *by, nta_request_f *within);
+// For a call to `user`, or to the place where like's peer is, that is made in place of `by`, from whom that one talks to.
+int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct sip_dialog *by, const struct sip_dialog *like,
+			 nta_request_f *within);
 // Whether a request within d comes from its peer; *from is where from.
 bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from);
 void sip_dialog_drop_leg(struct sip_dialog *d);

@@ -285,6 +285,31 @@ msg_t *sip_refer_event_on(struct sip_dialog *from, struct sip_dialog *to, nta_in
 	return sip_refer_fragment_write(msg, fragment_status(request));
 }
 
+// d: what was found of the name that `by` has given it; NULL: a dialog within his network, if it is one, and good there alone.
+static void set_named(struct dialog_named *named, enum dialog_naming naming, const struct dialog_name *name, struct sip_dialog *d,
+		      int by)
+{
+	*named = (struct dialog_named){ .naming = naming, .name = *name, .only_peer = d == NULL ? by : -1 };
+	if (d == NULL)
+		return;
+	named->target = d->joined;
+	name_of(d->joined, &named->name);
+}
+
+int sip_refer_target_named(struct sip *sip, const struct refer_target *target, int peer, struct dialog_named *named)
+{
+	struct sip_dialog *d = NULL;
+
+	*named = (struct dialog_named){ .only_peer = -1 };
+	if (target->naming == DIALOG_NAMED_BY_NOTHING)
+		return 0;
+	d = sip_refer_dialog(sip, &target->dialog);
+	if (d != NULL && d->peer != peer)
+		return 403; // identifiers of somebody else's
+	set_named(named, target->naming, &target->dialog, d, peer);
+	return 0;
+}
+
 static int find_named(struct sip *sip, enum dialog_naming naming, const char *value, int peer, struct dialog_named *named)
 {
 	struct dialog_name name;
@@ -306,15 +331,9 @@ static int find_named(struct sip *sip, enum dialog_naming naming, const char *va
 		return 481;
 	if (d == NULL && alias == NULL)
 		return 481; // RFC 3891 section 3
-	named->naming = naming;
-	named->name = name;
-	if (d != NULL) {
-		named->target = d->joined;
-		name_of(d->joined, &named->name);
-	} else {
-		named->only_peer = by; // a dialog within the network of whoever named it: it is good there alone
-	}
-	named->name.early_only = early_only || (d == NULL && name.early_only);
+	early_only |= name.early_only;
+	set_named(named, naming, &name, d, by);
+	named->name.early_only = early_only;
 	return 0;
 }
 

@@ -41,6 +41,8 @@ struct dialog_named {
 struct sip_dialog *sip_refer_dialog(struct sip *sip, const struct dialog_name *name); // of a call of ours that is no wreck
 // Of an INVITE. 0, or the status to refuse it with. peer: who sent it.
 int sip_refer_named(struct sip *sip, const sip_t *request, int peer, struct dialog_named *named);
+// Of a Refer-To that `peer` has sent us: what the call that we make says. 0, or the status to refuse it with.
+int sip_refer_target_named(struct sip *sip, const struct refer_target *target, int peer, struct dialog_named *named);
 void sip_refer_named_write(msg_t *msg, const struct dialog_named *named);
 // Of a REFER out of dialog: on whose other side it is meant to be read, by its Target-Dialog; NULL: it says nothing of it.
 struct sip_dialog *sip_refer_outside(struct sip *sip, const sip_t *request, int peer);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """transfer: resolve. The gateway calls the target itself, and offers what that says to the side that stays."""
 import re
+from urllib.parse import quote
 
 import exchange
 import pytest
@@ -475,3 +476,115 @@ def test_lines_by_their_kind(net, offers):
     net.access.reply(net.access.expect("BYE"), 200)
     assert net.gateway.counts()["seats"] == (4 if offers == "video first" else 2)
     bye(net, callee, target)
+
+
+# Attended: the target is at the other end of a second call of who transfers
+
+
+def name_of(dialog):
+    """As whoever is to look for it at the gateway sees this dialog of a peer."""
+    local, remote = (re.search(r";tag=([^;>]+)", text).group(1) for text in (dialog.remote, dialog.local))
+    return f"{dialog.call_id};to-tag={local};from-tag={remote}"
+
+
+def two_calls(net, by_caller, side="access"):
+    """Of one end with two others: its dialogs, and theirs."""
+    found = []
+    for _ in range(2):
+        caller, callee = exchange.up(net, WITH_REFER, WITH_REFER, side=side)
+        seen(callee)
+        found.append(two_ends(caller, callee, by_caller))
+    return found
+
+
+def consult(net, one, two, second, naming="Replaces"):
+    """The REFER is accepted, and the other end of the second call asked to replace that."""
+    one.send("REFER", headers=[f"Refer-To: <{two.target}?{naming}={quote(name_of(two))}>"])
+    one.peer.expect("202 REFER")
+    told(one, 100, False)
+    invite = second.peer.fresh("INVITE")
+    local, remote = (re.search(r";tag=([^;>]+)", text).group(1) for text in (second.local, second.remote))
+    assert invite.get(naming) == f"{second.call_id};to-tag={local};from-tag={remote}"
+    assert invite.get("Require") == naming.lower() and invite.body == ""
+    assert invite.first.split()[1] == second.peer.contact()[1:-1]
+    return Far(second.peer, invite)
+
+
+@options(**RESOLVE)
+@pytest.mark.parametrize("by_caller", [True, False])
+@pytest.mark.parametrize("side", ["access", "core"])
+@pytest.mark.parametrize("target_hangs_up", [True, False])
+def test_attended(net, by_caller, side, target_hangs_up):
+    (one, first), (two, second) = two_calls(net, by_caller, side)
+    port = net.gateway.events("plan line", session=1)[-1 if by_caller else -2]["local"]
+    target = consult(net, one, two, second)
+    answered(net, one, target, sdp(target.peer, formats=(8,), port=52000))
+    again = first.peer.fresh("INVITE")
+    assert again.get("Call-ID") == first.call_id and formats_of(again.body) == [(8,)]
+    if target_hangs_up:
+        second.bye()
+        second.peer.expect("200 BYE")
+        two.peer.reply(two.peer.expect("BYE"), 200)
+    first.peer.reply(again, 200, body=sdp(first.peer, formats=(8,)), tag=first.local_tag)
+    acks = [first.peer.expect("ACK"), target.peer.expect("ACK")]
+    assert [formats_of(a.body) for a in acks if a.body] == [[(8,)]]
+    told(one, 200, True)
+    for _ in range(1 if target_hangs_up else 2):  # both legs of who transferred
+        one.peer.reply(one.peer.expect("BYE"), 200)
+    if not target_hangs_up:
+        old = second.peer.expect("BYE")
+        assert old.get("Call-ID") == second.call_id
+        second.peer.reply(old, 200)
+    last = net.gateway.events("plan line", session=1)[-1 if by_caller else -2]
+    assert last["local"] == port and last["agreed"]  # what stays has its port
+    net.gateway.wait_event("call transferred")
+    bye(net, first, target)
+
+
+@options(**RESOLVE)
+@pytest.mark.parametrize("status, said", [(420, 500), (481, 480), (603, 603)])
+def test_attended_refused(net, status, said):
+    """Both calls go on."""
+    (one, first), (two, second) = two_calls(net, True)
+    target = consult(net, one, two, second)
+    target.reply(status, headers=["Unsupported: replaces"])
+    target.peer.expect("ACK")
+    told(one, said, True)
+    assert not net.gateway.events("call ended") and net.gateway.counts()["seats"] == 4
+    for near, far in ((one, first), (two, second)):
+        near.bye()
+        far.peer.reply(far.peer.expect("BYE"), 200)
+        near.peer.expect("200 BYE")
+    net.gateway.wait_idle()
+
+
+@options(**RESOLVE)
+def test_attended_second_call_ends_before(net):
+    """The target hangs up what it was to replace, then refuses: the first call goes on."""
+    (one, first), (two, second) = two_calls(net, True)
+    target = consult(net, one, two, second)
+    second.bye()
+    second.peer.expect("200 BYE")
+    two.peer.reply(two.peer.expect("BYE"), 200)
+    target.reply(481)
+    target.peer.expect("ACK")
+    told(one, 480, True)
+    bye(net, one, first)
+
+
+@options(**RESOLVE)
+def test_attended_with_what_is_not_his(net):
+    """Nobody can take over a call by its name but who is in it."""
+    net.mixes = True
+    (one, first), (two, second) = two_calls(net, True)
+    first.send("REFER", headers=[f"Refer-To: <sip:1@1.1.1.1?Replaces={quote(name_of(two))}>"])
+    first.peer.expect("403 REFER")
+    one.send("REFER", headers=[f"Refer-To: <sip:1@1.1.1.1?Replaces={quote(name_of(one))}>"])  # with himself
+    one.peer.expect("403 REFER")
+    one.send("REFER", headers=["Refer-To: <sip:1@1.1.1.1?Replaces=a%3Bto-tag%3D1%3Bfrom-tag%3D2>"])  # not of ours
+    one.peer.expect("481 REFER")
+    for near, far in ((one, first), (two, second)):
+        near.bye()
+        far.peer.reply(far.peer.expect("BYE"), 200)
+        near.peer.expect("200 BYE")
+    net.gateway.wait_idle()
