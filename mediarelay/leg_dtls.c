@@ -22,6 +22,13 @@ static struct media *media_of(const struct leg_transport *tp)
 	return tp->line->session->media;
 }
 
+// Our one offer may have gone to several peers, whose answers come one after the other. Who shakes hands before its answer is
+// here, or while another one's holds, waits for its fingerprint.
+static bool others_wait(const struct leg_transport *tp)
+{
+	return tp->line->plan.provisional;
+}
+
 static void candidate_send(void *ctx, const uint8_t *datagram, size_t len)
 {
 	const struct dtls_candidate *c = ctx;
@@ -175,7 +182,8 @@ static struct dtls_endpoint_config candidate_config(const struct leg_transport *
 {
 	const struct media *media = media_of(tp);
 	const struct leg_line *line = tp->line;
-	bool agreed = line->plan.agreed && !line->plan.changing && line->plan.keying.mechanism == KEYING_DTLS_SRTP;
+	bool agreed = line->plan.agreed && !line->plan.changing && !others_wait(tp) &&
+		      line->plan.keying.mechanism == KEYING_DTLS_SRTP;
 	struct dtls_endpoint_config config = {
 		.identity = media->identity,
 		.env = media->env,
@@ -287,10 +295,15 @@ static void candidate_choose(struct dtls_candidate *c)
 	master_of(&keys.tx, &tx);
 	dtls_srtp_keys_wipe(&rx);
 	dtls_srtp_keys_wipe(&tx);
-	association_end(tp->chosen, c);
+	struct dtls_candidate *before = tp->chosen;
+
+	association_end(before, c);
 	tp->chosen = c;
 	c->parked_since = 0;
-	candidates_drop_others(tp, c);
+	if (!others_wait(tp))
+		candidates_drop_others(tp, c);
+	else if (before != NULL)
+		candidate_free(before);
 	line_describe(tp->line, c);
 	if (leg_keys_install(tp, &keys, peer_has_keys(c), &c->peer) == 0)
 		leg_line_keyed(tp->line, tp->component);
@@ -334,8 +347,25 @@ static void candidate_failed(struct dtls_candidate *c)
 	candidate_free(c); // another may still come: the keying timeout decides
 }
 
+// It was begun before its fingerprint was known, or beside another peer's. -EACCES: it is somebody else's.
+static int candidate_claim(struct dtls_candidate *c)
+{
+	const struct leg_transport *tp = c->transport;
+	const struct media_line *plan = &tp->line->plan;
+
+	if (!plan->agreed || plan->changing || plan->keying.mechanism != KEYING_DTLS_SRTP ||
+	    tp->keying == KEYING_STATE_SECURED || c->role != plan->keying.dtls_role)
+		return -EAGAIN;
+	return dtls_endpoint_claim(c->endpoint, &plan->keying.fingerprints);
+}
+
 static void candidate_settle(struct dtls_candidate *c)
 {
+	if (dtls_endpoint_status(c->endpoint) == DTLS_PARKED && c->parked_since == 0 && candidate_claim(c) == -EACCES &&
+	    !others_wait(c->transport)) {
+		candidate_mismatch(c);
+		return;
+	}
 	switch (dtls_endpoint_status(c->endpoint)) {
 	case DTLS_SECURED:
 		if (c->transport->chosen != c)
@@ -430,7 +460,7 @@ static bool may_be_passive(const struct leg_transport *tp)
 
 	if (tp->line->failed)
 		return false;
-	if (!plan->agreed || plan->changing)
+	if (!plan->agreed || plan->changing || others_wait(tp))
 		return true;
 	return plan->keying.mechanism == KEYING_DTLS_SRTP && plan->keying.dtls_role == DTLS_PASSIVE &&
 	       tp->keying != KEYING_STATE_SECURED;
@@ -483,7 +513,11 @@ static void candidates_claim(struct leg_transport *tp)
 			candidate_free(c);
 			continue;
 		}
+		if (others_wait(tp) && dtls_endpoint_status(c->endpoint) == DTLS_HANDSHAKING)
+			continue; // its certificate will say whose it is
 		err = dtls_endpoint_claim(c->endpoint, expected);
+		if (err == -EACCES && others_wait(tp))
+			continue;
 		if (err == -EACCES)
 			candidate_mismatch(c);
 		else if (err == -EALREADY) // it was begun for other fingerprints, which no longer count
@@ -546,13 +580,22 @@ int leg_dtls_agree(struct leg_transport *tp)
 		candidates_claim(tp);
 		return 0;
 	}
-	candidates_drop_others(tp, tp->chosen); // the peer is passive: no hello of its own counts
+	if (!others_wait(tp))
+		candidates_drop_others(tp, tp->chosen); // the peer is passive: no hello of its own counts
 	if (inet_addr_is_any(&tp->signalled.addr))
 		return -EDESTADDRREQ;
 	err = hello_to(tp, &tp->signalled);
 	if (err == 0 && nat_endpoint(tp, &nat))
 		hello_to(tp, &nat);
 	return err;
+}
+
+void leg_dtls_final(struct leg_transport *tp)
+{
+	if (tp->keying == KEYING_STATE_SECURED || tp->line->plan.keying.mechanism != KEYING_DTLS_SRTP)
+		leg_dtls_settle(tp);
+	else
+		candidates_claim(tp);
 }
 
 void leg_dtls_settle(struct leg_transport *tp)

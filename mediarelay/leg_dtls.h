@@ -9,6 +9,7 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt);
 // Offer and answer agree on DTLS-SRTP: role and fingerprints are in the line's plan. Claims what is parked, or sends the
 // ClientHello.
 int leg_dtls_agree(struct leg_transport *tp);
+void leg_dtls_final(struct leg_transport *tp);  // no other peer's answer can follow any more
 void leg_dtls_settle(struct leg_transport *tp); // the association in force stays alone
 void leg_dtls_close(struct leg_transport *tp); // close_notify to a chosen peer; all candidates go
 // What was seen, for the log of a failure: "sha-256 AA.., sha-256 BB.." or "none".

@@ -87,6 +87,10 @@ static void keying_timeout(evutil_socket_t fd, short what, void *ctx)
 		leg_rekey_end_rtcp(line);
 		return;
 	}
+	if (line->plan.provisional) { // who has said this may not be the one that answers; who answers has its own time
+		leg_line_keying_limit(line);
+		return;
+	}
 	if (tp->keying == KEYING_STATE_REKEYING && leg_rekey_may_stay(line)) {
 		leg_rekey_keep(line);
 		return;
@@ -359,6 +363,17 @@ static void reoffer_over(struct leg_line *line)
 	}
 }
 
+// Who answered is the peer from now on, and its keys are due.
+static void answers_over(struct leg_line *line)
+{
+	if (line->transports[LEG_RTP].keying != KEYING_STATE_SECURED)
+		leg_line_keying_limit(line);
+	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
+		if (transport_live(&line->transports[i]))
+			leg_dtls_final(&line->transports[i]);
+	}
+}
+
 static void line_confirm(struct leg_line *line)
 {
 	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
@@ -383,6 +398,7 @@ int leg_line_apply(struct leg_line *line, const struct media_line *plan)
 {
 	enum leg_change change = leg_rekey_change(line, plan);
 	bool reoffered = line->plan.changing && !plan->changing;
+	bool final = line->plan.provisional && !plan->provisional && plan->agreed;
 	int err;
 
 	line->plan = *plan;
@@ -402,6 +418,8 @@ int leg_line_apply(struct leg_line *line, const struct media_line *plan)
 		goto fail;
 	if (reoffered)
 		reoffer_over(line);
+	if (final)
+		answers_over(line);
 	if (plan->confirm == MEDIA_CONFIRMED)
 		line_confirm(line);
 	line_expect(line);

@@ -76,7 +76,7 @@ void leg_path_tick(struct leg_transport *tp, mono_ns now)
 	struct leg_line *line = tp->line;
 	char remote[INET_ENDPOINT_STRLEN], cause[96];
 
-	if (!transport_live(tp) || tp->lost_since == 0 || line->failed || now - tp->lost_since < patience(tp))
+	if (!transport_live(tp) || tp->lost_since == 0 || line->failed || line->plan.provisional || now - tp->lost_since < patience(tp))
 		return;
 	snprintf(cause, sizeof(cause), "no way to %s: %s", inet_endpoint_print(remote, &tp->remote),
 		 log_errno(tp->lost_cause));

@@ -97,13 +97,11 @@ void media_session_edges(struct media_session *session)
 
 // Following a plan
 
-static struct leg_line *line_of(struct media_session *session, uint32_t dialog, uint8_t index,
-				const struct media_line *plan)
+static struct leg_line *line_of(struct media_session *session, uint32_t dialog, const struct media_line *plan)
 {
 	for (struct leg_line *line = session->lines; line != NULL; line = line->next) {
-		if (line->dialog == dialog && line->index == index &&
-		    inet_endpoint_equal(&line->plan.seat.rtp, &plan->seat.rtp))
-			return line;
+		if (line->dialog == dialog && inet_endpoint_equal(&line->plan.seat.rtp, &plan->seat.rtp))
+			return line; // its place may be another one: lines before it come and go
 	}
 	return NULL;
 }
@@ -115,7 +113,7 @@ static void follow_line(struct media_session *session, const struct media_leg *l
 
 	if (plan->seat.id == 0)
 		return; // refused m-line: keeps its place, has no media
-	line = line_of(session, leg->dialog, index, plan);
+	line = line_of(session, leg->dialog, plan);
 	if (line == NULL)
 		line = leg_line_open(session, leg->dialog, plan);
 	if (line == NULL) { // its seat stays out: a later plan of the call may name it still

@@ -50,7 +50,8 @@ static void phone_shakes_hands(struct phone *p)
 		int got = fake_dp_sent(&to, datagram, sizeof(datagram));
 
 		assert_true(got > 0);
-		assert_true(inet_endpoint_equal(&to, &p->address));
+		if (!inet_endpoint_equal(&to, &p->address))
+			continue; // an acknowledgement or a farewell, to another one
 		assert_int_equal(dtls_endpoint_input(p->endpoint, datagram, (size_t)got, &out), 0);
 	}
 	assert_int_equal(dtls_endpoint_status(p->endpoint), DTLS_PARKED); // it was given no fingerprint, either
@@ -239,6 +240,81 @@ static void a_port_takes_a_new_handshake_in_its_next_call(void **state) // posit
 	assert_secured_with(&phones[0]);
 }
 
+// Our one offer went to several phones (forks), whose answers come one after the other.
+static void provisional_answer_of(const struct phone *p)
+{
+	line->provisional = true;
+	answer_names(p);
+}
+
+static void final_answer_of(const struct phone *p)
+{
+	line->provisional = false;
+	answer_names(p);
+}
+
+static bool keys_of(const struct phone *p, unsigned n_tx)
+{
+	struct fake_transport t;
+
+	return fake_dp_at(&line->seat.rtp, &t) && t.n_tx == n_tx && inet_endpoint_equal(&t.path.remote, &p->address);
+}
+
+static void each_fork_has_its_own_handshake(void **state)
+{
+	for (unsigned i = 0; i < 3; i++)
+		phone_shakes_hands(&phones[i]);
+	provisional_answer_of(&phones[0]);
+	assert_secured_with(&phones[0]);
+	provisional_answer_of(&phones[1]);
+	EVENTUALLY(keys_of(&phones[1], 2));
+	final_answer_of(&phones[2]);
+	EVENTUALLY(keys_of(&phones[2], 3));
+	assert_false(told(MEDIA_EVENT_FAILED, 1));
+}
+
+static void a_forks_handshake_comes_after_its_answer(void **state)
+{
+	provisional_answer_of(&phones[0]);
+	phone_shakes_hands(&phones[1]); // whose answer is not here yet
+	phone_shakes_hands(&phones[0]);
+	assert_secured_with(&phones[0]);
+	final_answer_of(&phones[1]);
+	EVENTUALLY(keys_of(&phones[1], 2));
+}
+
+static void the_handshake_comes_after_the_last_answer(void **state)
+{
+	provisional_answer_of(&phones[0]);
+	phone_shakes_hands(&phones[0]);
+	assert_secured_with(&phones[0]);
+	final_answer_of(&phones[1]);
+	phone_shakes_hands(&phones[1]);
+	EVENTUALLY(keys_of(&phones[1], 2));
+}
+
+static void a_handshake_that_ends_after_the_final_answer(void **state)
+{
+	provisional_answer_of(&phones[1]);
+	final_answer_of(&phones[1]);
+	phone_shakes_hands(&phones[1]);
+	assert_secured_with(&phones[1]);
+}
+
+// Who has given a provisional answer only may never shake hands.
+static void no_keys_are_due_before_the_final_answer(void **state)
+{
+	mono_ns usual = stand_profile.keying_timeout;
+
+	stand_profile.keying_timeout = MONO_MS(50);
+	provisional_answer_of(&phones[0]);
+	usleep(300000);
+	assert_false(told(MEDIA_EVENT_FAILED, 1));
+	final_answer_of(&phones[0]);
+	wait_event(MEDIA_EVENT_FAILED, 1);
+	stand_profile.keying_timeout = usual;
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -252,6 +328,11 @@ int main(void)
 		T(strangers_of_one_host_end_their_own),
 		T(a_port_remembers_nothing_of_its_last_call),
 		T(a_port_takes_a_new_handshake_in_its_next_call),
+		T(each_fork_has_its_own_handshake),
+		T(a_forks_handshake_comes_after_its_answer),
+		T(the_handshake_comes_after_the_last_answer),
+		T(a_handshake_that_ends_after_the_final_answer),
+		T(no_keys_are_due_before_the_final_answer),
 	};
 	return cmocka_run_group_tests(tests, setup_group, teardown_group);
 }
