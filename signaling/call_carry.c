@@ -21,7 +21,7 @@ static mono_ns now_of(const struct sip_dialog *d)
 
 static enum oa_side_state state_of(const struct sip_dialog *d)
 {
-	if (call_fork_is(d->call)) // one of several cannot be asked for all of them
+	if (call_fork_is(d)) // one of several cannot be asked for all of them
 		return OA_SIDE_SETUP;
 	if (d->oa.state == OA_OWED)
 		return OA_SIDE_ASKING;
@@ -240,6 +240,8 @@ static void refused(struct sip_dialog *d, int status, const sip_t *response)
 		call_end(call, sip_peer_realm_name(d), status, "the far side lost the dialog");
 	} else if (!waits && status == 491) {
 		try_later(d);
+	} else if (!waits && call_media_renews(call)) {
+		call_end(call, "gateway", 488, "the far side takes no new keys");
 	}
 }
 

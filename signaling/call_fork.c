@@ -11,18 +11,20 @@ static bool may_answer(const struct sip_dialog *d)
 	return d->outgoing && (d->fsm.state == DIALOG_TRYING || d->fsm.state == DIALOG_EARLY);
 }
 
-static unsigned count(const struct sip_call *call)
+static unsigned count(const struct sip_dialog *trunk)
 {
 	unsigned n = 0;
 
-	for (const struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
-		n += may_answer(d);
+	for (const struct sip_dialog *d = trunk->call->dialogs; d != NULL; d = d->next)
+		n += d->trunk == trunk && may_answer(d);
 	return n;
 }
 
-bool call_fork_is(const struct sip_call *call)
+bool call_fork_is(const struct sip_dialog *d)
 {
-	return count(call) > 1;
+	const struct sip_dialog *far = d->outgoing ? d : d->joined;
+
+	return far != NULL && count(far->trunk) > 1;
 }
 
 static struct sip_dialog *find(const struct sip_dialog *trunk, const char *tag)
@@ -35,10 +37,10 @@ static struct sip_dialog *find(const struct sip_dialog *trunk, const char *tag)
 }
 
 // What the caller acknowledges is not one fork's any more: each of theirs is acknowledged by us.
-static void acknowledge_all(struct sip_call *call)
+static void acknowledge_all(struct sip_dialog *trunk)
 {
-	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next) {
-		if (may_answer(d) && d->reliable.prack_due)
+	for (struct sip_dialog *d = trunk->call->dialogs; d != NULL; d = d->next) {
+		if (d->trunk == trunk && may_answer(d) && d->reliable.prack_due)
 			call_prack_out(d, NULL);
 	}
 }
@@ -46,13 +48,14 @@ static void acknowledge_all(struct sip_call *call)
 static struct sip_dialog *make(struct sip_dialog *trunk, const char *tag)
 {
 	struct sip_call *call = trunk->call;
-	struct sip_dialog *d = count(call) < FORKS_MAX ? call_dialog_create(call, true, trunk->peer) : NULL;
+	struct sip_dialog *d = count(trunk) < FORKS_MAX ? call_dialog_create(call, true, trunk->peer) : NULL;
 
 	if (d == NULL)
 		return NULL;
 	d->trunk = trunk;
 	d->leg_number = trunk->leg_number;
 	d->joined = trunk->joined;
+	d->side = trunk->side;
 	d->loop_mark = trunk->loop_mark;
 	d->session = trunk->session;
 	d->reliable.able = trunk->reliable.able;
@@ -64,9 +67,9 @@ static struct sip_dialog *make(struct sip_dialog *trunk, const char *tag)
 		call_dialog_free(d);
 		return NULL;
 	}
-	acknowledge_all(call);
+	acknowledge_all(trunk);
 	log_info("sip", "call forked", LOG_CALL_IDS(&call->ids), LOG_STR("call", call->name), LOG_UINT("dialog", d->number),
-		 LOG_UINT("forks", count(call)));
+		 LOG_UINT("forks", count(trunk)));
 	return d;
 }
 
@@ -89,6 +92,7 @@ void call_fork_follow(struct sip_dialog *b)
 
 	if (!b->outgoing || b->media == NULL || was == b)
 		return;
+	was->left = true;
 	was->media = call->media;
 	call->media = b->media;
 	b->media = NULL;
@@ -111,13 +115,13 @@ static void take_transaction(struct sip_dialog *d)
 	nta_outgoing_bind(d->invite_out, call_response_in, d);
 }
 
-static void free_others(struct sip_dialog *kept)
+static void free_others(struct sip_dialog *kept, struct sip_dialog *trunk)
 {
 	struct sip_call *call = kept->call;
 
 	for (struct sip_dialog *d = call->dialogs, *next; d != NULL; d = next) {
 		next = d->next;
-		if (d == kept || !may_answer(d))
+		if (d == kept || d->trunk != trunk || !may_answer(d))
 			continue;
 		d->joined = NULL;
 		call_media_forget(call, &d->media);
@@ -138,8 +142,10 @@ struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag)
 			strcpy(d->remote_tag, tag);
 	}
 	call_fork_follow(d);
+	if (d->left)
+		call_media_renew(trunk->call);
 	take_transaction(d);
-	free_others(d);
+	free_others(d, trunk);
 	return d;
 }
 

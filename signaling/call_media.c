@@ -126,7 +126,7 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 
 	for (unsigned i = 0; i < MEDIA_LINES_MAX; i++)
 		parties.shut[i] = EARLY_BOTH & ~call_early_gate(call, i);
-	if (b->fsm.state == DIALOG_TRYING || b->fsm.state == DIALOG_EARLY) {
+	if (call_is_setting_up(&call->fsm) && (b->fsm.state == DIALOG_TRYING || b->fsm.state == DIALOG_EARLY)) {
 		parties.provisional = true;
 		parties.reserve = call->asked != NULL ? &call->asked->pending : &m->asked;
 	}
@@ -138,8 +138,10 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 
 	explicit_bzero(&plan, sizeof(plan));
 	for (unsigned i = 0; of != PLAN_STABLE && i < m->pending.n; i++) {
+		if (of == PLAN_PREPARED && i < m->stable.n && m->stable.list[i].wanted && !m->pending.list[i].agreed)
+			continue; // the plan has it as it was
 		for (int side = 0; side < SIDES; side++)
-			m->pending.list[i].side[side].planned |= m->pending.list[i].wanted;
+			m->pending.list[i].side[side].planned |= m->pending.list[i].wanted && m->pending.list[i].side[side].seat.id != 0;
 	}
 	return err;
 }

@@ -57,6 +57,10 @@ int call_media_keep_asked(struct sip_call *call); // before an answer is final: 
 // call->media is the followed fork's from now on. What the caller has been told holds, by whichever fork it was.
 void call_media_follow(struct sip_call *call, const struct call_media *before);
 bool call_media_differs(const struct sip_call *call); // the followed fork's answer says something else than that
+// The followed fork was left for another, and has won: its keys were used and given up, and do not come back. With its
+// answer its ports go; it needs others, by an offer of ours.
+void call_media_renew(struct sip_call *call);
+bool call_media_renews(const struct sip_call *call); // that offer has not been answered
 void call_media_forget(struct sip_call *call, struct call_media **mp); // a fork's that was not taken; NULL is fine
 void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version);
 

@@ -142,7 +142,8 @@ static int write_again(struct sip_dialog *to, struct call_refusal *why)
 
 	for (unsigned i = 0; i < map->n_lines; i++) {
 		struct stream *stream = &m->pending.list[map->stream[i]];
-		bool in_force = stream->agreed, feedback = stream->side[!side_of(to)].local.proto.feedback;
+		bool in_force = stream->agreed && stream->side[side_of(to)].seat.id != 0;
+		bool feedback = stream->side[!side_of(to)].local.proto.feedback;
 
 		stream->agreed = false;
 		if (stream->wanted && call_line_onward(to, stream, in_force, feedback, why) < 0)

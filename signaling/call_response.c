@@ -138,6 +138,8 @@ static int progress(struct sip_dialog *trunk, nta_outgoing_t *orq, const sip_t *
 	}
 	if (sip_body_is_sdp(response))
 		in = sip_body_of(response);
+	if (b->left) // others have spoken since: it is heard again if it answers
+		in.text = NULL;
 	if (in.text != NULL)
 		call_fork_follow(b);
 	dialog_step(&b->fsm, DIALOG_EV_PROGRESS, call_now(call));
@@ -154,7 +156,7 @@ static int progress(struct sip_dialog *trunk, nta_outgoing_t *orq, const sip_t *
 		return 0;
 	}
 	// Reliable on both sides: ours is due when the caller's is here, if it is for this one alone.
-	if ((!tell_progress(b, orq, sip_status_map_provisional(status), reliable, &out) || call_fork_is(call)) && reliable &&
+	if ((!tell_progress(b, orq, sip_status_map_provisional(status), reliable, &out) || call_fork_is(b)) && reliable &&
 	    b->reliable.prack_due)
 		call_prack_out(b, NULL);
 	return 0;

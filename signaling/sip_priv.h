@@ -60,6 +60,7 @@ struct sip_dialog {
 	struct sip_dialog *trunk;  // whose INVITE made it: itself, or, of a fork, the dialog that has the transaction
 	uint32_t leg_number;       // in media plans; forks share their trunk's ports
 	struct call_media *media;  // of a fork that is not followed (call_fork.c)
+	bool left;                 // it was followed before
 	uint32_t number;
 	bool outgoing; // we sent its INVITE
 	bool leaving;  // it has transferred the call: its end is not the call's (call_transfer.c)
@@ -293,7 +294,7 @@ unsigned call_early_gate(const struct sip_call *call, unsigned line); // EARLY_*
 // call_fork.c - dialogs that share one INVITE of ours, told apart by their To tags.
 struct sip_dialog *call_fork_find(struct sip_dialog *trunk, const char *tag); // makes it, if need be; NULL: one too many
 void call_fork_follow(struct sip_dialog *b); // its descriptions and its media are the call's
-bool call_fork_is(const struct sip_call *call);  // there are several that may still answer
+bool call_fork_is(const struct sip_dialog *d); // there are several that may still answer
 struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag); // the others leave nothing
 void call_fork_end(struct sip_call *call); // nobody has won
 int call_options_in(struct sip *sip, nta_incoming_t *irq);

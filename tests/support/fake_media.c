@@ -149,6 +149,8 @@ static void use_seat(struct media *media, uint32_t session, const struct media_l
 {
 	struct fake_seat *seat = line->seat.id <= SEATS_MAX ? &media->seats[line->seat.id] : NULL;
 
+	if (line->seat.id == 0) // keeps its place, has no media
+		return;
 	if (seat == NULL || !seat->out || (seat->session != 0 && seat->session != session)) {
 		media->counts.faults++;
 		return;

@@ -74,28 +74,244 @@ class Forks:
         finish(self.net, self.caller, self.branches[i])
 
 
-SECURED = [pytest.param(dict(access_profile=m, core_profile=m), m, id=m) for m in ("plain", "sdes", "dtls")]
+def secured(**more):
+    return [pytest.param(dict(access_profile=m, core_profile=m, **more), m, id=m) for m in ("plain", "sdes", "dtls")]
 
 
-@pytest.mark.parametrize("net, mechanism", SECURED, indirect=["net"])
+def keys(body):
+    return re.findall(r"a=(?:crypto|fingerprint|setup|tls-id):.*", body)
+
+
+@pytest.mark.parametrize("net, mechanism", secured(), indirect=["net"])
 @pytest.mark.parametrize("n", [2, 3])
 @pytest.mark.parametrize("winner", ["first", "last"])
 def test_single(net, mechanism, n, winner):
-    """One To tag; the caller has one answer, whoever speaks; media follows who has described itself last, then who answers."""
+    """One To tag; the caller has one answer, whoever speaks; media follows who has described itself last, then who answers.
+    A winner whose keys were left gets other ones, at another port."""
     forks = Forks(net, n, mechanism=mechanism, near_mechanism=mechanism)
     told = [forks.progress(i, formats=(0, 8)) for i in range(n)]
     assert len({m.tag("To") for m in told}) == 1 and len({m.body for m in told}) == 1
-    assert forks.far()["remote"] == f"127.0.2.1:{50000 + 100 * (n - 1)}"
+    assert forks.far()["remote"] == f"127.0.2.1:{50000 + 100 * (n - 1)}" and forks.far()["provisional"]
     i = 0 if winner == "first" else n - 1
+    invite = forks.branches[0].invite
     ok = forks.answer(i)
     assert ok.body == told[0].body and ok.tag("To") == told[0].tag("To")
+    if winner == "first" and mechanism != "plain":
+        asked = net.core.expect("UPDATE")
+        assert asked.tag("To") == forks.branches[i].local_tag
+        assert ports_of(asked.body) != ports_of(invite.body) and keys(asked.body) != keys(invite.body)
+        net.core.reply(asked, 200, "OK", secure(plain_sdp(net.core, port=50000), mechanism, offer=asked.body),
+                       tag=forks.branches[i].local_tag)
+        net.gateway.wait_event("offer of ours")
     net.access.nothing("INVITE", 0.05)
     near, far = lines(net)
     assert far["agreed"] and near["agreed"] and far["remote"] == f"127.0.2.1:{50000 + 100 * i}"
-    assert not far["provisional"]
+    assert not far["provisional"] and far["mechanism"] == near["mechanism"]
     for other in range(n):
         if other != i:
             forks.late(other)
     counts = net.gateway.counts()
     assert (counts["calls"], counts["dialogs"], counts["sessions"], counts["seats"]) == (1, 2, 1, 2), counts
     forks.finish(i)
+
+
+@options(access_profile="sdes", core_profile="sdes")
+def test_a_left_winner_takes_no_new_keys(net):
+    forks = Forks(net, 2, mechanism="sdes", near_mechanism="sdes")
+    for i in (0, 1):
+        forks.progress(i, formats=(0, 8))
+    forks.answer(0)
+    net.core.reply(net.core.expect("UPDATE"), 488, tag=forks.branches[0].local_tag)
+    for peer in (net.core, net.access):
+        peer.reply(peer.expect("BYE"), 200)
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("near, carrier", [(ALLOW, "UPDATE"), (OLD, "INVITE")])
+@pytest.mark.parametrize("said", ["183", "200 alone"])
+def test_a_winner_with_other_formats(net, near, carrier, said):
+    """The first answer holds, in the 200 as well; what the winner has chosen reaches the caller by an offer of ours."""
+    forks = Forks(net, 2, [near])
+    told = forks.progress(0, formats=(0,))
+    if said == "183":
+        assert forks.progress(1, formats=(8,)).body == told.body
+    ok = forks.answer(1, formats=(8,))
+    assert ok.body == told.body and formats_of(told.body) == [(0,)]
+    asked = net.access.expect(carrier)
+    assert formats_of(asked.body) == [(8,)] and ports_of(asked.body) == ports_of(told.body)
+    version = [int(re.search(r"o=\S+ \d+ (\d+)", m.body).group(1)) for m in (told, asked)]
+    assert version[1] == version[0] + 1
+    net.access.reply(asked, 200, "OK", plain_sdp(net.access, formats=(8,)), tag=forks.caller.local_tag)
+    if carrier == "INVITE":
+        net.access.expect("ACK")
+    net.core.nothing("INVITE", 0.05)
+    forks.finish(1)
+
+
+def test_a_2xx_without_what_its_1xx_has_said(net):
+    """It is that fork's description, not the one that was read last."""
+    forks = Forks(net, 2)
+    forks.progress(0, formats=(0,))
+    forks.progress(1, formats=(0,))
+    forks.answer(0, body=False)
+    assert forks.far()["remote"] == "127.0.2.1:50000"
+    forks.finish(0)
+
+
+def test_serial(net):
+    """A proxy tries one phone after the other: each is heard, none of them holds anything."""
+    forks = Forks(net, 4)
+    for i in range(4):
+        forks.progress(i, 180)
+        forks.progress(i, formats=(0, 8))
+        assert forks.far()["remote"] == f"127.0.2.1:{50000 + 100 * i}"
+    assert net.gateway.counts()["dialogs"] == 5
+    forks.answer(3)
+    assert net.gateway.counts()["dialogs"] == 2
+    forks.finish(3)
+
+
+def test_more_than_eight(net):
+    """The ninth is not followed; it wins all the same."""
+    forks = Forks(net, 9)
+    for i in range(8):
+        forks.progress(i, 180)
+    forks.branches[8].reply(180)
+    net.access.nothing("180", 0.1)
+    forks.answer(8)
+    assert forks.far()["remote"] == "127.0.2.1:50800"
+    forks.finish(8)
+
+
+@pytest.mark.parametrize("bodies", [True, False])
+def test_all_fail(net, bodies):
+    forks = Forks(net, 3)
+    for i in range(3):
+        forks.progress(i, formats=(0, 8) if bodies else None)
+    forks.branches[2].reply(486)
+    net.core.expect("ACK")
+    forks.caller.ack(net.access.expect("486"))
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("winner", [None, 0, 1])
+def test_cancel(net, winner):
+    """CANCEL; a 200 of any fork that has crossed it is acknowledged and ended, and one after that as well."""
+    forks = Forks(net, 2)
+    forks.progress(0, formats=(0, 8))
+    forks.progress(1, formats=(0, 8))
+    forks.caller.cancel()
+    net.access.expect("200 CANCEL")
+    forks.caller.ack(net.access.expect("487"))
+    net.core.reply(net.core.expect("CANCEL"), 200)
+    if winner is None:
+        forks.branches[0].reply(487)
+        net.core.expect("ACK")
+    else:
+        forks.branches[winner].reply(200, "OK", forks.sdp(winner))
+        assert net.core.expect("ACK").tag("To") == forks.branches[winner].local_tag
+        bye = net.core.expect("BYE")
+        assert bye.tag("To") == forks.branches[winner].local_tag
+        net.core.reply(bye, 200)
+        forks.late(1 - winner)
+    net.gateway.wait_idle()
+
+
+def test_a_second_answer_goes_by_its_route_set(net):
+    """A proxy has recorded itself: ACK and BYE go there, with the phone's Contact, a name, in the Request-URI."""
+    forks = Forks(net, 2)
+    forks.answer(0)
+    late = forks.branches[1]
+    headers = [f"Record-Route: <sip:{net.core.host}:{net.core.port};lr>", "Contact: <sip:phone@inner.example.com>"]
+    net.core.reply(late.invite, 200, "OK", forks.sdp(1), late.local_tag, headers, contact=False)
+    for method in ("ACK", "BYE"):
+        request = net.core.expect(method)
+        assert request.first == f"{method} sip:phone@inner.example.com SIP/2.0"
+        assert request.get("Route") == f"<sip:{net.core.host}:{net.core.port};lr>"
+    net.core.reply(request, 200)
+    forks.finish(0)
+
+
+def test_a_second_answer_after_the_call(net):
+    forks = Forks(net, 2)
+    forks.answer(0)
+    forks.finish(0)
+    forks.late(1)
+    net.gateway.wait_idle()
+
+
+def test_reliable_forks(net):
+    """Each has its own RSeq, and is acknowledged by us; the caller has the first one's answer, reliably."""
+    forks = Forks(net, 2, [ALLOW, RELIABLE])
+    one, two = forks.branches
+    one.reliable(183, forks.sdp(0, (0,)))
+    told = net.access.expect("183")
+    prack(forks.caller, told)
+    net.access.expect("200 PRACK")
+    one.answer_to(one.pracked())
+    two.rseq = 40
+    two.reliable(183, forks.sdp(1, (8,)))
+    asked = net.core.expect("PRACK")
+    assert asked.tag("To") == two.local_tag and asked.get("RAck").startswith("41 ")
+    two.answer_to(asked)
+    again = net.access.expect("183")
+    assert again.body == "" and formats_of(told.body) == [(0,)]
+    prack(forks.caller, again)
+    net.access.expect("200 PRACK")
+    two.send("UPDATE", forks.sdp(1, (0, 8)))  # what one of several would change cannot be asked now
+    net.core.expect("504 UPDATE")
+    ok = forks.answer(1, body=False)
+    assert ok.body == "" and forks.far()["remote"] == "127.0.2.1:50100"
+    asked = net.access.expect("UPDATE")
+    assert formats_of(asked.body) == [(8,)]
+    net.access.reply(asked, 200, "OK", plain_sdp(net.access, formats=(8,)), tag=forks.caller.local_tag)
+    forks.finish(1)
+
+
+def test_a_fork_while_a_prack_is_due(net):
+    """The first one's PRACK waits for the caller's no longer."""
+    forks = Forks(net, 2, [ALLOW, RELIABLE])
+    one, two = forks.branches
+    one.reliable(183, forks.sdp(0))
+    told = net.access.expect("183")
+    net.core.nothing("PRACK", 0.05)
+    two.reply(180)
+    one.answer_to(one.pracked())
+    prack(forks.caller, told)
+    net.access.expect("200 PRACK")
+    two.reply(486)
+    net.core.expect("ACK")
+    forks.caller.ack(net.access.expect("486"))
+    net.gateway.wait_idle()
+
+
+def test_delayed_offer(net):
+    """Our INVITE has no offer: the fork that answers offers."""
+    caller = net.caller()
+    caller.send_invite(None)
+    invite = net.core.fresh("INVITE")
+    one, two = Far(net.core, invite), Far(net.core, invite)
+    one.reply(180)
+    two.reply(180)
+    net.access.expect("180")
+    two.reply(200, "OK", plain_sdp(net.core))
+    ok = net.access.expect("200 INVITE")
+    caller.ack(ok, plain_sdp(net.access))
+    ack = net.core.expect("ACK")
+    assert ack.tag("To") == two.local_tag and ack.body
+    finish(net, caller, two)
+
+
+def test_restart_after_forks(net):
+    """The call that goes on is the fork's that won, with the ports of the INVITE."""
+    forks = Forks(net, 2)
+    forks.progress(0, formats=(0, 8))
+    forks.answer(1)
+    net.gateway.ask("restart")
+    forks.caller.send_invite(plain_sdp(net.access, "sendonly"))
+    asked = net.core.fresh("INVITE")
+    assert asked.tag("To") == forks.branches[1].local_tag
+    net.core.reply(asked, 200, "OK", plain_sdp(net.core, "recvonly", port=50100), tag=forks.branches[1].local_tag)
+    forks.caller.ack(net.access.expect("200 INVITE"))
+    net.core.expect("ACK")
+    forks.finish(1)
