@@ -129,6 +129,7 @@ int media_session_open(struct media *media, uint32_t *session)
 static void log_line(const struct media_plan *plan, const struct media_leg *leg, const struct media_line *line, int number)
 {
 	static const char *const confirm_names[] = { "confirmed", "soon", "awaited" };
+	const struct keying_choice *keying = &line->keying;
 	char rtp[INET_ENDPOINT_STRLEN], remote[INET_ENDPOINT_STRLEN] = "";
 
 	if (line->remote.addr.family != INET_NONE)
@@ -142,7 +143,10 @@ static void log_line(const struct media_plan *plan, const struct media_leg *leg,
 		 LOG_STR("suite", srtp_suite_name(line->keying.tx.suite)), LOG_UINT("mki", line->keying.rx_mki.len),
 		 LOG_BOOL("strip", line->extensions.mode == DP_EXTENSION_STRIP),
 		 LOG_UINT("encrypted", line->extensions.encrypted[0]), LOG_BOOL("cryptex", line->extensions.cryptex),
-		 LOG_BOOL("changing", line->changing), LOG_BOOL("provisional", line->provisional), LOG_STR("confirm", confirm_names[line->confirm]));
+		 LOG_BOOL("changing", line->changing), LOG_BOOL("provisional", line->provisional), LOG_STR("confirm", confirm_names[line->confirm]),
+		 LOG_STR("role", keying->mechanism != KEYING_DTLS_SRTP ? "" : keying->dtls_role == DTLS_ACTIVE ? "active" : "passive"),
+		 LOG_STR("tls_id", keying->tls_id), LOG_STR("our_tls_id", keying->our_tls_id),
+		 LOG_UINT("fingerprint", keying->fingerprints.list[0].digest[0]), LOG_UINT("key", keying->rx.key[0]));
 }
 
 static void use_seat(struct media *media, uint32_t session, const struct media_line *line)
