@@ -304,6 +304,16 @@ static void open_sip(void)
 	fake_media_set_receiver(media, sip_media_event, sip);
 }
 
+static unsigned records_in_use(void)
+{
+	static uint8_t record[CALL_RECORD_SIP_SIZE];
+	unsigned n = 0;
+
+	for (uint32_t session = 1; session <= call_records_count(records); session++)
+		n += call_record_read(records, session, CALL_RECORD_SIP, record, sizeof(record)) > 0;
+	return n;
+}
+
 static void tell_counts(void)
 {
 	struct sip_counts s;
@@ -319,9 +329,9 @@ static void tell_counts(void)
 	}
 	sip_counts(sip, &s);
 	fake_media_counts(media, &m);
-	printf("counts calls=%u dialogs=%u subscriptions=%u requests=%u legs=%u incoming=%u outgoing=%u sessions=%u seats=%u plans=%u adopted=%u faults=%u "
+	printf("counts calls=%u dialogs=%u subscriptions=%u requests=%u legs=%u incoming=%u outgoing=%u sessions=%u seats=%u plans=%u adopted=%u records=%u faults=%u "
 	       "rss_kb=%ld heap=%zu\n",
-	       s.calls, s.dialogs, s.subscriptions, s.requests, s.legs, s.incoming, s.outgoing, m.sessions, m.seats, m.plans, m.adopted, m.faults,
+	       s.calls, s.dialogs, s.subscriptions, s.requests, s.legs, s.incoming, s.outgoing, m.sessions, m.seats, m.plans, m.adopted, records_in_use(), m.faults,
 	       pages * sysconf(_SC_PAGESIZE) / 1024, mallinfo2().uordblks);
 	fflush(stdout);
 }
