@@ -5,30 +5,41 @@
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
 
-int call_ack_out(struct sip_dialog *d, const struct call_body *answer)
+// Same number as the INVITE, whatever has been sent since (RFC 3261 section 13.2.2.4).
+static int send_ack(struct sip_dialog *d, uint32_t number, const char *branch, const struct call_body *answer)
 {
-	struct sip *sip = d->call->sip;
-	msg_t *msg = nta_msg_create(sip_agent_nta(sip->agent), 0);
+	msg_t *msg = nta_msg_create(sip_agent_nta(d->sip->agent), 0);
 	nta_outgoing_t *ack = NULL;
 
 	if (msg != NULL) {
-		// Same number as the INVITE, whatever has been sent since (RFC 3261 section 13.2.2.4).
-		sip_cseq_t *cseq = sip_cseq_create(msg_home(msg), nta_outgoing_cseq(d->invite_out), SIP_METHOD_ACK);
+		sip_cseq_t *cseq = sip_cseq_create(msg_home(msg), number, SIP_METHOD_ACK);
 		sip_max_forwards_t *mf = sip_max_forwards_make(msg_home(msg), "70");
 
 		if (cseq != NULL && mf != NULL && msg_header_insert(msg, NULL, (msg_header_t *)cseq) == 0 &&
 		    msg_header_insert(msg, NULL, (msg_header_t *)mf) == 0) {
 			if (answer != NULL)
 				msg = sip_message_body(msg, "application/sdp", answer->text, answer->len);
-			ack = sip_dialog_send(d, msg, sip_method_ack, NULL);
+			ack = branch != NULL ? sip_dialog_ack(d, msg, branch) : sip_dialog_send(d, msg, sip_method_ack, NULL);
 		} else {
 			msg_destroy(msg);
 		}
 	}
 	// nta keeps it for as long as the 2xx may be repeated, and then repeats the ACK.
 	nta_outgoing_destroy(ack);
-	sip_drop_outgoing(sip, &d->invite_out);
 	return ack != NULL ? 0 : -1;
+}
+
+int call_ack_out(struct sip_dialog *d, const struct call_body *answer)
+{
+	int err = send_ack(d, nta_outgoing_cseq(d->invite_out), NULL, answer);
+
+	sip_drop_outgoing(d->sip, &d->invite_out);
+	return err;
+}
+
+int call_ack_late(struct sip_dialog *d, uint32_t number, const char *branch)
+{
+	return send_ack(d, number, branch, NULL);
 }
 
 // Our 2xx had an offer: the answer is in this ACK. What the far side made goes on in ours; else it is for us alone.

@@ -56,7 +56,7 @@ static int bye_response(void *ctx, nta_outgoing_t *orq, const sip_t *response)
 	return 0;
 }
 
-static void acknowledge(struct sip_stray *s)
+static void acknowledge(struct sip_stray *s, const sip_t *answer)
 {
 	msg_t *msg = sip_request_bare(&s->dialog, 70, false);
 	sip_cseq_t *cseq = msg != NULL ? sip_cseq_create(msg_home(msg), s->cseq, SIP_METHOD_ACK) : NULL;
@@ -66,7 +66,7 @@ static void acknowledge(struct sip_stray *s)
 			msg_destroy(msg);
 		return;
 	}
-	nta_outgoing_destroy(sip_dialog_send(&s->dialog, msg, sip_method_ack, NULL));
+	nta_outgoing_destroy(sip_dialog_ack(&s->dialog, msg, answer->sip_via->v_branch));
 }
 
 static bool copy_text(char *dst, size_t room, const char *text)
@@ -129,7 +129,7 @@ static void take(struct sip *sip, msg_t *msg, const sip_t *answer)
 	int err = dialog_of(s, sip, msg, answer);
 
 	if (err == 0) {
-		acknowledge(s);
+		acknowledge(s, answer);
 		s->bye = sip_dialog_send_for(&s->dialog, sip_request_bare(&s->dialog, 70, false), sip_method_bye, bye_response, s);
 	}
 	log_info("sip", "second answer ended", LOG_STR("call_id_b", answer->sip_call_id->i_id),
@@ -145,7 +145,7 @@ int call_stray(void *ctx, msg_t *msg)
 	struct sip_stray *s = known(sip, answer);
 
 	if (s != NULL) // our ACK was lost
-		acknowledge(s);
+		acknowledge(s, answer);
 	else
 		take(sip, msg, answer);
 	msg_destroy(msg);

@@ -250,7 +250,7 @@ static int thread_open(struct sip *sip)
 	su_root_threading(sip->root, 0);
 	struct sip_agent_start start = {
 		.root = sip->root, .config = sip->config, .env = sip->env, .t1_ms = sip->t1_ms,
-		.request = outside_request, .ctx = sip,
+		.request = outside_request, .late = call_late, .ctx = sip,
 	};
 
 	err = sip_agent_open(&sip->agent, &start);

@@ -131,7 +131,7 @@ int sip_agent_open(struct sip_agent **agentp, const struct sip_agent_start *star
 	if (agent->nta == NULL)
 		goto out;
 	agent->outside = nta_leg_tcreate(agent->nta, start->request, start->ctx, NTATAG_NO_DIALOG(1), TAG_END());
-	if (agent->outside == NULL)
+	if (agent->outside == NULL || nta_outgoing_default(agent->nta, start->late, start->ctx) == NULL)
 		goto out;
 	err = add_listeners(agent);
 	if (err < 0)
@@ -307,7 +307,8 @@ static int add_via(struct sip_agent *agent, msg_t *msg, const struct sip_listene
 }
 
 nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
-			       const struct sip_hop *hop, uint32_t mark, nta_response_f *callback, void *magic)
+			       const struct sip_hop *hop, uint32_t mark, const char *acked, nta_response_f *callback,
+			       void *magic)
 {
 	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
 	char route[128], token[SIP_TOKEN_LEN], branch[64];
@@ -323,7 +324,8 @@ nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *m
 	    nta_msg_request_complete(msg, leg, method, sip_method_name(method, NULL), url_string(uri)) < 0)
 		goto out;
 	orq = nta_outgoing_mcreate(agent->nta, callback, magic, url_string(route), msg, NTATAG_USER_VIA(1),
-				   NTATAG_BRANCH_KEY(branch), TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
+				   NTATAG_BRANCH_KEY(branch), TAG_IF(acked != NULL, NTATAG_ACK_BRANCH(acked)),
+				   TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
 	if (orq != NULL)
 		return orq;
 out:

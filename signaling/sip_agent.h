@@ -18,6 +18,7 @@ struct sip_agent_start {
 	const struct sip_config *config;
 	const struct env *env;
 	unsigned t1_ms;         // RFC 3261 T1; 0: 500 ms. Tests shorten it
+	nta_response_f *late;   // responses of no transaction
 	nta_request_f *request; // requests outside of every dialog
 	void *ctx;
 };
@@ -51,7 +52,8 @@ void sip_agent_host(const struct sip_agent *agent, uint16_t listener, char dst[I
 int sip_agent_contact(const struct sip_agent *agent, uint16_t listener, const char *token, char *dst, size_t room);
 
 // Takes msg over, also when it fails (NULL). Completes it from the leg, adds Via with that mark.
+// acked, of an ACK: branch of an INVITE whose transaction may be gone; nta asserts that it has it, without. NULL else.
 nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
-			       const struct sip_hop *hop, uint32_t mark, nta_response_f *callback, void *magic);
+			       const struct sip_hop *hop, uint32_t mark, const char *acked, nta_response_f *callback, void *magic);
 // Reads the numeric host of a SIP URI: address, port (5060 by default) and transport. -ENOTSUP: a name, or not SIP.
 int sip_uri_hop(const url_t *url, struct inet_endpoint *address, enum sip_transport *transport);

@@ -181,6 +181,14 @@ static struct sip_hop next_hop(const struct sip_dialog *d)
 	return sip_agent_connected(d->sip->agent, &flow) ? flow : d->hop;
 }
 
+// For a 2xx whose INVITE nta may not have any more: by that one's branch.
+nta_outgoing_t *sip_dialog_ack(struct sip_dialog *d, msg_t *msg, const char *branch)
+{
+	struct sip_hop hop = next_hop(d);
+
+	return sip_agent_send(d->sip->agent, d->leg, msg, sip_method_ack, d->target, &hop, d->loop_mark, branch, NULL, NULL);
+}
+
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback)
 {
 	return sip_dialog_send_for(d, msg, method, callback, d);
@@ -197,7 +205,7 @@ nta_outgoing_t *sip_dialog_send_for(struct sip_dialog *d, msg_t *msg, sip_method
 	if (msg != NULL && method != sip_method_ack)
 		sip_options_cross(msg, NULL, method, false); // of a request that carries nothing over
 	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark,
-					     callback, magic);
+					     NULL, callback, magic);
 
 	if (orq != NULL && method != sip_method_ack)
 		sip->n_requests++;

@@ -94,6 +94,7 @@ struct sip_dialog {
 	bool rang;                     // a provisional response came
 	bool by_flow;                  // its Contact cannot be reached (NAT): our requests go back where its own come from
 	bool ack_due;                  // restored before the ACK for our 2xx had come
+	uint32_t late;                 // number of the INVITE whose 2xx call_late.c has taken
 	uint32_t loop_mark;            // of the request that made us call (call_invite.c)
 	char call_id[SIP_ID_MAX], local_tag[SIP_TOKEN_LEN], remote_tag[SIP_ID_MAX];
 	char contact[SIP_URI_MAX];     // ours
@@ -122,6 +123,7 @@ struct sip_call {
 	mono_ns started, answered; // answered 0: never
 	bool recorded;             // it has a record that is kept up to date
 	bool told_large;           // in the log, that the record has no room for its descriptions
+	bool restored;             // from a record
 	bool frozen;               // from a record without its descriptions: it can end, not change
 	bool keep_media;           // this thread ends, the session does not
 	bool closing;              // an end was decided; the fields below say which
@@ -222,6 +224,7 @@ msg_t *sip_request_bare(struct sip_dialog *d, unsigned max_forwards, bool contac
 msg_t *sip_request_onward(struct sip_dialog *to, nta_incoming_t *irq, const struct call_body *offer);
 msg_t *sip_message_body(msg_t *msg, const char *type, const char *body, size_t len); // NULL: no memory, msg is gone
 void sip_message_header(msg_t *msg, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+nta_outgoing_t *sip_dialog_ack(struct sip_dialog *d, msg_t *msg, const char *branch); // for a 2xx to what may be gone
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback);
 // What of a message of theirs goes on to the other side: sip_header.h, by what the realms of the two dialogs are.
 void sip_request_headers(msg_t *to, nta_incoming_t *irq, const struct sip_dialog *from, const struct sip_dialog *onward);
@@ -273,6 +276,7 @@ int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
 void call_bye_out(struct sip_dialog *d, int status, const char *cause);
 int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *request);
 int call_ack_out(struct sip_dialog *d, const struct call_body *answer); // for the 2xx to d->invite_out, which is done then
+int call_ack_late(struct sip_dialog *d, uint32_t number, const char *branch); // for a 2xx to an INVITE of a life before
 int call_cancel_in(struct sip_dialog *d, const sip_t *request);
 void call_cancel_out(struct sip_dialog *d);
 void call_answered(struct sip_dialog *a); // a 2xx of ours to its first INVITE is out
@@ -297,6 +301,7 @@ void call_fork_follow(struct sip_dialog *b); // its descriptions and its media a
 bool call_fork_is(const struct sip_dialog *d); // there are several that may still answer
 struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag); // the others leave nothing
 void call_fork_end(struct sip_call *call); // nobody has won
+int call_late(void *sip, nta_outgoing_t *orq, const sip_t *response); // a response of no transaction that we have
 int call_options_in(struct sip *sip, nta_incoming_t *irq);
 int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request); // within a dialog
 void call_drain(struct sip *sip);

@@ -271,6 +271,7 @@ static int call_from_record(struct sip_call *call, const struct sip_call_record 
 		err = dialog_from_record(call, &rec->dialog[i]);
 	if (err < 0)
 		return err;
+	call->restored = true;
 	su_timer_reset(call->timer_c);
 	call_join(call->dialogs, call->dialogs->next);
 	call->dialogs->side = 0; // whoever made them

@@ -71,7 +71,7 @@ class Crowd:
         method = text.split(" ", 1)[0]
         heads = self.heads(text)
         if method in ("ACK", "SIP/2.0"):
-            self.unacknowledged.pop(heads["Call-ID"], None)
+            self.unacknowledged.pop((heads["Call-ID"], method == "ACK"), None)
             if method == "ACK":
                 self.acknowledged(heads, source)
             return
@@ -98,7 +98,7 @@ class Crowd:
 
     def repeated(self, heads, message, to):
         """Sent again until something comes that says it has arrived."""
-        self.unacknowledged[heads["Call-ID"]] = [time.monotonic() + 0.5, message, to]
+        self.unacknowledged[heads["Call-ID"], not message.startswith(b"BYE")] = [time.monotonic() + 0.5, message, to]
 
     def acknowledged(self, heads, source):
         """The callees of some kinds hang up then, once."""

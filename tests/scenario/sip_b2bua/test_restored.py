@@ -2,12 +2,14 @@
 """A call after the death of the process that held it: whatever could be done with it before can be done after."""
 import re
 
+import exchange
 import pytest
 import test_downgrade as keyed
 from conftest import options
-from exchange import ALLOW, OLD, direction_of, finish, formats_of, ports_of, prack, ring, sdp, up
+from exchange import ALLOW, OLD, direction_of, finish, formats_of, ports_of, ring, sdp
+from peer import Peer
 from test_session_timer import ended, quiet
-from test_update import WAYS, accept, offer
+from test_update import WAYS, offer
 
 
 def restart(net, times=1):
@@ -33,9 +35,34 @@ def cseq(message):
     return int(message.get("CSeq").split()[0])
 
 
+def up(net, *args, **more):
+    caller, callee = exchange.up(net, *args, **more)
+    callee.peer.returned.add(re.search(r";branch=([^;,\s]+)", callee.invite.get("Via")).group(1))
+    return caller, callee
+
+
 def sides(net, by_caller, near=ALLOW, far=ALLOW):
     caller, callee = up(net, near if by_caller else far, far if by_caller else near)
     return (caller, callee, caller, callee) if by_caller else (callee, caller, caller, callee)
+
+
+def final(dialog, method):
+    """The 2xx to its newest request; those before may have come again."""
+    while True:
+        response = dialog.peer.expect(f"200 {method}")
+        if cseq(response) == dialog.cseq:
+            return response
+
+
+def accept(first, second, method, onward, answer):
+    asked = second.peer.fresh(onward)
+    second.peer.reply(asked, 200, "OK", answer, tag=second.local_tag)
+    while onward == "INVITE" and cseq(second.peer.expect("ACK")) != cseq(asked):
+        pass
+    ok = final(first, method)
+    if method == "INVITE":
+        first.ack(ok)
+    return asked, ok
 
 
 either = pytest.mark.parametrize("by_caller", [True, False], ids=["caller", "callee"])
@@ -88,7 +115,7 @@ def test_a_refresh_is_answered_here(net, by_caller):
     said = net.gateway.events("plan line")[-2:]
     restart(net)
     first.send_invite(sdp(first.peer, version=5 if by_caller else 6))
-    ok = first.peer.expect("200 INVITE")
+    ok = final(first, "INVITE")
     first.ack(ok)
     if not by_caller:
         assert ok.body == callee.invite.body
@@ -118,10 +145,10 @@ def test_asked_for_an_offer(net, by_caller):
     first, second, caller, callee = sides(net, by_caller)
     restart(net)
     first.send_invite(None)
-    asked = second.peer.expect("INVITE")
+    asked = second.peer.fresh("INVITE")
     assert asked.body == ""
     second.peer.reply(asked, 200, "OK", sdp(second.peer, formats=(8,)), tag=second.local_tag)
-    ok = first.peer.expect("200 INVITE")
+    ok = final(first, "INVITE")
     assert formats_of(ok.body) == [(8,)]
     first.ack(ok, sdp(first.peer, formats=(8,)))
     assert formats_of(second.peer.expect("ACK").body) == [(8,)]
@@ -188,6 +215,7 @@ UPDATE = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE"
 
 def timed(net, far, allow):
     caller, callee = ring(net, [UPDATE])
+    callee.peer.returned.add(re.search(r";branch=([^;,\s]+)", callee.invite.get("Via")).group(1))
     callee.reply(200, "OK", sdp(callee.peer), [allow, *far])
     ok = caller.peer.expect("200 INVITE")
     callee.peer.expect("ACK")
@@ -315,3 +343,110 @@ def test_before_an_offer_was_answered(net):
         dialog.peer.reply(dialog.peer.expect("BYE"), 200)
     assert net.gateway.wait_event("call ended")["cause"] == "restarted before it was up"
     net.gateway.wait_idle()
+
+
+def answer_in_place(net, second, asked, method, body):
+    """A 200 to what the dead one sent: it is taken, and the change taken back. What the peer is told then."""
+    second.peer.reply(asked, 200, "OK", body, tag=second.local_tag)
+    if method == "INVITE":
+        assert cseq(second.peer.expect("ACK")) == cseq(asked)
+    back = second.peer.fresh(method)
+    assert cseq(back) > cseq(asked)
+    return back
+
+
+@either
+@pytest.mark.parametrize("method, far", [("INVITE", OLD), ("UPDATE", ALLOW)])
+def test_a_change_was_open(net, method, far, by_caller):
+    """The other side answers it to the new process: that has the last stable pair, and says so."""
+    first, second, caller, callee = sides(net, by_caller, far=far)
+    before = told(net)
+    offer(first, method, sdp(first.peer, "sendonly"))
+    asked = second.peer.fresh(method)
+    restart(net)
+    assert told(net) == before
+    back = answer_in_place(net, second, asked, method, sdp(second.peer, "recvonly"))
+    assert direction_of(back.body) == "sendrecv" and formats_of(back.body) == [(0, 8)]
+    if method == "INVITE": # once more: the ACK was lost
+        second.peer.reply(asked, 200, "OK", sdp(second.peer, "recvonly"), tag=second.local_tag)
+        second.peer.expect("ACK")
+    second.peer.reply(back, 200, "OK", sdp(second.peer), tag=second.local_tag)
+    if method == "INVITE":
+        while cseq(second.peer.expect("ACK")) != cseq(back):
+            pass
+    net.gateway.events("change rolled back")
+    assert len(net.gateway.events("change rolled back")) == 1 and told(net) == before
+    offer(first, method, sdp(first.peer, "sendonly")) # what it wanted can be had
+    asked = second.peer.fresh(method)
+    second.peer.reply(asked, 200, "OK", sdp(second.peer, "recvonly"), tag=second.local_tag)
+    ok = final(first, method)
+    if method == "INVITE":
+        first.ack(ok)
+    finish(net, caller, callee)
+
+
+@either
+def test_a_change_is_repeated(net, by_caller):
+    """Over UDP whoever asked asks again, and is answered by the new process as if nothing had been."""
+    first, second, caller, callee = sides(net, by_caller, far=OLD)
+    first.send_invite(sdp(first.peer, "sendonly"))
+    second.peer.fresh("INVITE")
+    restart(net)
+    first.peer.send_text(first.invite_text)
+    asked = second.peer.fresh("INVITE")
+    second.peer.reply(asked, 200, "OK", sdp(second.peer, "recvonly"), tag=second.local_tag)
+    second.peer.expect("ACK")
+    ok = final(first, "INVITE")
+    assert direction_of(ok.body) == "recvonly"
+    first.ack(ok)
+    finish(net, caller, callee)
+
+
+def test_a_change_was_answered_but_not_acknowledged(net):
+    """Our 200 to a hold is out, its ACK comes to the new process: the hold is in force."""
+    caller, callee = up(net)
+    caller.send_invite(sdp(caller.peer, "sendonly"))
+    asked = callee.peer.fresh("INVITE")
+    callee.peer.reply(asked, 200, "OK", sdp(callee.peer, "recvonly"), tag=callee.local_tag)
+    ok = caller.peer.expect("200 INVITE")
+    restart(net)
+    caller.ack(ok)
+    assert [(x["send"], x["receive"]) for x in net.gateway.events("plan line")[-2:]] == [(False, True), (True, False)]
+    callee.peer.nothing("INVITE", 0.2)
+    finish(net, caller, callee)
+
+
+def test_it_rang(net):
+    """Nothing is known of the call any more. Whoever answers it is thanked and told that it is over; the caller gets 481."""
+    caller, callee = ring(net)
+    callee.reply(180)
+    caller.answered(caller.peer.expect("180"))
+    assert net.gateway.ask("restart") == "restarted"
+    assert net.gateway.counts()["calls"] == 0
+    caller.cancel()
+    caller.peer.expect("481 CANCEL")
+    for _ in range(2): # and again, until its ACK is there
+        callee.reply(200, "OK", sdp(callee.peer), [ALLOW])
+        ack = callee.peer.expect("ACK")
+        assert ack.get("Call-ID") == callee.call_id and cseq(ack) == cseq(callee.invite)
+    bye = callee.peer.expect("BYE")
+    callee.peer.reply(bye, 200)
+    caller.bye()
+    caller.peer.expect("481 BYE")
+    net.gateway.ask("forget")  # its media, which the real one reaps after 30 s
+    net.gateway.wait_idle()
+
+
+def test_a_stranger_s_answer(net):
+    """Nobody but the dialog's peer moves a restored call by a late answer."""
+    caller, callee = up(net, far=OLD)
+    caller.send_invite(sdp(caller.peer, "sendonly"))
+    asked = callee.peer.fresh("INVITE")
+    restart(net)
+    stranger = Peer("127.0.2.9", gateway=net.core_gw)
+    stranger.reply(asked, 200, "OK", sdp(callee.peer, "recvonly"), tag=callee.local_tag)
+    net.access.reply(asked, 200, "OK", sdp(callee.peer, "recvonly"), tag=callee.local_tag)
+    callee.peer.nothing("ACK", 0.3)
+    stranger.close()
+    assert not net.gateway.events("change rolled back")
+    finish(net, caller, callee)

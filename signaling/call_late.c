@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// call_late.c - a 2xx to an INVITE or UPDATE of no transaction: the control that sent it is dead. A call that was being set up then
+// is ended where it was answered (call_stray.c). One that was being changed is acknowledged, and its peer told what is in force:
+// the change was rolled back with the process that carried it.
+#include "signaling/call_carry.h"
+#include "signaling/call_stray.h"
+#include "signaling/sip_peer.h"
+#include "signaling/sip_priv.h"
+
+static struct sip_dialog *dialog_of(struct sip *sip, const sip_t *response)
+{
+	nta_leg_t *leg = nta_leg_by_dialog(sip_agent_nta(sip->agent), NULL, response->sip_call_id, response->sip_to->a_tag, NULL,
+					   response->sip_from->a_tag, NULL);
+
+	return leg != NULL ? nta_leg_magic(leg, call_request_in) : NULL;
+}
+
+static void changed(struct sip_dialog *d, const sip_t *response)
+{
+	struct sip_call *call = d->call;
+	uint32_t number = response->sip_cseq->cs_seq;
+	bool again = d->late == number; // our ACK was lost
+
+	if (response->sip_cseq->cs_method == sip_method_invite)
+		call_ack_late(d, number, response->sip_via->v_branch);
+	if (again || !call->restored || call->closing || d->joined == NULL || d->fsm.state != DIALOG_CONFIRMED)
+		return;
+	d->late = number;
+	log_info("sip", "change rolled back", LOG_CALL_IDS(&call->ids), LOG_STR("call", call->name), LOG_UINT("dialog", d->number));
+	if (call->frozen)
+		call_end(call, "gateway", 500, "restarted while it was changed");
+	else
+		call_carry_again(d);
+}
+
+// The identifiers of a dialog are no password: the source must be its peer's as well.
+static bool is_its_peer(const struct sip_dialog *d, msg_t *msg)
+{
+	struct sip_hop from;
+
+	return sip_agent_delivered(d->sip->agent, msg, &from) == 0 && sip_agent_realm(from.listener) == d->realm &&
+	       (sip_peer_by_source(d->sip->config, d->realm, &from.address.addr) == d->peer ||
+		inet_addr_equal(&from.address.addr, &d->source.addr));
+}
+
+static bool answers(const sip_t *response)
+{
+	sip_method_t method = response->sip_cseq->cs_method;
+
+	return (method == sip_method_invite || (method == sip_method_update && sip_body_is_sdp(response))) &&
+	       response->sip_status->st_status / 100 == 2 && response->sip_via != NULL &&
+	       response->sip_via->v_branch != NULL && response->sip_to->a_tag != NULL && response->sip_from->a_tag != NULL;
+}
+
+int call_late(void *ctx, nta_outgoing_t *orq, const sip_t *response)
+{
+	struct sip *sip = ctx;
+	msg_t *msg = nta_outgoing_getresponse(orq);
+	struct sip_dialog *d = msg != NULL && response != NULL && answers(response) ? dialog_of(sip, response) : NULL;
+
+	if (d == NULL && msg != NULL && response != NULL && answers(response) &&
+	    response->sip_cseq->cs_method == sip_method_invite)
+		return call_stray(sip, msg);
+	if (d != NULL && is_its_peer(d, msg))
+		changed(d, response);
+	if (msg != NULL)
+		msg_destroy(msg);
+	return 0;
+}
