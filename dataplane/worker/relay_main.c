@@ -10,6 +10,7 @@
 #include "dataplane/worker/privilege.h"
 #include "dataplane/worker/relay.h"
 #include "dataplane/worker/relay_size.h"
+#include "dataplane/worker/relay_report.h"
 #include "dataplane/worker/relay_syscalls.h"
 #include "dataplane/worker/relay_version.h"
 #include <errno.h>
@@ -33,6 +34,7 @@ struct relay_process {
 	bool mapped;
 	unsigned n_started;
 	mono_ns sample_next; // when to look at the ports again
+	struct relay_report report;
 	mono_ns last_alive; // of the relay before us; 0: we are the first
 };
 
@@ -330,6 +332,8 @@ static void parts_stop(struct relay_process *p)
 	for (unsigned i = 0; i < p->n_started; i++)
 		relay_worker_join(p->relay.workers[i]);
 	crypto_say(p);
+	if (p->n_started > 0)
+		relay_report_end(&p->relay.map);
 	exceptions_stop(p->relay.exceptions);
 	nexthops_close(p->relay.hops);
 	relay_outboxes_close(&p->relay);
@@ -363,6 +367,7 @@ static void ports_sample(struct relay_process *p)
 	p->sample_next = now + MONO_MS(SAMPLE_MS);
 	for (unsigned i = 0; i < p->relay.map.config.n_ports; i++)
 		dp_port_sample(p->relay.ports[i], &p->relay.map.ports[i]);
+	relay_report_look(&p->report, &p->relay.map, now);
 }
 
 static void serve(struct relay_process *p)

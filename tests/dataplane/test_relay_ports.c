@@ -126,9 +126,18 @@ static void one_queue_three_workers(struct dp_config *c)
 	c->ports[0].queues = c->ports[1].queues = 1;
 }
 
-// What two of them send goes by the first one's queue.
+static unsigned of_line(const char *line, const char *field)
+{
+	const char *at = strstr(line, field);
+
+	return at == NULL ? 0 : (unsigned)strtoul(at + strlen(field), NULL, 10);
+}
+
+// What two of them send goes by the first one's queue. At the end the relay says how much came in at the wrong worker.
 static void fewer_queues_than_workers(void **state)
 {
+	const char *line;
+
 	start(one_queue_three_workers);
 	said("port=cor", "queues=1", "queues_by=settings");
 	flows_pass();
@@ -136,6 +145,12 @@ static void fewer_queues_than_workers(void **state)
 	assert_int_equal(received(1, 0) + received(2, 0), 0);
 	for (unsigned w = 0; w < 3; w++) // each one sent its share, the first all
 		assert_true(dp_counter(&bed->map.workers[w].tx_packets[1]) >= FLOWS / 3 * 4);
+	bed_relay_kill(bed, SIGTERM);
+	line = bed_log_line(bed, 1000, "worker stopped", "worker=0", NULL);
+	assert_int_equal(of_line(line, "received="), FLOWS * 4);
+	assert_int_equal(of_line(line, "share_percent="), 100 * (FLOWS - (FLOWS + 2) / 3) / FLOWS); // of three, two
+	line = bed_log_line(bed, 1000, "worker stopped", "worker=2", NULL);
+	assert_int_equal(of_line(line, "taken_over="), FLOWS / 3 * 4);
 }
 
 static void af_packet_two_workers(struct dp_config *c)

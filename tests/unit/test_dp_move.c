@@ -4,6 +4,7 @@
 // doubled or overtaken, no index twice. Also a relay that ends in the middle.
 #include "tests/support/relay_alone.h"
 #include "tests/support/srtp_reader.h"
+#include "dataplane/worker/relay_report.h"
 #include "dataplane/worker/srtp/srtp_window.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -264,6 +265,33 @@ static void what_comes_in_elsewhere_is_handed_over(void **state)
 	assert_int_equal(after.handed_in - before.handed_in, 30 * 2); // of the session that is there
 	assert_int_equal(after.rx_packets - before.rx_packets, after.handed_out - before.handed_out);
 	assert_int_equal(dp_worker_stats(ra->client, WORKERS, &after), -2);
+}
+
+// Said of a worker of whose packets at least a tenth were others', and of no fewer than a thousand.
+static void the_share_is_told(void **state)
+{
+	struct relay_report report = { 0 };
+	struct dp_worker_record *r = &ra->relay.map.workers[1];
+
+	r->rx_packets[0] += 10000;
+	r->handed_out += 5000;
+	relay_report_look(&report, &ra->relay.map, MONO_S(1)); // what was before it looked is no share
+	assert_int_equal(relay_report_share(&report, &ra->relay.map, 1), 0);
+	r->rx_packets[0] += 500;
+	r->rx_packets[1] += 499;
+	r->handed_out += 250;
+	assert_int_equal(relay_report_share(&report, &ra->relay.map, 1), 0);
+	r->rx_packets[1]++;
+	assert_int_equal(relay_report_share(&report, &ra->relay.map, 1), 25);
+	relay_report_look(&report, &ra->relay.map, MONO_S(60)); // not yet a minute
+	assert_int_equal(relay_report_share(&report, &ra->relay.map, 1), 25);
+	relay_report_look(&report, &ra->relay.map, MONO_S(61));
+	assert_int_equal(relay_report_share(&report, &ra->relay.map, 1), 0);
+	r->rx_packets[0] += 10000;
+	r->handed_out += 999;
+	assert_int_equal(relay_report_share(&report, &ra->relay.map, 1), 0); // 9 %
+	r->handed_out += 1;
+	assert_int_equal(relay_report_share(&report, &ra->relay.map, 1), 10);
 }
 
 // A route that ends in a media address of our own, behind which another worker has the session.
@@ -599,6 +627,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(what_comes_in_elsewhere_is_handed_over),
+		TEST(the_share_is_told),
 		TEST(what_turns_round_inside_is_handed_over),
 		TEST(an_inbox_that_is_full),
 		TEST(a_move_is_told),

@@ -29,6 +29,9 @@ static int extension_ids[] = { 1, 3, 4, 9, 14, 200 };
 #define N_EXTENSION_IDS (sizeof(extension_ids) / sizeof(extension_ids[0]))
 
 static unsigned packets_a_case;
+static struct {
+	unsigned long sent, repeated, result[SRTP_RESULT_COUNT];
+} total;
 
 struct pair { // the same end of a leg, twice
 	srtp_t theirs;
@@ -143,6 +146,10 @@ static struct oracle *oracle_open(enum srtp_suite suite, enum srtp_arch arch, en
 
 static void oracle_close(struct oracle *o)
 {
+	total.sent += o->sent;
+	total.repeated += o->repeated;
+	for (unsigned r = 0; r < SRTP_RESULT_COUNT; r++)
+		total.result[r] += o->count[r];
 	srtp_dealloc(o->tx.theirs);
 	srtp_dealloc(o->rx.theirs);
 	test_engine_close(o->engine);
@@ -416,5 +423,9 @@ int main(void)
 			tests[t].initial_state = &suites[s];
 		failed += cmocka_run_group_tests_name(srtp_suite_name(s), tests, NULL, NULL);
 	}
+	printf("%lu packets sent and %lu indices refused to both; received: %lu good, %lu forged or cut, %lu replayed, %lu too "
+	       "old, %lu too short, %lu without their MKI\n",
+	       total.sent, total.repeated, total.result[SRTP_OK], total.result[SRTP_AUTH], total.result[SRTP_REPLAY],
+	       total.result[SRTP_OLD], total.result[SRTP_SHORT], total.result[SRTP_MKI]);
 	return failed;
 }
