@@ -8,6 +8,7 @@
 // at a part of them: a figure with drops is no figure, and ends with an error. Sessions begin anew with each repeat,
 // frames are the same.
 #include "base/clock.h"
+#include "dataplane/worker/nexthop_priv.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/options.h"
 #include "tests/bench/stand.h"
@@ -112,8 +113,8 @@ static void account(void)
 	exit(1);
 }
 
-// What the sessions take in the media region, from the records that are in use. A transport serves two directions, so
-// half of it is one's; a direction here has its key and one SSRC.
+// What the sessions take, from the records of the media region that are in use. A transport, with its next hop, serves
+// two directions, so half of it is one's; a direction here has its key and one SSRC.
 static void memory_look(void)
 {
 	const struct dp_map *m = &b.stand.relay.map;
@@ -133,7 +134,8 @@ static void memory_look(void)
 	}
 	for (uint32_t i = 0; i < m->n_streams; i++)
 		streams += dp_stream_at(m, i)->owner != DP_NONE;
-	b.memory.transport = sizeof(struct dp_transport) + sizeof(struct dp_rare);
+	b.memory.transport = sizeof(struct dp_transport) + sizeof(struct dp_rare) + sizeof(struct nexthop_slot) +
+			     sizeof(struct link) + sizeof(struct neighbour);
 	b.memory.transports = (double)transports / b.options.sessions;
 	b.memory.keys = (double)keys / b.options.sessions;
 	b.memory.streams = (double)streams / b.options.sessions;

@@ -169,18 +169,20 @@ class Rtpengine(Gateway):
 
 
 def rtpengine_cost(options, programs):
-    """What memif compares with: CPU a packet at a rate that it can do."""
+    """What memif compares with: packets a CPU-second, at a rate that it can do and at saturation; the better counts."""
     why = rtpengine.found()
     if why:
         return {"missing": why}
-    rate, seconds, streams = (1000, 1, 20) if options.smoke else (CPU_RATE, 4, STREAMS)
+    rates, seconds, streams = ((1000,), 1, 20) if options.smoke else ((CPU_RATE, 2 * CPU_RATE), 3, STREAMS)
     with Rtpengine(options, programs, "rtpengine", SUITE, streams) as peer:
         with favoured(options.realtime):
-            peer.run((rate / 2, 1))
-            result = peer.run((rate, seconds))
-    return {"version": rtpengine.version(), "io": "UDP sockets over veth, user space, 2 threads on one core", "rate": rate,
-            "loss": result["loss"], "cpu_us_per_packet": result["cpu_us_per_packet"],
-            "packets_per_cpu_second": round(1e6 / max(result["cpu_us_per_packet"], 0.001))}
+            peer.run((rates[0] / 2, 1))
+            runs = [peer.run((rate, seconds)) for rate in rates]
+    best = min(runs, key=lambda run: run["cpu_us_per_packet"])
+    return {"version": rtpengine.version(), "io": "UDP sockets over veth, user space, 2 threads on one core",
+            "rate": best["rate"], "loss": best["loss"], "cpu_us_per_packet": best["cpu_us_per_packet"],
+            "packets_per_cpu_second": round(1e6 / max(best["cpu_us_per_packet"], 0.001)),
+            "at": [{key: run[key] for key in ("rate", "loss", "cpu_us_per_packet")} for run in runs]}
 
 
 def overload(gateway, high, low):
