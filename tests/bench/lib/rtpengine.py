@@ -14,6 +14,7 @@ import sys
 import time
 
 CONTROL = ("127.0.0.1", 2223)
+PATIENCE = 30  # seconds for it to start, or to answer beside other work
 INSTALL = "apt-get install --no-install-recommends rtpengine-daemon"
 SDP = ("v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} {profile} 0\r\n"
        "a=rtpmap:0 PCMU/8000\r\n{crypto}a=sendrecv\r\n")
@@ -78,7 +79,8 @@ class Control:
     def ask(self, **message):
         self.cookie += 1
         cookie = b"bench%d" % self.cookie
-        for _ in range(10):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             try:
                 self.socket.send(cookie + b" " + bencode({key.replace("_", "-"): value for key, value in message.items()}))
                 while True:
