@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Calls that outlive control: what they can do afterwards, with real media and keys; and a hundred at once.
+import base64
+import select
+import struct
+import threading
+import time
+
+import pytest
+
+from lib import phone
+from lib.capture import Capture
+from lib.gateway import sanitized
+from lib.leg import Leg, call
+from lib.rekey import Changing
+from test_rekey import judge, more
+
+def kill(gateway):
+	since = gateway.mark()
+	gateway.kill_child("control")
+	gateway.wait_event("calls taken up", 10, since)
+	return gateway.wait_event("child back", 10, since, child="control")
+
+
+def refresh(asker, other, marks):
+	"""A re-INVITE that crosses, for it brings an attribute that is new; no key changes."""
+	marks.append(len(marks))
+	asker.dialog.request("INVITE", asker.offer() + f"a=x-round:{marks[-1]}\r\n")
+	invite = other.phone.wait_request("INVITE")
+	assert f"a=x-round:{marks[-1]}" in invite.body
+	answer = [f"setup:{other.role}", f"fingerprint:{other.fingerprint}"] if other.keying == "dtls" else \
+		[f"crypto:1 {other.suites[0]} inline:{other.inline}"] if other.keying == "sdes" else []
+	other.phone.answer(invite, 200, "OK", other._describe(answer))
+	other.phone.wait_request("ACK")
+	response = asker.phone.wait_response(asker.dialog.cseq)
+	assert response.status == 200, response.first
+	asker.dialog.ack(response.cseq[0])
+
+
+@pytest.mark.parametrize("keying", ["dtls", "sdes"])
+def test_changes_after_control_died(topology, start, keying):
+	"""Re-INVITEs from both sides after each of two deaths: association, keys and indices go on, and not a packet is missing."""
+	gateway = start(calls=20, access="secure" if keying == "dtls" else "sdes")
+	settings = {"role": "active"} if keying == "dtls" else {"suite": "AES_CM_128_HMAC_SHA1_80"}
+	with Changing(topology, "access", keying=keying, mux=True, **settings) as access, Leg(topology, "core") as core, \
+	     Capture(topology.access) as near, Capture(topology.core) as far:
+		call(access, core)
+		access.up()
+		if keying == "sdes":
+			access.inline = base64.b64encode(access.masters[access.suites[0]]).decode()
+		more(access, core)
+		marks = []
+		for _ in range(2):
+			kill(gateway)
+			refresh(access, core, marks)
+			more(access, core)
+			refresh(core, access, marks)
+			more(access, core)
+		access.hang_up()
+		core.taken_down()
+		assert not gateway.events("line rekeyed")
+		judge(topology, access, (near, far))
+
+
+class Streams:
+	"""One thread that sends on many sockets, to and fro, and counts what has come: no packet has a reason to be missing."""
+
+	RATE = 25
+
+	def __init__(self, namespaces, addresses, n):
+		self.sides = [[ns.udp(address) for _ in range(n)] for ns, address in zip(namespaces, addresses)]
+		self.remote = [[None] * n, [None] * n]
+		self.sent, self.heard = [[0] * n, [0] * n], [[set() for _ in range(n)], [set() for _ in range(n)]]
+		self.index = {s.fileno(): (side, i) for side, sockets in enumerate(self.sides) for i, s in enumerate(sockets)}
+		for sockets in self.sides:
+			for s in sockets:
+				s.setblocking(False)
+		self._talking, self._open = True, True
+		self._thread = threading.Thread(target=self._run, daemon=True)
+
+	def start(self):
+		self._thread.start()
+
+	def _run(self):
+		poll = select.epoll()
+		for fd in self.index:
+			poll.register(fd, select.EPOLLIN)
+		due = time.monotonic()
+		while self._open:
+			if self._talking and time.monotonic() >= due:
+				due += 1 / self.RATE
+				self._send()
+			for fd, _ in poll.poll(0.005):
+				self._take(*self.index[fd])
+
+	def _send(self):
+		for side, sockets in enumerate(self.sides):
+			for i, s in enumerate(sockets):
+				if self.remote[side][i]:
+					number = self.sent[side][i]
+					s.sendto(struct.pack("!BBHII", 0x80, 0, number, 160 * number, 1000 * side + i + 1) + bytes(160), self.remote[side][i])
+					self.sent[side][i] += 1
+
+	def _take(self, side, i):
+		while True:
+			try:
+				packet = self.sides[side][i].recv(2048)
+			except (BlockingIOError, OSError):
+				return
+			self.heard[side][i].add(struct.unpack_from("!H", packet, 2)[0])
+
+	def missing(self):
+		"""After the last one sent has had time to come: how many have not, from each side."""
+		self._talking = False
+		deadline = time.monotonic() + 5
+		while any(self._short()) and time.monotonic() < deadline:
+			time.sleep(0.05)
+		return self._short()
+
+	def _short(self):
+		return [sum(self.sent[side]) - sum(map(len, self.heard[not side])) for side in (0, 1)]
+
+	def close(self):
+		self._open = False
+		self._thread.join()
+		for sockets in self.sides:
+			for s in sockets:
+				s.close()
+
+
+def set_up(access, core, streams, i, gateway_uri):
+	"""Call number i; both its dialogs. Its CSeqs are its own: responses are told apart by them."""
+	def body(side, address):
+		return phone.sdp(address, phone.audio_section(streams.sides[side][i].getsockname()[1]))
+	near = access.invite(gateway_uri, body(0, access.address), cseq=1000 * (i + 1))
+	invite = core.wait_request("INVITE")
+	streams.remote[1][i] = phone.Sdp(invite.body).remote()
+	far = core.accept(invite, body(1, core.address))
+	far.cseq = 1000 * (i + 1)
+	core.wait_request("ACK")
+	response = access.wait_response(near.cseq)
+	assert response.status == 200, response.first
+	streams.remote[0][i] = phone.Sdp(response.body).remote()
+	access.confirm(near, response)
+	return near, far
+
+
+@pytest.mark.parametrize("calls", [100])
+def test_a_hundred_calls(topology, start, record_property, calls):
+	"""Not one packet is missing, a new call is answered soon after the death, and each of the hundred can be ended from either side."""
+	gateway = start(access="plain", calls=500, media_timeout=30)
+	access = phone.Phone(topology.access, topology.phone("access"), "access")
+	core = phone.Phone(topology.core, topology.phone("core"), "core")
+	streams = Streams((topology.access, topology.core), (access.address, core.address), calls + 1)
+	uri = f"sip:100@{topology.gateway('access')}:5060"
+	try:
+		dialogs = [set_up(access, core, streams, i, uri) for i in range(calls)]
+		streams.start()
+		time.sleep(0.5)
+		since, began = gateway.mark(), time.monotonic()
+		gateway.kill_child("control")
+		number = 7
+		while True: # whoever asks again is answered, as a UDP phone asks
+			number += 1
+			probe = f"z9hG4bK-probe-{number}"
+			access.send_request("OPTIONS", uri, "probe", "<sip:probe@x>;tag=1", f"<{uri}>", number, branch=probe)
+			try:
+				access.wait_response(number, "OPTIONS", timeout=0.05)
+				break
+			except AssertionError:
+				assert time.monotonic() - began < 10
+		back = time.monotonic() - began
+		taken = gateway.wait_event("calls taken up", 10, since)
+		assert taken["restored"] == calls and taken["dropped"] == 0
+		dialogs.append(set_up(access, core, streams, calls, uri))
+		time.sleep(0.5)
+		near, far = dialogs[3]
+		far.request("INVITE", phone.sdp(core.address, phone.audio_section(streams.sides[1][3].getsockname()[1], "RTP/AVP", "x-new:1"), version=2))
+		asked = access.wait_request("INVITE")
+		access.answer(asked, 200, "OK", phone.sdp(access.address, phone.audio_section(streams.sides[0][3].getsockname()[1]), version=2))
+		assert core.wait_response(far.cseq).status == 200
+		far.ack(far.cseq)
+		time.sleep(0.3)
+		missing = streams.missing()
+		record_property("sip_back_ms", round(1000 * back))
+		print(f"{calls} calls, control killed: SIP answers after {1000 * back:.0f} ms, calls taken up in {taken['after_ms']:.1f} ms, "
+		      f"missing {missing} of {sum(streams.sent[0])} and {sum(streams.sent[1])} packets")
+		assert missing == [0, 0] and back < (10 if sanitized() else 2)
+		for i, (near, far) in enumerate(dialogs):
+			(near if i % 2 else far).request("BYE")
+			other, ender = (core, access) if i % 2 else (access, core)
+			other.take_bye()
+			assert ender.wait_response((near if i % 2 else far).cseq, "BYE").status == 200
+	finally:
+		streams.close()
+		access._open = core._open = False
