@@ -29,7 +29,7 @@ SIP/2.0 {status} {reason}
 [last_Call-ID:]
 [last_CSeq:]
 Contact: <sip:sipp@[local_ip]:[local_port];transport=[transport]>
-{body}"""
+{headers}{body}"""
 
 
 def _body(text):
@@ -66,8 +66,13 @@ def pause(milliseconds):
 	return f'<pause milliseconds="{milliseconds}"/>'
 
 
-def reply(status, reason="Reason", body=None, retrans=False, tag=";tag=[pid]SIPpTag[call_number]"):
-	return send(_REPLY.format(status=status, reason=reason, tag=tag, body=_body(body)), retrans)
+def request(method, body=None, cseq="[cseq]", headers="", **more):
+	"""Within a dialog. headers: whole lines."""
+	return send(_request(method, body, uri="[next_url]", cseq=cseq, headers=headers, **more), method != "ACK")
+
+
+def reply(status, reason="Reason", body=None, retrans=False, tag=";tag=[pid]SIPpTag[call_number]", headers=""):
+	return send(_REPLY.format(status=status, reason=reason, tag=tag, headers=headers, body=_body(body)), retrans)
 
 
 def description(direction="sendrecv", version=1):
@@ -111,6 +116,8 @@ def reinvite(direction, cseq):
 
 
 class Sipp:
+	"""text: a scenario, or the name of one that SIPp has built in."""
+
 	def __init__(self, ns, address, text, target=None, calls=1, rate=10, limit=None, transport="udp", echo=True,
 		     service="100", media_port=6000, tone=None, port=5060):
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spe2e-sipp-"))
@@ -120,7 +127,7 @@ class Sipp:
 			path.write_bytes(audio.ulaw_tone(tone, 0, audio.RATE * 4))
 			text = text.replace("@TONE@", str(path))
 		(self.directory / "scenario.xml").write_text(text)
-		command = ["sipp", "-sf", "scenario.xml", "-i", address, "-p", str(port), "-mi", address, "-mp", str(media_port),
+		command = ["sipp", *(("-sf", "scenario.xml") if text.startswith("<") else ("-sn", text)), "-i", address, "-p", str(port), "-mi", address, "-mp", str(media_port),
 			   "-m", str(calls), "-r", str(rate), "-nostdin", "-trace_err", "-error_file", "errors.log", "-trace_msg",
 			   "-message_file", "messages.log", "-t", {"udp": "u1", "tcp": "t1"}[transport], "-s", service,
 			   "-recv_timeout", "20000", "-timeout", "300", "-timeout_error"]
