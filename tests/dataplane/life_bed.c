@@ -325,10 +325,12 @@ static void hear(struct life_worker *lw, uint8_t *frame, uint16_t len)
 
 // ---- the ports
 
-static bool machine_is_slow(const struct life_worker *lw)
+// Since no packet waited last, of what it was when the rate was chosen. 0: too few to say, as after one long absence.
+static double cost_here(const struct life_worker *lw)
 {
-	return lw->usual > 0 &&
-	       (double)(lw->here - lw->here_before) > 1.5 * lw->usual * (double)(lw->given - lw->given_before);
+	uint64_t n = lw->given - lw->given_before;
+
+	return n < LIFE_RING / 2 ? 0 : (double)(lw->here - lw->here_before) / (double)n / lw->usual;
 }
 
 static uint16_t due_by_time(struct life_worker *lw, uint64_t rate, uint16_t n)
@@ -349,17 +351,18 @@ static uint16_t due_by_time(struct life_worker *lw, uint64_t rate, uint16_t n)
 	}
 	waiting = lw->due + (double)rate * (double)lw->now / 1e9 - (double)lw->given;
 	if (waiting < 1) { // nothing to do: on to the next one
-		lw->here_before = lw->here;
-		lw->given_before = lw->given;
 		uint64_t leap = (uint64_t)((1 - waiting) * 1e9 / (double)rate) + 1;
 
+		lw->here_before = lw->here;
+		lw->given_before = lw->given;
 		atomic_store_explicit(&lw->now, lw->now + (leap < 1000 ? leap : 1000), memory_order_relaxed);
 		return 0;
 	}
 	if ((uint64_t)waiting > lw->worst_queue)
 		lw->worst_queue = (uint64_t)waiting;
 	if (waiting > LIFE_RING) {
-		*(machine_is_slow(lw) ? &lw->slowed : &lw->overflow) += (uint64_t)waiting - LIFE_RING;
+		lw->cost = cost_here(lw);
+		*(lw->cost > LIFE_SLOW ? &lw->slowed : &lw->overflow) += (uint64_t)waiting - LIFE_RING;
 		lw->due -= waiting - LIFE_RING;
 		waiting = LIFE_RING;
 	}

@@ -11,7 +11,7 @@
 // the network. So an absence above LIFE_GAP of which commands took less is left out of the time and counted apart. The
 // ports' own work, on the same thread and more of it, shows how many of these the machine made: a relay that is away by
 // itself has more. So it shows whether the machine as a whole is slower than when the rate was chosen (who shares a core, or
-// memory): what overflows while a packet costs the ports half as much again as before is counted apart, too.
+// memory): what overflows while a packet costs the ports a quarter more than before is counted apart, too.
 #pragma once
 #include "dataplane/client/dp_client.h"
 #include "dataplane/worker/relay.h"
@@ -23,6 +23,7 @@
 #define LIFE_SLOTS 64  // sessions that come and go
 #define LIFE_EXTRA 2   // more legs that a stream may be copied to
 #define LIFE_GAP 1000000 // ns that a worker may be away from its ports
+#define LIFE_SLOW 1.25   // what a packet costs the ports on a slow machine, of what it did before
 
 struct life_key { // double: the old and the new one
 	struct srtp_key key[2];
@@ -78,6 +79,7 @@ struct life_worker { // of one thread: the queues of both ports are its own
 	uint64_t here;        // ns that the ports themselves took
 	uint64_t here_before, given_before; // when no packet waited last
 	double usual;         // ns of theirs a packet, before this rate
+	double cost;          // of that, when a packet did not fit
 	uint64_t rate;        // as it was when it was here last
 	double due;           // packets that had come in when the rate changed, above what it makes of the time
 	uint64_t given;

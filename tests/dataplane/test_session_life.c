@@ -457,11 +457,12 @@ static bool often_away(const struct verdict *v)
 	const struct life_worker *lw = &ctl.bed->workers[0];
 
 	print_message("longest from the port: %.0f us, above 1 ms for commands %llu times; interrupts above 1 ms: %llu in its "
-		      "time, %llu in the ports'; packets that waited at most %llu, did not fit while all was slow %llu; "
-		      "blocked %llu times\n",
+		      "time, %llu in the ports'; packets that waited at most %llu, did not fit %llu, and while all was slow "
+		      "%llu (a packet cost the ports %.2f of what it had before); blocked %llu times\n",
 		      (double)lw->longest / 1e3, (unsigned long long)lw->gaps, (unsigned long long)lw->interrupted,
 		      (unsigned long long)lw->interrupted_here, (unsigned long long)lw->worst_queue,
-		      (unsigned long long)lw->slowed, (unsigned long long)blocked);
+		      (unsigned long long)lw->overflow, (unsigned long long)lw->slowed, lw->cost,
+		      (unsigned long long)blocked);
 	return (double)v->gaps > 5 + load_time / 10 || lw->interrupted > 5 + 2 * lw->interrupted_here;
 }
 
