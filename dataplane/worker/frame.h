@@ -56,6 +56,12 @@ static inline uint16_t frame_sum_fold(uint64_t sum)
 	return (uint16_t)sum; // as it is to lie in memory
 }
 
+static inline uint16_t frame_sum_fold32(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)(sum + (sum >> 16));
+}
+
 static inline uint16_t frame_get16(const uint8_t *at)
 {
 	uint16_t v;
@@ -93,7 +99,7 @@ static inline void frame_finish_ip(uint8_t *udp, const struct frame_fit *f)
 	}
 	ip[1] = (uint8_t)(f->dscp << 2);
 	frame_set16(ip + 2, total);
-	frame_set16(ip + 10, (uint16_t)~frame_sum_fold((uint64_t)frame_get16(ip + 10) + total + (unsigned)(ip[1] << 8)));
+	frame_set16(ip + 10, (uint16_t)~frame_sum_fold32((uint32_t)frame_get16(ip + 10) + total + (unsigned)(ip[1] << 8)));
 }
 
 static inline void frame_finish_udp(struct rte_mbuf *m, uint8_t *udp, const struct frame_fit *f)

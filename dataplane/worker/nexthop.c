@@ -112,8 +112,9 @@ bool nexthop_ready(const struct nexthops *nh, uint32_t transport, uint32_t path_
 	return head_is(atomic_load_explicit(&nh->slots[transport].head, memory_order_relaxed), path_serial);
 }
 
-static void words_copy(uint8_t *to, const _Atomic uint64_t *words, unsigned n)
+static inline void words_copy(uint8_t *to, const _Atomic uint64_t *words, unsigned n)
 {
+#pragma GCC unroll 6
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t word = atomic_load_explicit(&words[i], memory_order_relaxed);
 

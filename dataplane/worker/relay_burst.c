@@ -22,15 +22,15 @@ static struct rte_mbuf *copy_of(struct relay_worker *w, struct packet *p)
 	return m;
 }
 
-static bool edge_leads(const struct relay_worker *w, const struct dp_edge *e)
+static inline bool edge_leads(const struct relay_worker *w, struct dp_ref ref)
 {
 	const struct dp_transport *to;
 
-	if (e->to.index >= w->relay->map.n_transports)
+	if (ref.index >= w->relay->map.n_transports)
 		return false;
-	to = &w->relay->map.transports[e->to.index];
+	to = &w->relay->map.transports[ref.index];
 	// In this order: who gives it a generation has said before whose it is.
-	return e->to.generation != 0 && __atomic_load_n(&to->out.generation, __ATOMIC_ACQUIRE) == e->to.generation &&
+	return ref.generation != 0 && __atomic_load_n(&to->out.generation, __ATOMIC_ACQUIRE) == ref.generation &&
 	       __atomic_load_n(&to->out.worker, __ATOMIC_ACQUIRE) == w->id;
 }
 
@@ -43,7 +43,7 @@ static void leave(struct relay_worker *w, uint16_t n)
 }
 
 // Follows the edges of one packet; returns how many packets are in out[] now.
-static uint16_t follow_each(struct relay_worker *w, const struct packet *p, uint16_t n)
+static __attribute__((noinline)) uint16_t follow_each(struct relay_worker *w, const struct packet *p, uint16_t n)
 {
 	enum relay_drop why = RELAY_DROP_NO_EDGE;
 	const struct dp_edge *last = NULL;
@@ -54,7 +54,7 @@ static uint16_t follow_each(struct relay_worker *w, const struct packet *p, uint
 		const struct dp_edge *edge = e < n_edges ? &p->tp->edges[e] : NULL;
 		struct packet *out = &w->out[n];
 
-		if (edge != NULL && !edge_leads(w, edge))
+		if (edge != NULL && !edge_leads(w, edge->to))
 			continue;
 		if (edge != NULL && !edge->open) {
 			why = RELAY_DROP_GATE;
@@ -83,15 +83,15 @@ static uint16_t follow_each(struct relay_worker *w, const struct packet *p, uint
 // Nearly all have one edge, which stands in the first line.
 static inline uint16_t follow(struct relay_worker *w, const struct packet *p, uint16_t n)
 {
-	const struct dp_edge only = { .to = p->tp->first_edge, .open = true };
+	const struct dp_ref only = p->tp->first_edge;
 	struct packet *out = &w->out[n];
 
-	if (p->tp->n_edges != 1 || !p->tp->first_open || !edge_leads(w, &only))
+	if (p->tp->n_edges != 1 || !p->tp->first_open || !edge_leads(w, only))
 		return follow_each(w, p, n);
 	*out = *p;
 	out->from = p->index;
-	out->index = only.to.index;
-	out->tp = &w->relay->map.transports[only.to.index];
+	out->index = only.index;
+	out->tp = &w->relay->map.transports[only.index];
 	return (uint16_t)(n + 1);
 }
 

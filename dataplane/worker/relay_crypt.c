@@ -93,7 +93,7 @@ static bool is_of_old_key(struct relay_worker *w, const struct packet *p)
 }
 
 // False: that epoch has no key.
-static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, unsigned epoch)
+static inline bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, unsigned epoch)
 {
 	struct dp_transport *tp = p->tp;
 	struct srtp_key *key = key_at(w->relay, &tp->rx[epoch].key);
@@ -114,15 +114,20 @@ static bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, 
 	return true;
 }
 
+static __attribute__((noinline)) bool op_in_old(struct relay_worker *w, struct srtp_op *op, struct packet *p)
+{
+	return op_in(w, op, p, (rx_newest(p->tp) + 1) % DP_RX_EPOCHS);
+}
+
 // The newest key, unless the packet carries the MKI of the one before.
-static bool op_first(struct relay_worker *w, struct srtp_op *op, struct packet *p)
+static inline bool op_first(struct relay_worker *w, struct srtp_op *op, struct packet *p)
 {
 	unsigned newest = rx_newest(p->tp);
 
 	if (!op_in(w, op, p, newest))
 		return false;
 	if (op->key->mki_len != 0 && !srtp_key_mki_is(op->key, p->bytes, p->len) && is_of_old_key(w, p))
-		op_in(w, op, p, (newest + 1) % DP_RX_EPOCHS);
+		op_in_old(w, op, p);
 	return true;
 }
 
@@ -177,7 +182,7 @@ static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsi
 		    !srtp_key_mki_is(key, w->in[who[i]].bytes, w->in[who[i]].len) ||
 		    !retry_allowed(w, tp, RETRY_OLD_KEY))
 			continue;
-		if (op_in(w, &again[m], &w->in[who[i]], old))
+		if (op_in_old(w, &again[m], &w->in[who[i]]))
 			at[m++] = (uint16_t)i;
 	}
 	return m;
@@ -214,15 +219,25 @@ static void try_again(struct relay_worker *w, struct srtp_op *again, const uint1
 	}
 }
 
-// ops[0..n) belong to the packets that who[] names.
-static void unprotect(struct relay_worker *w, const uint16_t *who, unsigned n)
+static __attribute__((noinline)) void try_failed(struct relay_worker *w, const uint16_t *who, unsigned n)
 {
 	struct srtp_op again[RELAY_BURST];
-	uint16_t at[RELAY_BURST];
+	uint16_t at[RELAY_BURST] = { 0 };
 
-	srtp_unprotect_burst(w->engine, w->ops, n);
 	try_again(w, again, at, gather_old_key(w, who, n, again, at));
 	try_again(w, again, at, gather_other_roc(w, who, n, again, at));
+}
+
+// ops[0..n) belong to the packets that who[] names.
+static inline void unprotect(struct relay_worker *w, const uint16_t *who, unsigned n)
+{
+	unsigned failed = 0;
+
+	srtp_unprotect_burst(w->engine, w->ops, n);
+	for (unsigned i = 0; i < n; i++)
+		failed |= w->ops[i].result != SRTP_OK;
+	if (failed)
+		try_failed(w, who, n);
 }
 
 // After a kill in between it is said again.
@@ -253,6 +268,33 @@ static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struc
 	return p->stream == NULL ? RELAY_DROP_SSRC_LIMIT : RELAY_OK;
 }
 
+// Where a packet goes out: it arrives while the burst is decrypted.
+static inline void warm_way(struct relay_worker *w, const struct packet *p)
+{
+	uint32_t to = p->tp->first_edge.index;
+
+	if (to >= w->relay->map.n_transports)
+		return;
+	lines_prefetch(&w->relay->map.transports[to].out, 1);
+	nexthop_prefetch(w->relay->hops, to);
+}
+
+// What encrypts it there.
+static inline void warm_out(struct relay_worker *w, const struct packet *p)
+{
+	const struct dp_map *map = &w->relay->map;
+	const struct dp_out *out;
+
+	if (p->tp->first_edge.index >= map->n_transports)
+		return;
+	out = &map->transports[p->tp->first_edge.index].out;
+	if (out->security != DP_SRTP)
+		return;
+	key_prefetch(w->relay, out->key);
+	if (out->first.stream < map->n_streams)
+		lines_prefetch(&dp_stream_at(map, out->first.stream)->srtp, 1);
+}
+
 uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
 {
 	enum relay_drop drop[RELAY_BURST];
@@ -264,6 +306,7 @@ uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
 		struct packet *p = &w->in[i];
 
 		drop[i] = RELAY_OK;
+		warm_way(w, p);
 		if (p->tp->security == DP_PLAIN)
 			continue;
 		if (p->tp->security == DP_SRTP && op_first(w, &w->ops[secured], p))
@@ -276,10 +319,12 @@ uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
 	for (unsigned k = 0; k < secured; k++)
 		drop[who[k]] = result_in(w, &w->in[who[k]], &w->ops[k]);
 	for (uint16_t i = 0; i < n; i++) {
-		if (drop[i] == RELAY_OK)
+		if (drop[i] == RELAY_OK) {
+			warm_out(w, &w->in[i]);
 			packet_keep(w->in, kept++, i);
-		else
+		} else {
 			relay_drop(w, w->in[i].tp, drop[i], w->in[i].m);
+		}
 	}
 	return kept;
 }

@@ -179,6 +179,15 @@ static bool fragment_is_linux(const struct relay_worker *w, const struct packet 
 						    be16(pl->udp + 2)) == NULL);
 }
 
+// Of a header without options. A sum is good if it is one's complement zero: a multiple of 0xffff, but not 0 itself.
+static inline bool ipv4_sum_usual(const uint8_t *at)
+{
+	uint32_t word[5];
+
+	memcpy(word, at, sizeof(word));
+	return ((uint64_t)word[0] + word[1] + word[2] + word[3] + word[4]) % 0xffff == 0;
+}
+
 // What nearly all frames are: untagged, or with one tag, IPv4 without options or fragments, UDP.
 static inline bool parse_usual(struct packet *p, struct place *pl, const uint8_t *at, size_t len)
 {
@@ -201,7 +210,7 @@ static inline bool parse_usual(struct packet *p, struct place *pl, const uint8_t
 	udp_len = be16(at + 24);
 	if (at[0] != 0x45 || at[9] != IPPROTO_UDP || (be16(at + 6) & 0x3fff) != 0 || total > len ||
 	    udp_len < sizeof(struct udphdr) || udp_len + sizeof(struct iphdr) > total ||
-	    !ipv4_sum_good(at, sizeof(struct iphdr)))
+	    !ipv4_sum_usual(at))
 		return false;
 	pl->family = INET_V4;
 	pl->destination = at + 16;
@@ -240,7 +249,12 @@ static inline unsigned parse(struct relay_worker *w, struct packet *p)
 	// Only where the port can tell: a neighbour on the same host sends partial checksums (veth).
 	if ((p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD)
 		return RELAY_DROP_CHECKSUM;
-	p->slot = relay_table_find(w->relay->table, p->m->port, pl.vlan, pl.family, pl.destination, be16(pl.udp + 2));
+	p->slot = NULL;
+	if (pl.family == INET_V4)
+		p->slot = relay_table_usual(w->relay->table, p->m->port, pl.vlan, pl.destination, be16(pl.udp + 2));
+	if (p->slot == NULL)
+		p->slot = relay_table_find(w->relay->table, p->m->port, pl.vlan, pl.family, pl.destination,
+					   be16(pl.udp + 2));
 	return p->slot == NULL ? NOT_OURS : RELAY_OK;
 }
 
@@ -291,37 +305,16 @@ static uint16_t transports_find(struct relay_worker *w, uint16_t n)
 	return kept;
 }
 
-// What the later stages will need of this packet, on both legs.
-static inline void warm(struct relay_worker *w, const struct packet *p)
+// What the next stages will need of this packet.
+static inline void warm_in(struct relay_worker *w, const struct packet *p)
 {
 	const struct dp_map *map = &w->relay->map;
 	const struct dp_rx *rx = &p->tp->rx[rx_newest(p->tp)];
-	uint32_t to = p->tp->first_edge.index;
 
 	if (p->tp->security == DP_SRTP)
 		key_prefetch(w->relay, rx->key);
 	if (rx->first.stream < map->n_streams)
 		lines_prefetch(dp_stream_at(map, rx->first.stream), p->tp->security == DP_SRTP ? 2 : 1);
-	if (to < map->n_transports) {
-		lines_prefetch(&map->transports[to].out, 1);
-		nexthop_prefetch(w->relay->hops, to);
-	}
-}
-
-// While the burst is decrypted, what encrypts it arrives.
-static inline void warm_out(struct relay_worker *w, const struct packet *p)
-{
-	const struct dp_map *map = &w->relay->map;
-	const struct dp_out *out;
-
-	if (p->tp->first_edge.index >= map->n_transports)
-		return;
-	out = &map->transports[p->tp->first_edge.index].out;
-	if (out->security != DP_SRTP)
-		return;
-	key_prefetch(w->relay, out->key);
-	if (out->first.stream < map->n_streams)
-		lines_prefetch(&dp_stream_at(map, out->first.stream)->srtp, 1);
 }
 
 uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
@@ -338,7 +331,7 @@ uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t 
 			continue;
 		}
 		p->proven = from_remote(p);
-		warm(w, p);
+		warm_in(w, p);
 		packet_keep(w->in, kept++, i);
 	}
 	if (w->handing != 0)
@@ -376,21 +369,33 @@ static bool punt_is_stray(const struct packet *p, unsigned kind)
 	return kind == DP_PUNT_RTCP && p->tp->security == DP_PLAIN && !p->proven && !learns;
 }
 
+// Version 2, neither CSRCs nor extension, of a type that is no RTCP's: the header is of its least length.
+static inline bool rtp_usual(const struct packet *p)
+{
+	return p->len >= RTP_HEADER_MIN && (p->bytes[0] & 0xdf) == 0x80 && (p->bytes[1] & 0x60) != 0x40 &&
+	       p->tp->mode != DP_MODE_RTCP;
+}
+
 uint16_t stage_classify(struct relay_worker *w, uint16_t n)
 {
 	uint16_t kept = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct packet *p = &w->in[i];
-		unsigned kind = kind_of(p);
+		unsigned kind;
 
+		if (rtp_usual(p)) {
+			p->hdr_len = RTP_HEADER_MIN;
+			packet_keep(w->in, kept++, i);
+			continue;
+		}
+		kind = kind_of(p);
 		if (kind == UINT8_MAX) {
 			p->hdr_len = rtp_header_len(p->bytes, p->len);
 			if (p->hdr_len == 0) {
 				relay_drop(w, p->tp, RELAY_DROP_MALFORMED, p->m);
 				continue;
 			}
-			warm_out(w, p);
 			packet_keep(w->in, kept++, i);
 		} else if (kind == 0) {
 			relay_drop(w, p->tp, RELAY_DROP_UNKNOWN_KIND, p->m);

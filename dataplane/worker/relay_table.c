@@ -7,13 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// By the last four octets of the address, which are those that differ.
 static inline unsigned bucket_of(uint8_t family, const uint8_t *addr)
 {
-	uint32_t end;
-
-	memcpy(&end, addr + (family == INET_V4 ? 0 : 12), sizeof(end));
-	return end * UINT32_C(0x9e3779b1) / (UINT32_MAX / RELAY_BUCKETS + 1);
+	return relay_bucket(addr + (family == INET_V4 ? 0 : 12));
 }
 
 // Those of a bucket in the order of the configuration.
@@ -60,6 +56,13 @@ int relay_table_open(struct relay_table **tablep, const struct dp_config *config
 		t->vlans[i] = config->networks[i].vlan;
 	for (unsigned i = 0; i < config->n_ports; i++)
 		t->everywhere[i] = strcmp(config->ports[i].name, "lo") == 0;
+	for (unsigned i = 0; i < t->n; i++) {
+		struct relay_address *r = &t->addresses[i];
+
+		r->usual = r->addr.family == INET_V4 && !t->everywhere[r->port] ?
+				   relay_usual(r->addr.bytes, r->port, r->vlan) :
+				   RELAY_UNUSUAL;
+	}
 	*tablep = t;
 	return 0;
 }

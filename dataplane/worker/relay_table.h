@@ -4,9 +4,11 @@
 #pragma once
 #include "dataplane/dp_config.h"
 #include <stdatomic.h>
+#include <string.h>
 
 #define RELAY_BUCKETS 64 // a power of two
 #define RELAY_NO_ADDRESS UINT8_MAX
+#define RELAY_UNUSUAL UINT64_MAX
 
 struct relay_address {
 	struct inet_addr addr;
@@ -15,6 +17,7 @@ struct relay_address {
 	uint8_t next; // of the same bucket
 	uint16_t first, last;
 	_Atomic uint32_t *transports; // [port - first]: index + 1; 0: nobody
+	uint64_t usual; // of IPv4: relay_usual(); else RELAY_UNUSUAL
 };
 
 struct relay_table {
@@ -27,6 +30,37 @@ struct relay_table {
 
 int relay_table_open(struct relay_table **tablep, const struct dp_config *config);
 void relay_table_close(struct relay_table *table);
+
+// By the last four octets of the address, which are those that differ.
+static inline unsigned relay_bucket(const uint8_t end[4])
+{
+	uint32_t word;
+
+	memcpy(&word, end, sizeof(word));
+	return word * UINT32_C(0x9e3779b1) / (UINT32_MAX / RELAY_BUCKETS + 1);
+}
+
+// Where an IPv4 address is heard: in one word.
+static inline uint64_t relay_usual(const uint8_t addr[4], uint16_t port, uint16_t vlan)
+{
+	uint32_t word;
+
+	memcpy(&word, addr, sizeof(word));
+	return (uint64_t)vlan << 48 | (uint64_t)port << 32 | word;
+}
+
+// relay_table_find() for what nearly all packets are: IPv4, and the first address of its bucket. NULL: ask that.
+static inline _Atomic uint32_t *relay_table_usual(const struct relay_table *t, uint16_t port, uint16_t vlan,
+						  const uint8_t *addr, uint16_t udp_port)
+{
+	unsigned i = t->buckets[relay_bucket(addr)];
+	const struct relay_address *r = &t->addresses[i];
+
+	if (i == RELAY_NO_ADDRESS || r->usual != relay_usual(addr, port, vlan) || udp_port < r->first ||
+	    udp_port > r->last)
+		return NULL;
+	return &r->transports[udp_port - r->first];
+}
 
 // The slot of a destination as seen on a port, or from inside (RELAY_INSIDE | network). NULL: no address and port of
 // ours there. What comes from inside finds its own network first, then others if both are untagged: VLANs are worlds of

@@ -55,18 +55,19 @@ static void lists_clear(struct srtp_engine *engine)
 static inline void hash_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned len)
 {
 	uint32_t roc = htobe32((uint32_t)(op->index >> 16));
+	const struct srtp_key *key = op->key;
+	uint8_t *packet = op->packet;
 	IMB_JOB *job;
 
-	memcpy(op->packet + len, &roc, sizeof(roc));
+	memcpy(packet + len, &roc, sizeof(roc));
 	if (engine_hands_over(engine) && srtp_handover_hash(engine, op, slot, len + sizeof(roc)))
 		return;
 	job = &engine->hash.jobs[engine->hash.n++];
-	job->src = op->packet;
-	job->hash_start_src_offset_in_bytes = 0;
+	job->src = packet;
 	job->msg_len_to_hash_in_bytes = len + sizeof(roc);
 	job->auth_tag_output = engine->digest[slot];
-	job->u.HMAC._hashed_auth_key_xor_ipad = (const uint8_t *)op->key->cm.ipad;
-	job->u.HMAC._hashed_auth_key_xor_opad = (const uint8_t *)op->key->cm.opad;
+	job->u.HMAC._hashed_auth_key_xor_ipad = (const uint8_t *)key->cm.ipad;
+	job->u.HMAC._hashed_auth_key_xor_opad = (const uint8_t *)key->cm.opad;
 }
 
 static void hash_run(struct srtp_engine *engine)
@@ -85,9 +86,11 @@ static void hash_run(struct srtp_engine *engine)
 // RFC 3711 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16). From `start` to `len`.
 static inline void cipher_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned start, unsigned len)
 {
-	unsigned size = key_size(op->key);
-	__m128i salt = _mm_load_si128((const __m128i *)op->key->salt);
-	uint64_t high = htobe64(rtp_ssrc(op->packet));
+	const struct srtp_key *key = op->key;
+	uint8_t *packet = op->packet;
+	unsigned size = key_size(key);
+	__m128i salt = _mm_load_si128((const __m128i *)key->salt);
+	uint64_t high = htobe64(rtp_ssrc(packet));
 	uint64_t low = htobe64(op->index << 16);
 	uint8_t *iv = engine->iv[slot];
 	struct srtp_cm_list *list;
@@ -100,10 +103,10 @@ static inline void cipher_add(struct srtp_engine *engine, struct srtp_op *op, un
 		return;
 	list = &engine->cipher[size];
 	job = &list->jobs[list->n++];
-	job->enc_keys = op->key->cm.rounds;
-	job->dec_keys = op->key->cm.rounds;
-	job->src = op->packet;
-	job->dst = op->packet + start;
+	job->enc_keys = key->cm.rounds;
+	job->dec_keys = key->cm.rounds;
+	job->src = packet;
+	job->dst = packet + start;
 	job->cipher_start_src_offset_in_bytes = start;
 	job->msg_len_to_cipher_in_bytes = len - start;
 	job->iv = iv;
@@ -154,6 +157,7 @@ static inline void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, un
 		return;
 	rx_hash(engine, op, slot);
 	engine->hashed[slot] = true;
+	engine->remaining[slot] = op->key->remaining;
 }
 
 // Packets before this one in the burst may have moved its stream on, so that the index is another one than at first.
@@ -177,22 +181,34 @@ static unsigned rx_header(struct srtp_engine *engine, struct srtp_op *op, unsign
 	return SRTP_CRYPTEX_START;
 }
 
-// As if the packet had come alone: its index now, its window now, its tag.
-static inline void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+// As if the packet had come alone: its index now, its window now, its tag. False: op->result says why not.
+static __attribute__((noinline)) bool rx_look_again(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
-	unsigned header = SRTP_HEADER_CLEAR;
 	uint64_t index;
 
 	if (op->result != SRTP_OK)
-		return;
+		return false;
 	index = srtp_op_index(op);
 	if (index != op->index)
 		engine->hashed[slot] = false;
 	op->index = index;
 	op->result = srtp_index_check(op);
 	if (op->result != SRTP_OK)
-		return;
-	if (!engine->hashed[slot] && rx_again(engine, op, slot) != SRTP_OK)
+		return false;
+	return engine->hashed[slot] || rx_again(engine, op, slot) == SRTP_OK;
+}
+
+// Nothing under this key was accepted since the index was looked at: then no stream of it has moved either.
+static inline bool rx_stands(const struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
+{
+	return engine->hashed[slot] && op->key->remaining == engine->remaining[slot];
+}
+
+static inline void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+{
+	unsigned header = SRTP_HEADER_CLEAR;
+
+	if (!rx_stands(engine, op, slot) && !rx_look_again(engine, op, slot))
 		return;
 	if (!srtp_tag_equal(engine->digest[slot], engine->tag[slot], op->key->tag_len)) {
 		op->result = SRTP_AUTH;

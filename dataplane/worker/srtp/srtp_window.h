@@ -82,7 +82,7 @@ static inline void srtp_window_start(struct srtp_stream *stream, uint64_t index)
 // one block more than the window, so no word to be cleared belongs to the window as it will be.
 static inline void srtp_window_accept(struct srtp_stream *stream, uint64_t index)
 {
-	uint64_t block = index / 64, newest, first;
+	uint64_t block = index / 64, mask = srtp_window_mask(stream), newest, first;
 
 	if (!stream->started) {
 		srtp_window_start(stream, index);
@@ -92,10 +92,10 @@ static inline void srtp_window_accept(struct srtp_stream *stream, uint64_t index
 		newest = stream->highest / 64;
 		stream->highest = index;
 		srtp_window_order();
-		first = block - newest > srtp_window_mask(stream) ? block - srtp_window_mask(stream) : newest + 1;
+		first = block - newest > mask ? block - mask : newest + 1;
 		for (uint64_t b = first; b <= block; b++)
-			stream->bits[b & srtp_window_mask(stream)] = 0;
+			stream->bits[b & mask] = 0;
 		srtp_window_order();
 	}
-	stream->bits[block & srtp_window_mask(stream)] |= UINT64_C(1) << index % 64;
+	stream->bits[block & mask] |= UINT64_C(1) << index % 64;
 }
