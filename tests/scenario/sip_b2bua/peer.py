@@ -205,10 +205,13 @@ class Peer:
         """The next request of this method that is no repetition of one that was returned here before."""
         while True:
             message = self.expect(method, timeout)
-            branch = re.search(r";branch=([^;,\s]+)", message.get("Via")).group(1)
-            if branch not in self.returned:
-                self.returned.add(branch)
+            if self.branch_of(message) not in self.returned:
+                self.returned.add(self.branch_of(message))
                 return message
+
+    @staticmethod
+    def branch_of(message):
+        return re.search(r";branch=([^;,\s]+)", message.get("Via")).group(1)
 
     @staticmethod
     def _is(message, wanted, method):
@@ -217,11 +220,15 @@ class Peer:
         return message.is_request and message.method == wanted
 
     def nothing(self, what, timeout=0.5):
-        """No such message comes within the time."""
-        try:
-            message = self.expect(what, timeout)
-        except AssertionError:
-            return
+        """No such message comes within the time; of requests, none that is no repetition of what fresh() has returned."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                message = self.expect(what, max(deadline - time.monotonic(), 0.01))
+            except AssertionError:
+                return
+            if not message.is_request or self.branch_of(message) not in self.returned:
+                break
         raise AssertionError(f"unexpected {message} {message.headers}")
 
     def branch(self):
