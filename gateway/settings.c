@@ -198,6 +198,8 @@ static const struct schema_field profile_fields[] = {
 	{ "relay", LIST_AT(struct profile_settings, relay), .type = &schema_choice, .max = 4, .fallback = "[info]",
 	  WORDS({ "info", SIP_RELAY_INFO }, { "message", SIP_RELAY_MESSAGE }, { "subscribe", SIP_RELAY_SUBSCRIBE },
 		{ "publish", SIP_RELAY_PUBLISH }) },
+	{ "redirect", AT(struct profile_settings, redirect), .type = &schema_choice, .fallback = "pass",
+	  WORDS({ "pass", SIP_REDIRECT_PASS }, { "follow", SIP_REDIRECT_FOLLOW }) },
 	{ "transfer", AT(struct profile_settings, transfer), .type = &schema_choice, .fallback = "refuse",
 	  WORDS({ "refuse", SIP_TRANSFER_REFUSE }, { "pass", SIP_TRANSFER_PASS }, { "resolve", SIP_TRANSFER_RESOLVE }) },
 	{ "refer_out_of_dialog", AT(struct profile_settings, refer_out_of_dialog), .type = &schema_choice, .fallback = "refuse",

@@ -149,6 +149,12 @@ struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag)
 	return d;
 }
 
+void call_fork_only(struct sip_dialog *trunk)
+{
+	call_fork_follow(trunk);
+	free_others(trunk, trunk);
+}
+
 void call_fork_end(struct sip_call *call)
 {
 	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)

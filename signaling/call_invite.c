@@ -63,8 +63,8 @@ static void offer_reliable(struct sip_dialog *b, msg_t *msg, bool offers)
 		sip_message_header(msg, "Supported", "100rel");
 }
 
-static int send_invite(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *request, const struct call_body *offer,
-		       const struct dialog_named *named)
+int call_invite_out(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *request, const struct call_body *offer,
+		    const struct dialog_named *named)
 {
 	const struct sip_dialog *a = b->joined;
 	msg_t *msg = sip_request_new(b, sip_check_hops(request));
@@ -128,13 +128,16 @@ static int offer_on(struct sip_dialog *a, const struct call_body *body, struct c
 	return err;
 }
 
+void call_invite_opens(struct sip_dialog *b, bool offers)
+{
+	oa_open(&b->oa, offers ? OA_EV_SEND_OFFER : OA_EV_ASK, OA_BY_INVITE, call_now(b->call));
+	b->oa_asked = b->oa;
+}
+
 static void open_exchange(struct sip_dialog *a, bool offered, bool offers)
 {
-	mono_ns now = call_now(a->call);
-
-	oa_open(&a->oa, offered ? OA_EV_RECV_OFFER : OA_EV_BE_ASKED, OA_BY_INVITE, now);
-	oa_open(&a->joined->oa, offers ? OA_EV_SEND_OFFER : OA_EV_ASK, OA_BY_INVITE, now);
-	a->joined->oa_asked = a->joined->oa;
+	oa_open(&a->oa, offered ? OA_EV_RECV_OFFER : OA_EV_BE_ASKED, OA_BY_INVITE, call_now(a->call));
+	call_invite_opens(a->joined, offers);
 }
 
 static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_t *request, const struct dialog_named *named)
@@ -155,7 +158,7 @@ static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_
 		return refuse_call(call, &(struct call_refusal){ 503, 0, "at the limit of media sessions" });
 	if (offer_on(a, &body, &offer, &why) < 0)
 		return refuse_call(call, &why);
-	if (send_invite(b, irq, request, &offer, named) < 0)
+	if (call_invite_out(b, irq, request, &offer, named) < 0)
 		return refuse_call(call, &(struct call_refusal){ 502, 0, "cannot send to the far side" });
 	open_exchange(a, body.text != NULL, offer.text != NULL);
 	call_step(&call->fsm, CALL_EV_ROUTED, call_now(call));

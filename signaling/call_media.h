@@ -61,6 +61,9 @@ bool call_media_differs(const struct sip_call *call); // the followed fork's ans
 // answer its ports go; it needs others, by an offer of ours.
 void call_media_renew(struct sip_call *call);
 bool call_media_renews(const struct sip_call *call); // that offer has not been answered
+// The fork that is followed gets the offer of its INVITE, which goes to another place than the other forks' did: with ports and
+// keys of its own.
+int call_media_redirect(struct sip_dialog *to, struct call_body *out, struct call_refusal *why);
 void call_media_forget(struct sip_call *call, struct call_media **mp); // a fork's that was not taken; NULL is fine
 void call_media_versions(const struct sip_call *call, const struct sip_dialog *d, uint64_t *id, uint64_t *version);
 

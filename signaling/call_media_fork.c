@@ -117,6 +117,42 @@ void call_media_give_up_ports(struct call_media *m, enum call_side side)
 	}
 }
 
+static int write_anew(struct sip_dialog *to, struct call_refusal *why)
+{
+	struct call_media *m = to->call->media;
+	const struct sdp_map *map = &m->side[side_of(to)].map_pending;
+
+	for (unsigned i = 0; i < map->n_lines; i++) {
+		struct stream *stream = &m->pending.list[map->stream[i]];
+		bool feedback = stream->side[!side_of(to)].local.proto.feedback;
+
+		stream->side[side_of(to)] = (struct stream_side){ .planned = false };
+		if (stream->wanted && call_line_onward(to, stream, false, feedback, why) < 0)
+			return -EPROTO;
+	}
+	return 0;
+}
+
+int call_media_redirect(struct sip_dialog *to, struct call_body *out, struct call_refusal *why)
+{
+	struct call_media *m = to->call->media;
+	struct side_media *side = &m->side[side_of(to)];
+
+	*out = (struct call_body){ NULL, 0 };
+	if (!m->offered)
+		return 0;
+	sdp_doc_free(side->ours_pending); // to somebody else
+	side->ours_pending = NULL;
+	side->id = m->id_before;
+	if (write_anew(to, why) < 0)
+		return -EPROTO;
+	if (call_media_write(to, m->offer, &m->side[!side_of(to)].map_pending, false, out) < 0)
+		return call_refuse(why, 500, 0, "cannot write the offer");
+	if (call_media_plan(to->call, PLAN_PREPARED) < 0 || streams_copy(&m->asked, &m->pending, m->pending.n) < 0)
+		return call_refuse(why, 500, 0, "media");
+	return 0;
+}
+
 void call_media_forget(struct sip_call *call, struct call_media **mp)
 {
 	if (*mp != NULL)

@@ -303,6 +303,8 @@ static int failed(struct sip_dialog *b, const sip_t *response, int status)
 	if (!internal)
 		call_keep_reason(call, response);
 	snprintf(cause, sizeof(cause), internal ? "no response (%d)" : "far side answered %d", status);
+	if (call_redirect(b, internal ? NULL : response, status))
+		return 0;
 	if (status == 420 && !internal && !call->closing && b->joined->invite_in != NULL)
 		tell_unsupported(b->joined, response);
 	if (call->fsm.state == CALL_CANCELLING)

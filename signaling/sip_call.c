@@ -155,6 +155,7 @@ void call_free(struct sip_call *call)
 {
 	struct sip *sip = call->sip;
 
+	call_redirect_end(call);
 	call_fork_end(call);
 	call_media_free(call);
 	if (call->session != 0)

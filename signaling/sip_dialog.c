@@ -109,17 +109,11 @@ void call_refresh(struct sip_dialog *d, const sip_t *message)
 	call_route(d, request && sip_request_behind_nat(message));
 }
 
-// Where the first request goes: the peer's target, which configuration has checked to be numeric.
-static int aim(struct sip_dialog *d, const char *user)
+static int aim_at(struct sip_dialog *d)
 {
 	struct sip *sip = d->sip;
-	const struct sip_peer *peer = &sip->config->peers[d->peer];
 	enum sip_transport transport;
 	int err;
-
-	err = sip_target_expand(peer->target, user, d->target, sizeof(d->target));
-	if (err < 0)
-		return err;
 	url_t *url = url_hdup(NULL, (const url_t *)d->target);
 
 	if (url == NULL)
@@ -130,6 +124,15 @@ static int aim(struct sip_dialog *d, const char *user)
 		err = sip_agent_find(sip->agent, d->realm, transport, d->hop.address.addr.family, &d->hop.listener);
 	d->source = d->hop.address;
 	return err;
+}
+
+// Where the first request goes: the peer's target, which configuration has checked to be numeric.
+static int aim(struct sip_dialog *d, const char *user)
+{
+	struct sip *sip = d->sip;
+	const struct sip_peer *peer = &sip->config->peers[d->peer];
+	int err = sip_target_expand(peer->target, user, d->target, sizeof(d->target));
+	return err < 0 ? err : aim_at(d);
 }
 
 static sip_from_t *make_from(su_home_t *home, const struct sip_dialog *d, const sip_t *request)
@@ -195,6 +198,23 @@ int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct si
 	su_home_init(home);
 	sip_agent_token(sip->agent, d->local_tag);
 	int err = open_leg(d, make_from(home, d, request), like != NULL ? like->remote_uri : d->target, within);
+
+	su_home_deinit(home);
+	return err;
+}
+
+int sip_dialog_reach_at(struct sip_dialog *d, const sip_t *request, const char *uri, nta_request_f *within)
+{
+	su_home_t home[1] = { SU_HOME_INIT(home) };
+
+	if (strlen(uri) >= sizeof(d->target))
+		return -ENAMETOOLONG;
+	strcpy(d->target, uri);
+	if (aim_at(d) < 0)
+		return -EHOSTUNREACH;
+	su_home_init(home);
+	sip_agent_token(d->sip->agent, d->local_tag);
+	int err = open_leg(d, make_from(home, d, request), d->target, within);
 
 	su_home_deinit(home);
 	return err;

@@ -118,6 +118,7 @@ struct sip_call {
 	struct sip_refer *refers;  // REFERs that were carried, and have not ended (call_refer.c)
 	su_timer_t *refer_timer;
 	struct call_transfer *transfer; // one that is made here (call_transfer.h)
+	msg_t *redirect;           // the 3xx that is followed
 	su_timer_t *timer_c;
 	su_timer_t *grave;         // frees the call outside of nta's callbacks
 	mono_ns started, answered; // answered 0: never
@@ -199,6 +200,8 @@ int sip_dialog_reach(struct sip_dialog *d, const sip_t *request, const struct si
 // For a call to `user`, or to the place where like's peer is, that is made in place of `by`, from whom that one talks to.
 int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct sip_dialog *by, const struct sip_dialog *like,
 			 nta_request_f *within);
+// Towards this URI, of its peer's.
+int sip_dialog_reach_at(struct sip_dialog *d, const sip_t *request, const char *uri, nta_request_f *within);
 // Whether a request within d comes from its peer; *from is where from.
 bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from);
 void sip_dialog_drop_leg(struct sip_dialog *d);
@@ -251,6 +254,11 @@ void sip_drop_outgoing(struct sip *sip, nta_outgoing_t **orqp);
 
 // Verbs. in: a request of theirs; out: one of ours.
 int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer);
+struct dialog_named;
+// The caller's INVITE goes on to b, with this offer.
+int call_invite_out(struct sip_dialog *b, nta_incoming_t *irq, const sip_t *request, const struct call_body *offer,
+		    const struct dialog_named *named);
+void call_invite_opens(struct sip_dialog *b, bool offers); // b's exchange, when it is out
 int call_reinvite_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request);
 int call_reinvite_response(struct sip_dialog *d, const sip_t *response);
 // irq: the request whose headers go with it; NULL: none, it is ours.
@@ -300,8 +308,12 @@ struct sip_dialog *call_fork_find(struct sip_dialog *trunk, const char *tag); //
 void call_fork_follow(struct sip_dialog *b); // its descriptions and its media are the call's
 bool call_fork_is(const struct sip_dialog *d); // there are several that may still answer
 struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag); // the others leave nothing
+void call_fork_only(struct sip_dialog *trunk); // the others leave nothing, though nobody has won
 void call_fork_end(struct sip_call *call); // nobody has won
 int call_late(void *sip, nta_outgoing_t *orq, const sip_t *response); // a response of no transaction that we have
+// call_redirect.c - a final response of b that is no 2xx: whether the call goes on with another dialog in its place.
+bool call_redirect(struct sip_dialog *b, const sip_t *response, int status);
+void call_redirect_end(struct sip_call *call);
 int call_options_in(struct sip *sip, nta_incoming_t *irq);
 int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request); // within a dialog
 void call_drain(struct sip *sip);

@@ -54,7 +54,7 @@ class Reckless:
         pick = self.random.random()
         if message.method == "INVITE" and dialog is None:
             dialog = self.dialogs[message.get("Call-ID")] = Dialog(self.peer, invite=message)
-            for status in self.random.choice([(), (180,), (183,), (180, 200), (200,), (180, 200), (200,), (486,), (180, 603), (302,)]):
+            for status in self.random.choice([(), (180,), (183,), (180, 200), (200,), (180, 200), (200,), (486,), (180, 603), (305,)]):
                 body = sdp(self.peer.address, 50000) if status in (183, 200) and pick < 0.9 else self.body()
                 self.peer.reply(message, status, body=body, tag=dialog.local_tag)
         elif message.method == "INVITE" and dialog:
