@@ -9,6 +9,7 @@
 #include <sofia-sip/su_time.h>
 #include "tests/support/alloc_fail.h"
 #include "tests/support/fake_media.h"
+#include "tests/support/wall_clock.h"
 #include <err.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -364,11 +365,12 @@ static void tell_record(unsigned session)
 	fflush(stdout);
 }
 
-// One command: mark N (logged: what was logged before it has been read when it is), counts, advance SECONDS (of the sip thread's clock; answers as counts), drain, forget (media's sessions), corrupt SESSION OFFSET, record SESSION, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
+// One command: mark N (logged: what was logged before it has been read when it is), counts, advance SECONDS (of the sip thread's clock; answers as counts), step SECONDS (the wall's clock), drain, forget (media's sessions), corrupt SESSION OFFSET, record SESSION, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
 static bool command(char *line)
 {
 	char word[16] = "", cause[96] = "";
 	unsigned a = 0, b = 0;
+	int seconds;
 
 	if (sscanf(line, "%15s", word) != 1)
 		return true;
@@ -378,6 +380,9 @@ static bool command(char *line)
 		tell_counts();
 	} else if (strcmp(word, "advance") == 0 && sscanf(line, "%*s %u", &a) == 1) {
 		advance(a);
+	} else if (strcmp(word, "step") == 0 && sscanf(line, "%*s %d", &seconds) == 1) {
+		wall_clock_step(seconds);
+		say("ok");
 	} else if (strcmp(word, "drain") == 0) {
 		sip_drain(sip);
 	} else if (strcmp(word, "corrupt") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {
