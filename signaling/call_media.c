@@ -130,6 +130,7 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 		parties.provisional = true;
 		parties.reserve = call->asked != NULL ? &call->asked->pending : &m->asked;
 	}
+	m->provisional = parties.provisional;
 	plan.session = call->session;
 	snprintf(plan.call_id_a, sizeof(plan.call_id_a), "%.*s", MEDIA_CALL_ID_MAX - 1, a->call_id);
 	snprintf(plan.call_id_b, sizeof(plan.call_id_b), "%.*s", MEDIA_CALL_ID_MAX - 1, b->call_id);
@@ -340,7 +341,7 @@ void call_media_confirmed(struct sip_dialog *d)
 
 void call_media_open(struct sip_call *call)
 {
-	if (call->media != NULL && (call->early.allowed != EARLY_BOTH || call->early.n > 0))
+	if (call->media != NULL && (call->early.allowed != EARLY_BOTH || call->early.n > 0 || call->media->provisional))
 		call_media_plan(call, call->media->offered ? PLAN_PREPARED : PLAN_STABLE);
 }
 

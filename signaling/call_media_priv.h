@@ -26,6 +26,7 @@ struct call_media {
 	const struct sip_dialog *left;   // a transfer is open: whose place another dialog has taken,
 	struct side_media left_media;    // what was his, for the case that he gets it back
 	enum media_confirm left_confirm;
+	bool provisional;            // the last plan was of an answer that need not be the last one
 	bool renew;                  // call_media_renew()
 	struct sdp_session_id id_before; // then: of the side that is offered to
 	struct sdp_doc *offer;       // theirs, then

@@ -261,11 +261,23 @@ def test_reliable_forks(net):
     two.send("UPDATE", forks.sdp(1, (0, 8)))  # what one of several would change cannot be asked now
     net.core.expect("504 UPDATE")
     ok = forks.answer(1, body=False)
-    assert ok.body == "" and forks.far()["remote"] == "127.0.2.1:50100"
+    assert ok.body == "" and forks.far()["remote"] == "127.0.2.1:50100" and not forks.far()["provisional"]
     asked = net.access.expect("UPDATE")
     assert formats_of(asked.body) == [(8,)]
     net.access.reply(asked, 200, "OK", plain_sdp(net.access, formats=(8,)), tag=forks.caller.local_tag)
     forks.finish(1)
+
+
+def test_a_reliable_answer_becomes_final(net):
+    """Not before the 2xx, though nothing in that is new: until then another one may answer."""
+    forks = Forks(net, 1)
+    forks.branches[0].reliable(183, forks.sdp(0))
+    forks.branches[0].answer_to(forks.branches[0].pracked())
+    net.access.expect("183")
+    assert forks.far()["agreed"] and forks.far()["provisional"]
+    forks.answer(0, body=False)
+    assert forks.far()["agreed"] and not forks.far()["provisional"]
+    forks.finish(0)
 
 
 def test_a_fork_while_a_prack_is_due(net):
