@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // relay_worker.c - a worker's loop: commands, packets, wakes, and rest when there is nothing to do.
 //
-// Rest is a poll() on the descriptors of its queues and its own eventfd: a packet on any port ends it at once, so an
-// idle relay uses no CPU and a silent port delays none of the others. Ports without a descriptor are looked at every 50
-// us.
+// Rest is a nap while packets come, so that what comes meanwhile is one burst (decision 0099); then a poll() on the
+// descriptors of its queues and its own eventfd: a packet on any port ends it at once, so an idle relay uses no CPU and
+// a silent port delays none of the others. Ports without a descriptor are looked at every 50 us.
 #include "dataplane/worker/exception.h"
 #include "dataplane/worker/relay.h"
 #include "dataplane/worker/srtp/srtp_offload.h"
@@ -23,7 +23,8 @@
 #include <unistd.h>
 
 #define INBOX 1024
-#define SPIN 20000              // ns of nothing to do before rest: what follows a burst often comes within
+#define NAP 50000               // ns, as long as packets come: what comes meanwhile is one burst
+#define LULL 250000             // ns of nothing to do until packets are waited for instead
 #define REST_POLLED 50000       // ns, with a port that must be polled
 #define REST_WAITING 1000000    // with datagrams that wait for a neighbour, or frames that the device did not take yet
 #define REST 100000000          // else; heartbeat
@@ -239,7 +240,7 @@ unsigned relay_worker_round(struct relay_worker *w)
 	return told + packets;
 }
 
-static void rest(struct relay_worker *w)
+static void rest(struct relay_worker *w, bool nap)
 {
 	struct pollfd fds[1 + sizeof(w->rx) / sizeof(w->rx[0])];
 	long ns = w->n_waiting > 0 || w->owed_head != w->owed_tail ? REST_WAITING : REST;
@@ -255,11 +256,13 @@ static void rest(struct relay_worker *w)
 
 		if (!q->ops->settle(q) && ns > REST_WAITING)
 			ns = REST_WAITING;
-		if (q->fd >= 0)
+		if (q->fd >= 0 && !nap)
 			fds[n++] = (struct pollfd){ .fd = q->fd, .events = POLLIN };
-		else
+		else if (!nap)
 			ns = REST_POLLED;
 	}
+	if (nap)
+		ns = NAP;
 	byte_ring_set_sleeping(&w->commands);
 	atomic_store(&w->token, 0); // whoever hands us something from now on wakes us
 	if (byte_ring_peek(&w->commands, &message, &len) == 0 || rte_ring_count(w->inbox) > 0 || w->n_held > 0 ||
@@ -291,8 +294,8 @@ static void *worker_run(void *arg)
 	while (!atomic_load_explicit(&w->relay->stop, memory_order_relaxed)) {
 		if (relay_worker_round(w) > 0)
 			w->idle_since = w->now;
-		else if (!busy && w->now - w->idle_since > SPIN)
-			rest(w);
+		else if (!busy)
+			rest(w, w->now - w->idle_since < LULL);
 	}
 	rte_thread_unregister();
 	return NULL;

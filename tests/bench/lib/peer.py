@@ -4,7 +4,8 @@
 One generator, on the other core, makes the same streams for each: 2,000 of 50 packets a second and up. All are asked in turn,
 rate by rate, in one run. The ceiling is our relay without crypto, plain RTP to plain RTP: what veth and the generator allow.
 A packet that comes later than 50 ms counts as lost. CPU a packet is the gateway's core, busy for whatever reason, and the
-softirqs of the generator's core: veth receives on the core that sends.
+softirqs of the generator's core: veth receives on the core that sends. It is judged at each one's own loss-free rate: below
+it a part of the time is waiting, which costs what the machine's timers cost (a nap of a worker 17 us on a nested VM).
 """
 import contextlib
 import os
@@ -245,6 +246,7 @@ def judged(gateways, fixed):
         result["gateways"][name] = {
             "loss_free_rate": gateway.best(), "p50_us": fixed[name][LATENCY_RATE]["p50_us"],
             "p99_us": fixed[name][LATENCY_RATE]["p99_us"], "cpu_us_per_packet": fixed[name][CPU_RATE]["cpu_us_per_packet"],
+            "cpu_us_at_best": (gateway.rates.get(gateway.best()) or fixed[name][CPU_RATE])["cpu_us_per_packet"],
             "generator_fails_at": min((r for r, x in gateway.rates.items() if x["generator_fails"]), default=None),
             "at": [gateway.rates[rate] for rate in sorted(gateway.rates)]}
     highest = max(max(gateway.rates) for gateway in gateways.values())
@@ -256,7 +258,8 @@ def judged(gateways, fixed):
                "recovery": ours["overload"]["recovered"] and ours["overload"]["recovered_after_s"] <= WANTED["recovery_s"]}
     if theirs:
         result["rate_times_rtpengine"] = round(ours["loss_free_rate"] / max(theirs["loss_free_rate"], 1), 2)
-        result["cpu_times_less"] = round(theirs["cpu_us_per_packet"] / max(ours["cpu_us_per_packet"], 0.001), 2)
+        for key, of in (("cpu_times_less", "cpu_us_at_best"), ("cpu_times_less_at_one_rate", "cpu_us_per_packet")):
+            result[key] = round(theirs[of] / max(ours[of], 0.001), 2)
         reached["rate"] = result["rate_times_rtpengine"] >= WANTED["rate"] or ours["loss_free_rate"] >= ceiling["loss_free_rate"]
         reached["cpu"] = result["cpu_times_less"] >= WANTED["cpu"]
     result["reached"] = reached
@@ -266,13 +269,14 @@ def judged(gateways, fixed):
 def table(result):
     if result["smoke"]:
         return "\n".join(f"{name}: {each['at'][0]['good']} of {each['at'][0]['sent']}" for name, each in result["gateways"].items())
-    body = [[name, f"{g['loss_free_rate']:,}", g["cpu_us_per_packet"], g["p50_us"], g["p99_us"],
+    body = [[name, f"{g['loss_free_rate']:,}", g["cpu_us_per_packet"], g["cpu_us_at_best"], g["p50_us"], g["p99_us"],
              f"{g['generator_fails_at']:,}" if g["generator_fails_at"] else "-",
              *([g["overload"]["recovered_after_s"] if g["overload"]["recovered"] else "never", g["overload"]["dead_streams"]]
                if "overload" in g else ["-", "-"])] for name, g in result["gateways"].items()]
-    text = rows([f"{result['streams']:,} streams, SDES to plain", "loss-free packets/s", f"CPU us at {CPU_RATE:,}",
+    text = rows([f"{result['streams']:,} streams, SDES to plain", "loss-free packets/s", f"CPU us at {CPU_RATE:,}", "at the loss-free rate",
                  f"p50 us at {LATENCY_RATE:,}", "p99 us", "generator fails at", "well after s", "streams dead"], body)
     if result["rtpengine_missing"]:
         return text + f"\n\nrtpengine not measured: {result['rtpengine_missing']}"
-    return text + (f"\n\nrate {result['rate_times_rtpengine']} times rtpengine's, CPU a packet {result['cpu_times_less']} times less; "
+    return text + (f"\n\nrate {result['rate_times_rtpengine']} times rtpengine's, CPU a packet {result['cpu_times_less']} times less at "
+                   f"each one's loss-free rate, {result['cpu_times_less_at_one_rate']} times at {CPU_RATE:,}; "
                    + ", ".join(f"{key} {'reached' if good else 'NOT reached'}" for key, good in result["reached"].items()))
