@@ -6,7 +6,7 @@ from urllib.parse import quote
 import exchange
 import pytest
 from conftest import options
-from exchange import ALLOW, Far, direction_of, finish, formats_of, ports_of, ring, sdp, state
+from exchange import ALLOW, Far, direction_of, finish, formats_of, lines, ports_of, ring, sdp, state
 
 RESOLVE = dict(access_policy="transfer=resolve", core_policy="transfer=resolve")
 WITH_REFER = ALLOW + ", REFER, NOTIFY"
@@ -46,6 +46,11 @@ def answered(net, dialog, target, body=None):
     target.reply(200, "OK", body or sdp(target.peer, port=52000), [ALLOW])
 
 
+def legs_of(net):
+    """Whose lines the media side has, the access line first."""
+    return [x["dialog"] for x in lines(net)]
+
+
 def two_ends(caller, callee, by_caller):
     return (caller, callee) if by_caller else (callee, caller)
 
@@ -67,7 +72,7 @@ def version(body):
 def test_blind(net, by_caller, who_hangs_up):
     caller, callee = up(net)
     leaver, stays = two_ends(caller, callee, by_caller)
-    plans = state(net)
+    plans, legs = state(net), legs_of(net)
     staying_line = plans[1 if by_caller else 0]
     target = begin(net, leaver, headers=["Referred-By: <sip:boss@10.1.1.1>"])
     assert target.invite.body == "" and target.invite.first.split()[1].startswith("sip:200@")
@@ -78,7 +83,7 @@ def test_blind(net, by_caller, who_hangs_up):
     answered(net, leaver, target, sdp(target.peer, formats=(8, 0, 9), port=52000))
     again = stays.peer.fresh("INVITE")
     assert again.get("Call-ID") == stays.call_id and formats_of(again.body) == [(8, 0, 9)]
-    assert state(net) == plans
+    assert state(net) == plans and legs_of(net) == legs
     stays.peer.reply(again, 200, body=sdp(stays.peer, formats=(0,)), tag=stays.local_tag)
     acks = {ack.get("Call-ID"): ack for ack in (stays.peer.expect("ACK"), target.peer.expect("ACK"))}
     assert formats_of(acks[target.call_id].body) == [(0,)] and not acks[stays.call_id].body
@@ -91,6 +96,7 @@ def test_blind(net, by_caller, who_hangs_up):
         leaver.bye()
         leaver.peer.expect("200 BYE")
         leaver.peer.reply(leaver.peer.expect("BYE"), 200)
+    assert [a == b for a, b in zip(legs, legs_of(net))] == [not by_caller, by_caller]
     now = state(net)[1 if by_caller else 0]
     assert now[0] == staying_line[0] and now[4]  # the port that it had
     new_line = state(net)[0 if by_caller else 1]
