@@ -594,8 +594,10 @@ void leg_dtls_final(struct leg_transport *tp)
 {
 	if (tp->keying == KEYING_STATE_SECURED || tp->line->plan.keying.mechanism != KEYING_DTLS_SRTP)
 		leg_dtls_settle(tp);
-	else
+	else if (tp->line->plan.keying.dtls_role == DTLS_PASSIVE)
 		candidates_claim(tp);
+	else // our own hello to him goes on; those that came to us are nobody's
+		candidates_of_role(tp, DTLS_ACTIVE);
 }
 
 void leg_dtls_settle(struct leg_transport *tp)

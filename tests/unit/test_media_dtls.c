@@ -25,6 +25,30 @@ static void test_dtls_both_roles(void **state)
 	pair_end(&p);
 }
 
+// A call of ours rings, then is answered: the hello that goes with the final answer is the one that counts, whatever the ringing said.
+static void test_dtls_answer_after_a_provisional_one(void **state)
+{
+	for (int agreed_early = 0; agreed_early < 2; agreed_early++) {
+		struct dtls_pair p;
+
+		pair_open(&p);
+		agree_dtls(p.line[0], DTLS_PASSIVE, &p.line[1]->seat.rtp, media_fingerprint(media));
+		apply(&p.plan[0]);
+		p.line[1]->provisional = true;
+		if (!agreed_early)
+			apply(&p.plan[1]);
+		agree_dtls(p.line[1], DTLS_ACTIVE, &p.line[0]->seat.rtp, media_fingerprint(media));
+		if (agreed_early)
+			apply(&p.plan[1]);
+		p.line[1]->provisional = false;
+		apply(&p.plan[1]);
+		wait_event(MEDIA_EVENT_SECURED, 1);
+		wait_event(MEDIA_EVENT_SECURED, 2);
+		assert_cross_keys(&p);
+		pair_end(&p);
+	}
+}
+
 static void test_dtls_lost_datagrams(void **state)
 {
 	struct dtls_pair p;
@@ -114,6 +138,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STAND_TEST(test_dtls_both_roles),
+		STAND_TEST(test_dtls_answer_after_a_provisional_one),
 		STAND_TEST(test_dtls_lost_datagrams),
 		STAND_TEST(test_dtls_before_the_answer),
 		STAND_TEST(test_dtls_wrong_certificate),
