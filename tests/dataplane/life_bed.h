@@ -74,7 +74,7 @@ struct life_worker { // of one thread: the queues of both ports are its own
 	struct dp_queue queues[2];
 	struct srtp_engine *engine;
 	_Atomic uint64_t now; // ns of its own time
-	pid_t thread;
+	_Atomic pid_t thread;
 	uint64_t came_at, left_at; // processor time, when it was here last
 	uint64_t here;        // ns that the ports themselves took
 	uint64_t here_before, given_before; // when no packet waited last

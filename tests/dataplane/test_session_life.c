@@ -282,8 +282,8 @@ static bool operate(void)
 	return false;
 }
 
-// So many seconds by the clock, and longer where a busy machine has left the worker less than ENOUGH. Returns what it
-// had by then, in seconds.
+// So many seconds by the clock, and longer where that was not ENOUGH for a worker on a busy machine. Returns what it had by
+// then, in seconds of its own.
 static double control_until(double end_seconds, uint64_t rate)
 {
 	struct life_bed *bed = ctl.bed;
@@ -291,7 +291,7 @@ static double control_until(double end_seconds, uint64_t rate)
 	uint64_t begin = atomic_load(&bed->workers[0].now), ops = ctl.ops;
 	double now = 0;
 
-	while (clock_now() < end || (now < ENOUGH && clock_now() < limit)) {
+	while (clock_now() < end || ((now < ENOUGH || ctl.retired < 2) && clock_now() < limit)) {
 		now = (double)(atomic_load(&bed->workers[0].now) - begin) / 1e9;
 		for (unsigned n = 0; n < 200 && (double)(ctl.ops - ops) < now * (double)rate; n++) {
 			if (!operate())
