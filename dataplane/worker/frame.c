@@ -4,7 +4,7 @@
 #include "dataplane/worker/nexthop.h"
 #include <netinet/in.h>
 #include <rte_ether.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 #define HOP_LIMIT 64
 

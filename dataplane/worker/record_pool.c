@@ -41,7 +41,7 @@ void record_pool_use(struct record_pool *pool, uint32_t index)
 		atomic_fetch_add_explicit(&pool->record->used, 1, memory_order_relaxed);
 }
 
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 // DP_NONE: the word has none.
 static uint32_t word_take(struct record_pool *pool, uint32_t w)

@@ -2,7 +2,7 @@
 // relay_burst.c - a media packet's day, stage by stage over a burst. What leaves on the way leaves by a named drop.
 #include "dataplane/worker/relay.h"
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 // For the second and later edges of a stream: a packet of its own, since each leg encrypts in place.
 static struct rte_mbuf *copy_of(struct relay_worker *w, struct packet *p)

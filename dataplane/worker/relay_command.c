@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "dataplane/worker/relay.h"
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 static struct dp_transport *transport_of(struct relay_worker *w, struct dp_ref ref)
 {

@@ -4,7 +4,7 @@
 #include "dataplane/worker/srtp/rtp_header.h"
 #include "dataplane/worker/srtp/srtp_window.h"
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 // A packet is checked three times at most: newest key, the key before it, and another roll-over counter. How often the
 // second and third may happen is bounded for each transport, so that forged packets cost one check.

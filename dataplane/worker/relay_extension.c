@@ -4,7 +4,7 @@
 #include "dataplane/worker/relay.h"
 #include "dataplane/worker/srtp/rtp_extension.h"
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 // Of the header, only the first `len` octets are left.
 static void header_cut(struct packet *p, uint16_t len)

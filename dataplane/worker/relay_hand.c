@@ -3,7 +3,7 @@
 // its worker by ring: whole bursts, in order, never back to the device.
 #include "dataplane/worker/relay.h"
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 // On its way here: it waits until the transport is ours, so that none overtakes it (relay_move.c).
 static void hold(struct relay_worker *w, struct rte_mbuf *m)

@@ -7,7 +7,7 @@
 #include <netinet/udp.h>
 #include <rte_ether.h>
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 #define VLAN_TAGS 2
 #define EXTENSIONS 4

@@ -14,7 +14,7 @@
 // DP_COMING is the heir's, and the command is applied again to the rest.
 #include "dataplane/worker/relay.h"
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 // How many a ring was given, and how many of these were taken, modulo 2^32.
 static uint32_t ring_given(const struct rte_ring *r)

@@ -4,7 +4,7 @@
 #include "dataplane/worker/frame.h"
 #include "dataplane/worker/srtp/rtp_header.h"
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 static inline bool fits(uint16_t path_mtu, uint16_t mtu, size_t len, bool v6)
 {

@@ -3,7 +3,7 @@
 #include "dataplane/worker/relay.h"
 #include <string.h>
 #include <sys/eventfd.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 #define SOURCE_EVERY MONO_MS(50) // one word about a new source a transport
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <rte_errno.h>
 #include <stdio.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 #define OUTBOX 1024
 

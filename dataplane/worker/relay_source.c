@@ -10,7 +10,7 @@
 #include "dataplane/worker/srtp/srtp_window.h"
 #include <rte_random.h>
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 #define ODD UINT32_C(0x9e3779b1) // multiples modulo 2^32 do not repeat for 2^32 steps
 #define ODD_INVERSE UINT32_C(0x0e8b2f51)

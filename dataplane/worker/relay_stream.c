@@ -143,7 +143,7 @@ void relay_records_close(struct relay_worker *w)
 		records_close(w->relay);
 }
 
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 // ---- keys
 

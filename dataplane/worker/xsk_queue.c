@@ -9,7 +9,7 @@
 #include <rte_mempool.h>
 #include <sys/socket.h>
 #include <string.h>
-#include "dataplane/worker/fastpath.h"
+#include "dataplane/fastpath.h"
 
 #define KICKS 8 // calls at most to get a burst out
 

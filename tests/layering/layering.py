@@ -148,6 +148,21 @@ def check_built(root):
             yield f"{path}: not compiled: no CMakeLists.txt above it names it"
 
 
+# What runs between two bursts; the rest of these folders starts, stops, rests or is another thread's.
+FAST = ("dataplane/worker/relay_*.c", "dataplane/worker/srtp/srtp_*.c", "dataplane/worker/frame.c", "dataplane/worker/record_pool.c",
+        "dataplane/worker/xsk_queue.c")
+NOT_FAST = {"relay_main.c", "relay_report.c", "relay_trial.c", "relay_size.c", "relay_syscalls.c", "relay_table.c", "relay_version.c", "relay_worker.c", "srtp_engine.c",
+            "srtp_selftest.c"}
+
+
+def check_fast_path(root):
+    """Every file that a worker runs forbids itself locks, allocation, output and system calls, behind all it includes."""
+    for path in sorted(path for pattern in FAST for path in root.glob(pattern) if path.name not in NOT_FAST):
+        included = INCLUDE.findall(path.read_text(errors="replace"))
+        if not included or included[-1][1] != "dataplane/fastpath.h":
+            yield f"{path.relative_to(root).as_posix()}: does not include dataplane/fastpath.h last"
+
+
 def needed_libraries(binary):
     out = subprocess.run(["readelf", "-d", str(binary)], stdout=subprocess.PIPE, check=True, universal_newlines=True)
     return re.findall(r"\(NEEDED\).*\[(.*)\]", out.stdout)
@@ -179,6 +194,7 @@ CHECKS = {
     "includes": check_includes,
     "heads": check_heads,
     "built": check_built,
+    "fast path": check_fast_path,
 }
 
 

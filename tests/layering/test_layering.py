@@ -103,6 +103,14 @@ def test_uncompiled_file_is_seen(tmp_path):
     assert len(found) == 1 and "base/aa.c: not compiled" in found[0], found
 
 
+@pytest.mark.parametrize("path", ["dataplane/worker/relay_a.c", "dataplane/worker/srtp/srtp_a.c"])
+def test_worker_file_without_the_fast_path_is_seen(tmp_path, path):
+    fast = '#include "dataplane/fastpath.h"\n'
+    for text, bad in ((fast, 0), ("", 1), (fast + "#include <stdlib.h>\n", 1)):
+        found = violations(tree(tmp_path, path, HEAD + text, ["dataplane/fastpath.h"]))
+        assert len(found) == bad and all("fastpath.h last" in line for line in found), found
+
+
 def test_long_file_is_seen(tmp_path):
     root = tree(tmp_path, "base/a.c", HEAD + "int x;\n" * layering.LONG_FILE)
     assert "602 lines" in next(layering.long_files(root))

@@ -2,6 +2,7 @@
 // srtp_burst.c - a burst's packets, sorted by what their suite needs. All packets of a stream have one key and so one
 // suite: sorting keeps their order.
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
+#include "dataplane/fastpath.h"
 
 typedef void one_fn(struct srtp_engine *engine, struct srtp_op *op);
 typedef void many_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <emmintrin.h>
 #include <string.h>
+#include "dataplane/fastpath.h"
 
 static const unsigned key_octets[SRTP_CM_SIZES] = { [SRTP_CM_128] = 16, [SRTP_CM_192] = 24, [SRTP_CM_256] = 32 };
 

@@ -2,6 +2,7 @@
 // srtp_gcm.c - AES-GCM (RFC 7714): one call a packet; the library's burst interface brings nothing here.
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
 #include <emmintrin.h>
+#include "dataplane/fastpath.h"
 
 // RFC 7714 8.1: IV = (00 00 || SSRC || ROC || SEQ) XOR salt. One store: the library reads it at once, as a whole.
 void srtp_gcm_iv(const struct srtp_op *op, uint8_t iv[16])

@@ -2,6 +2,7 @@
 // srtp_handover.c - the jobs of a burst that go to another engine than ipsec-mb (srtp_offload.h). What it cannot do stays
 // here, packet by packet; what is decided about packets is the same for both.
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
+#include "dataplane/fastpath.h"
 
 // Not every device takes an empty text.
 static void *session_of(struct srtp_engine *engine, const struct srtp_op *op, enum srtp_task task, unsigned start,

@@ -3,6 +3,7 @@
 // (RFC 6904), or all of it and the CSRCs (cryptex, RFC 9335).
 #include "dataplane/worker/srtp/rtp_extension.h"
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
+#include "dataplane/fastpath.h"
 
 // "Defined by profile" of an encrypted extension (RFC 9335 5); RFC 8285's values stand in rtp_extension.h.
 #define CRYPTEX_ONE_OCTET_FORM 0xc0de

@@ -3,6 +3,7 @@
 #include "dataplane/worker/srtp/srtp_engine_priv.h"
 #include <errno.h>
 #include <string.h>
+#include "dataplane/fastpath.h"
 
 #define SHA1_BLOCK 64
 
