@@ -398,7 +398,8 @@ int leg_line_apply(struct leg_line *line, const struct media_line *plan)
 {
 	enum leg_change change = leg_rekey_change(line, plan);
 	bool reoffered = line->plan.changing && !plan->changing;
-	bool final = line->plan.provisional && !plan->provisional && plan->agreed;
+	// What changes with it is agreed anew below, and that settles the handshakes.
+	bool final = line->plan.provisional && !plan->provisional && plan->agreed && change == LEG_CHANGE_NONE;
 	int err;
 
 	line->plan = *plan;
