@@ -11,12 +11,17 @@ import ctypes
 import ipaddress
 import itertools
 import os
+import pathlib
 import re
 import socket
 import subprocess
+import sys
 import threading
 
 from . import cleanup
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from topology import Leg, leaks # noqa: E402
 
 PREFIX = "spe2e"
 CLONE_NEWNET = 0x40000000
@@ -180,6 +185,12 @@ class Topology:
 			found.append(f"process {pid} {name}")
 		return found
 
+	def leaks(self):
+		"""What one side has learnt of the other, by all messages that our own phones got or sent."""
+		legs = [Leg([text for phone in phones for text in phone.sent], [text for phone in phones for text in phone.received])
+			for phones in (getattr(side, "phones", []) for side in (self.access, self.core))]
+		return leaks(*legs, self.shows) + leaks(*reversed(legs), self.shows)
+
 	def delete(self):
 		for ns in self.namespaces():
 			ns.delete()
@@ -188,7 +199,9 @@ class Topology:
 		return self
 
 	def __exit__(self, *_):
+		found = self.leaks()
 		self.delete()
+		assert not found, found[:5]
 
 
 def uri_host(address):
