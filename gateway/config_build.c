@@ -218,6 +218,7 @@ static void build_policy(struct sip_policy *to, const struct profile_settings *p
 	to->n_codecs = (unsigned)p->codecs.n;
 	for (size_t i = 0; i < p->codecs.n; i++)
 		to->codecs[i] = p->codecs.items[i];
+	to->forking = p->forking;
 	to->redirect = p->redirect;
 	to->transfer = p->transfer;
 	to->refer_outside = p->refer_out_of_dialog == SETTING_REFER_ALLOW;

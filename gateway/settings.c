@@ -198,6 +198,8 @@ static const struct schema_field profile_fields[] = {
 	{ "relay", LIST_AT(struct profile_settings, relay), .type = &schema_choice, .max = 4, .fallback = "[info]",
 	  WORDS({ "info", SIP_RELAY_INFO }, { "message", SIP_RELAY_MESSAGE }, { "subscribe", SIP_RELAY_SUBSCRIBE },
 		{ "publish", SIP_RELAY_PUBLISH }) },
+	{ "forking", AT(struct profile_settings, forking), .type = &schema_choice, .fallback = "single",
+	  WORDS({ "single", SIP_FORKING_SINGLE }, { "parallel", SIP_FORKING_PARALLEL }) },
 	{ "redirect", AT(struct profile_settings, redirect), .type = &schema_choice, .fallback = "pass",
 	  WORDS({ "pass", SIP_REDIRECT_PASS }, { "follow", SIP_REDIRECT_FOLLOW }) },
 	{ "transfer", AT(struct profile_settings, transfer), .type = &schema_choice, .fallback = "refuse",

@@ -111,7 +111,7 @@ struct profile_settings {
 	uint32_t keying_timeout, media_timeout;
 	struct session_timer_settings session_timer;
 	SETTINGS_LIST(unsigned) relay; // enum sip_relay
-	unsigned early_media, history, body_parts, delayed_offer, redirect, transfer, refer_out_of_dialog;
+	unsigned early_media, history, body_parts, delayed_offer, forking, redirect, transfer, refer_out_of_dialog;
 	SETTINGS_LIST(unsigned) codecs; // enum sip_codec
 };
 

@@ -21,7 +21,7 @@ struct media; // the thread and all it owns
 
 const char *media_library_version(void); // "libsrtp2 2.5.0"
 
-#define MEDIA_LEGS_MAX 8
+#define MEDIA_LEGS_MAX 9 // one of ours towards the far side, and one towards the caller for each of eight forks
 #define MEDIA_LINES_MAX 8
 #define MEDIA_CALL_ID_MAX 128
 

@@ -11,6 +11,11 @@ static bool may_answer(const struct sip_dialog *d)
 	return d->outgoing && (d->fsm.state == DIALOG_TRYING || d->fsm.state == DIALOG_EARLY);
 }
 
+static bool is_parallel(const struct sip_call *call)
+{
+	return call->parallel && call->dialogs->invite_in != NULL && call->dialogs->oa.state == OA_OFFER_RECEIVED;
+}
+
 static unsigned count(const struct sip_dialog *trunk)
 {
 	unsigned n = 0;
@@ -45,6 +50,34 @@ static void acknowledge_all(struct sip_dialog *trunk)
 	}
 }
 
+// The caller's own dialog with this fork.
+static int give_caller(struct sip_dialog *d)
+{
+	struct sip_call *call = d->call;
+	struct sip_dialog *head = call_caller(call), *a = call_dialog_create(call, false, head->peer);
+	struct call_media *followed = call->media;
+
+	if (a == NULL)
+		return -ENOMEM;
+	a->oa = head->oa;
+	a->oa.number = a->number;
+	a->session_asked = head->session_asked;
+	int err = sip_dialog_accept_again(a, head, head->invite_in, call_request_in);
+
+	if (err == 0) {
+		call->media = d->media;
+		err = call_media_accept_again(a);
+		call->media = followed;
+	}
+	if (err < 0) {
+		call_dialog_free(a);
+		return err;
+	}
+	a->joined = d;
+	d->joined = a;
+	return 0;
+}
+
 static struct sip_dialog *make(struct sip_dialog *trunk, const char *tag)
 {
 	struct sip_call *call = trunk->call;
@@ -54,7 +87,7 @@ static struct sip_dialog *make(struct sip_dialog *trunk, const char *tag)
 		return NULL;
 	d->trunk = trunk;
 	d->leg_number = trunk->leg_number;
-	d->joined = trunk->joined;
+	d->joined = call_caller(call);
 	d->side = trunk->side;
 	d->loop_mark = trunk->loop_mark;
 	d->session = trunk->session;
@@ -62,7 +95,7 @@ static struct sip_dialog *make(struct sip_dialog *trunk, const char *tag)
 	d->oa = trunk->oa_asked;
 	d->oa.number = d->number;
 	d->media = call_media_fork(call);
-	if (d->media == NULL || sip_dialog_fork(d, trunk, tag) < 0) {
+	if (d->media == NULL || sip_dialog_fork(d, trunk, tag) < 0 || (is_parallel(call) && give_caller(d) < 0)) {
 		call_media_forget(call, &d->media);
 		call_dialog_free(d);
 		return NULL;
@@ -85,19 +118,43 @@ struct sip_dialog *call_fork_find(struct sip_dialog *trunk, const char *tag)
 	return sip_dialog_remote_tag(trunk) == 0 ? trunk : NULL;
 }
 
+// The caller's transaction is that dialog's from now on, which is the first of the call's.
+static void take_caller(struct sip_dialog *a)
+{
+	struct sip_call *call = a->call;
+	struct sip_dialog *head = call->dialogs, **link = &call->dialogs;
+
+	if (a == head)
+		return;
+	while (*link != a)
+		link = &(*link)->next;
+	*link = a->next;
+	a->next = head;
+	call->dialogs = a;
+	call->ids.a = a->call_id;
+	a->invite_in = head->invite_in;
+	head->invite_in = NULL;
+	nta_incoming_bind(a->invite_in, call_ack_or_cancel_in, a);
+	sip_dialog_retag(a, a->invite_in);
+}
+
 void call_fork_follow(struct sip_dialog *b)
 {
-	struct sip_call *call = b->call;
-	struct sip_dialog *was = b->joined->joined;
-
-	if (!b->outgoing || b->media == NULL || was == b)
+	if (!b->outgoing || b->media == NULL)
 		return;
-	was->left = true;
+	struct sip_call *call = b->call;
+	struct sip_dialog *was = call_caller(call)->joined;
+
+	if (was == b)
+		return;
+	was->left |= call_media_described(call);
 	was->media = call->media;
 	call->media = b->media;
 	b->media = NULL;
 	call->early.n = 0; // what the other one has said of its media
-	call_media_follow(call, was->media);
+	if (b->joined == call_caller(call))
+		call_media_follow(call, was->media);
+	take_caller(b->joined);
 	call_join(b->joined, b);
 	log_debug("sip", "fork followed", LOG_CALL_IDS(&call->ids), LOG_STR("call", call->name), LOG_UINT("dialog", b->number));
 }
@@ -123,11 +180,24 @@ static void free_others(struct sip_dialog *kept, struct sip_dialog *trunk)
 		next = d->next;
 		if (d == kept || d->trunk != trunk || !may_answer(d))
 			continue;
-		d->joined = NULL;
+		struct sip_dialog *a = d->joined;
+
 		call_media_forget(call, &d->media);
+		d->joined = NULL;
+		if (a != NULL && a != kept->joined) { // parallel: a dialog of its own
+			a->joined = NULL;
+			if (next == a)
+				next = a->next;
+			call_dialog_free(a);
+		}
 		call_dialog_free(d);
 	}
 	call_media_forget(call, &call->asked);
+}
+
+bool call_fork_is_own(const struct sip_dialog *b)
+{
+	return b->joined != call_caller(b->call);
 }
 
 struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag)

@@ -204,6 +204,9 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 		call_free(call);
 		return 500;
 	}
+	// Reliable responses of several dialogs would share one RSeq.
+	call->parallel = sip->config->policies[a->profile].forking == SIP_FORKING_PARALLEL && !a->reliable.required;
+	a->reliable.able &= !call->parallel;
 	struct sip_dialog *b = call_dialog_create(call, true, (uint16_t)to_peer);
 
 	if (b != NULL) { // named at once: from its first line on, the log finds the call by either Call-ID

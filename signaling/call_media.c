@@ -128,6 +128,7 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 		parties.shut[i] = EARLY_BOTH & ~call_early_gate(call, i);
 	if (call_is_setting_up(&call->fsm) && (b->fsm.state == DIALOG_TRYING || b->fsm.state == DIALOG_EARLY)) {
 		parties.provisional = true;
+		parties.parallel = call->parallel;
 		parties.reserve = call->asked != NULL ? &call->asked->pending : &m->asked;
 	}
 	m->provisional = parties.provisional;
@@ -135,14 +136,23 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 	snprintf(plan.call_id_a, sizeof(plan.call_id_a), "%.*s", MEDIA_CALL_ID_MAX - 1, a->call_id);
 	snprintf(plan.call_id_b, sizeof(plan.call_id_b), "%.*s", MEDIA_CALL_ID_MAX - 1, b->call_id);
 	plan_fill(&plan, &parties, of == PLAN_ANSWERED ? NULL : &m->stable, of == PLAN_STABLE ? NULL : &m->pending);
+	for (const struct sip_dialog *d = call->dialogs; d != NULL && parties.parallel; d = d->next) {
+		if (d->outgoing && d->media != NULL && d->joined != NULL && d->joined != a)
+			plan_add(&plan, &parties, d->joined->leg_number, &d->media->pending);
+	}
 	int err = media_session_apply(call->sip->media, &plan);
 
 	explicit_bzero(&plan, sizeof(plan));
 	for (unsigned i = 0; of != PLAN_STABLE && i < m->pending.n; i++) {
 		if (of == PLAN_PREPARED && i < m->stable.n && m->stable.list[i].wanted && !m->pending.list[i].agreed)
 			continue; // the plan has it as it was
-		for (int side = 0; side < SIDES; side++)
-			m->pending.list[i].side[side].planned |= m->pending.list[i].wanted && m->pending.list[i].side[side].seat.id != 0;
+		for (int side = 0; side < SIDES; side++) {
+			struct stream_side *s = &m->pending.list[i].side[side];
+
+			s->planned |= m->pending.list[i].wanted && s->seat.id != 0;
+			if (i < m->asked.n && m->asked.list[i].side[side].seat.id == s->seat.id)
+				m->asked.list[i].side[side].planned |= s->planned;
+		}
 	}
 	return err;
 }

@@ -56,6 +56,9 @@ struct call_media *call_media_fork(struct sip_call *call); // as our INVITE left
 int call_media_keep_asked(struct sip_call *call); // before an answer is final: other forks' may follow
 // call->media is the followed fork's from now on. What the caller has been told holds, by whichever fork it was.
 void call_media_follow(struct sip_call *call, const struct call_media *before);
+// The other dialog of the caller's that the followed fork has (parallel) takes its offer, with ports and keys of its own.
+int call_media_accept_again(struct sip_dialog *a);
+bool call_media_described(const struct sip_call *call); // the followed fork has said something
 bool call_media_differs(const struct sip_call *call); // the followed fork's answer says something else than that
 // The followed fork was left for another, and has won: its keys were used and given up, and do not come back. With its
 // answer its ports go; it needs others, by an offer of ours.

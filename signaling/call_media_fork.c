@@ -66,6 +66,29 @@ int call_media_keep_asked(struct sip_call *call)
 	return call->asked != NULL ? 0 : -ENOMEM;
 }
 
+int call_media_accept_again(struct sip_dialog *a)
+{
+	struct call_media *m = a->call->media;
+	const struct sdp_map *map = &m->side[side_of(a)].map_pending;
+	struct call_refusal why;
+
+	for (unsigned i = 0; i < map->n_lines; i++) {
+		struct stream *stream = &m->pending.list[map->stream[i]];
+		bool wanted = stream->wanted;
+
+		stream->side[side_of(a)] = (struct stream_side){ .planned = false };
+		stream->agreed = false;
+		if (wanted && (call_line_offered(a, m->offer, i, stream, &why) < 0 || !stream->wanted))
+			return -EPROTO;
+	}
+	return streams_copy(&m->asked, &m->pending, m->pending.n);
+}
+
+bool call_media_described(const struct sip_call *call)
+{
+	return call->media->answer != NULL || call->media->side[SIDE_CALLEE].theirs != NULL;
+}
+
 void call_media_follow(struct sip_call *call, const struct call_media *before)
 {
 	struct call_media *m = call->media;

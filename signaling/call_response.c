@@ -140,8 +140,13 @@ static int progress(struct sip_dialog *trunk, nta_outgoing_t *orq, const sip_t *
 		in = sip_body_of(response);
 	if (b->left) // others have spoken since: it is heard again if it answers
 		in.text = NULL;
-	if (in.text != NULL)
+	if (in.text != NULL || (!b->left && call_fork_is_own(b)))
 		call_fork_follow(b);
+	if (call_fork_is_own(b)) { // it was left: the caller hears of it again if it answers
+		if (reliable)
+			call_prack_out(b, NULL);
+		return 0;
+	}
 	dialog_step(&b->fsm, DIALOG_EV_PROGRESS, call_now(call));
 	call_step(&call->fsm, CALL_EV_PROGRESS, call_now(call));
 	dialog_step(&b->joined->fsm, DIALOG_EV_PROGRESS, call_now(call));
@@ -303,6 +308,8 @@ static int failed(struct sip_dialog *b, const sip_t *response, int status)
 	if (!internal)
 		call_keep_reason(call, response);
 	snprintf(cause, sizeof(cause), internal ? "no response (%d)" : "far side answered %d", status);
+	if (!call->closing)
+		call_fork_follow(b);
 	if (call_redirect(b, internal ? NULL : response, status))
 		return 0;
 	if (status == 420 && !internal && !call->closing && b->joined->invite_in != NULL)

@@ -159,7 +159,7 @@ void plan_fill(struct media_plan *plan, const struct plan_parties *parties, cons
 				  parties->shut[i < MEDIA_LINES_MAX ? i : MEDIA_LINES_MAX - 1]);
 			plan->legs[side].lines[lines].changing = take == old && take->agreed && now != NULL && now->wanted;
 			plan->legs[side].lines[lines].confirm = parties->confirm[side];
-			plan->legs[side].lines[lines].provisional = parties->provisional && side == SIDE_CALLEE;
+			plan->legs[side].lines[lines].provisional = parties->provisional && (side == SIDE_CALLEE || parties->parallel);
 		}
 		plan->joins[plan->n_joins++] = (struct media_join){ SIDE_CALLER, lines, SIDE_CALLEE, lines };
 		lines++;
@@ -168,4 +168,24 @@ void plan_fill(struct media_plan *plan, const struct plan_parties *parties, cons
 		plan->legs[side].dialog = parties->dialog[side];
 		plan->legs[side].n_lines = lines;
 	}
+}
+
+void plan_add(struct media_plan *plan, const struct plan_parties *parties, uint32_t dialog, const struct streams *streams)
+{
+	struct media_leg *leg = &plan->legs[plan->n_legs];
+	uint8_t lines = 0;
+
+	for (unsigned i = 0; plan->n_legs < MEDIA_LEGS_MAX && i < streams->n && lines < MEDIA_LINES_MAX; i++) {
+		const struct stream *stream = &streams->list[i];
+
+		if (!stream->wanted || !stream->side[SIDE_CALLER].planned)
+			continue;
+		line_fill(&leg->lines[lines], stream, SIDE_CALLER, parties, EARLY_BOTH);
+		leg->lines[lines++].provisional = true;
+	}
+	if (lines == 0)
+		return;
+	leg->dialog = dialog;
+	leg->n_lines = lines;
+	plan->n_legs++;
 }

@@ -51,7 +51,10 @@ struct plan_parties {
 	enum media_confirm confirm[SIDES];
 	unsigned shut[MEDIA_LINES_MAX]; // EARLY_*: what each stream may not do yet
 	bool provisional;               // the callee's answer is not its last word, or not the last callee's
+	bool parallel;                  // then: another dialog of the caller's may take this one's place
 	const struct streams *reserve;  // then: what was asked for, and may be taken yet though this answer refuses it
 };
+// One more leg of the caller's, joined with nothing: what of these streams has been in a plan before.
+void plan_add(struct media_plan *plan, const struct plan_parties *parties, uint32_t dialog, const struct streams *streams);
 void plan_fill(struct media_plan *plan, const struct plan_parties *parties, const struct streams *stable,
 	       const struct streams *fresh);

@@ -297,7 +297,7 @@ static void dialog_end(struct sip_dialog *d, int status, const char *cause)
 	switch (d->fsm.state) {
 	case DIALOG_TRYING:
 	case DIALOG_EARLY:
-		if (!d->outgoing) {
+		if (!d->outgoing && d->invite_in != NULL) {
 			msg_t *msg = sip_response_new(sip, d->invite_in, NULL);
 
 			if (status == 503)

@@ -41,6 +41,10 @@ enum sip_delayed_offer { // what becomes of an INVITE without an offer
 	SIP_DELAYED_PASS = 0, // it goes on without one, and the far side offers
 	SIP_DELAYED_INSERT,   // we offer to the far side, and what it answers to the caller
 };
+enum sip_forking { // what a caller of this side sees of several that answer one INVITE
+	SIP_FORKING_SINGLE = 0, // one dialog
+	SIP_FORKING_PARALLEL,   // an early dialog for each
+};
 enum sip_redirect { // what becomes of a 3xx that this side answers
 	SIP_REDIRECT_PASS = 0, // the caller may try again, at our address
 	SIP_REDIRECT_FOLLOW,
@@ -61,6 +65,7 @@ struct sip_policy { // signalling policy of a profile
 	enum sip_delayed_offer delayed_offer;
 	enum sip_codec codecs[SIP_CODEC_COUNT]; // of the offer that is inserted, best first
 	unsigned n_codecs;
+	enum sip_forking forking;
 	enum sip_redirect redirect;
 	enum sip_transfer transfer;
 	bool refer_outside; // REFER out of dialog goes on, too; both sides' profiles must allow it

@@ -57,6 +57,44 @@ int sip_dialog_accept(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *re
 	return 0;
 }
 
+int sip_dialog_accept_again(struct sip_dialog *d, const struct sip_dialog *of, nta_incoming_t *irq, nta_request_f *within)
+{
+	msg_t *msg = nta_incoming_getrequest(irq);
+	const sip_t *request = msg != NULL ? sip_object(msg) : NULL;
+	int err = -ENOMEM;
+
+	if (request == NULL)
+		return err;
+	sip_agent_token(d->sip->agent, d->local_tag);
+	d->hop = of->hop;
+	d->source = of->source;
+	d->by_flow = of->by_flow;
+	d->update = of->update;
+	memcpy(d->call_id, of->call_id, sizeof(d->call_id));
+	memcpy(d->remote_tag, of->remote_tag, sizeof(d->remote_tag));
+	memcpy(d->local_uri, of->local_uri, sizeof(d->local_uri));
+	memcpy(d->remote_uri, of->remote_uri, sizeof(d->remote_uri));
+	if (sip_agent_contact(d->sip->agent, d->hop.listener, d->local_tag, d->contact, sizeof(d->contact)) == 0)
+		d->leg = nta_leg_tcreate(sip_agent_nta(d->sip->agent), within, d, SIPTAG_CALL_ID(request->sip_call_id),
+					 SIPTAG_FROM(request->sip_to), SIPTAG_TO(request->sip_from),
+					 SIPTAG_CSEQ_STR(FIRST_CSEQ), NTATAG_REMOTE_CSEQ(request->sip_cseq->cs_seq), TAG_END());
+	if (d->leg != NULL && nta_leg_tag(d->leg, d->local_tag) != NULL &&
+	    nta_leg_server_route(d->leg, request->sip_record_route, request->sip_contact) == 0)
+		err = 0;
+	msg_destroy(msg);
+	return err;
+}
+
+// nta gives a transaction one tag, and finds the ACK for its 2xx by it. Ours are of one length: the next one is written in its
+// place.
+void sip_dialog_retag(const struct sip_dialog *d, nta_incoming_t *irq)
+{
+	char *tag = (char *)(uintptr_t)nta_incoming_gettag(irq);
+
+	if (tag != NULL && strlen(tag) == strlen(d->local_tag))
+		memcpy(tag, d->local_tag, strlen(tag));
+}
+
 void call_route(struct sip_dialog *d, bool behind_nat)
 {
 	const sip_route_t *route = NULL;

@@ -125,6 +125,7 @@ struct sip_call {
 	bool recorded;             // it has a record that is kept up to date
 	bool told_large;           // in the log, that the record has no room for its descriptions
 	bool restored;             // from a record
+	bool parallel;             // the caller gets a dialog for each fork
 	bool frozen;               // from a record without its descriptions: it can end, not change
 	bool keep_media;           // this thread ends, the session does not
 	bool closing;              // an end was decided; the fields below say which
@@ -202,6 +203,9 @@ int sip_dialog_reach_for(struct sip_dialog *d, const char *user, const struct si
 			 nta_request_f *within);
 // Towards this URI, of its peer's.
 int sip_dialog_reach_at(struct sip_dialog *d, const sip_t *request, const char *uri, nta_request_f *within);
+// Another dialog of the INVITE irq, which `of` has accepted: with a tag of its own.
+int sip_dialog_accept_again(struct sip_dialog *d, const struct sip_dialog *of, nta_incoming_t *irq, nta_request_f *within);
+void sip_dialog_retag(const struct sip_dialog *d, nta_incoming_t *irq); // what we answer to irq is d's from now on
 // Whether a request within d comes from its peer; *from is where from.
 bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct sip_hop *from);
 void sip_dialog_drop_leg(struct sip_dialog *d);
@@ -307,6 +311,7 @@ unsigned call_early_gate(const struct sip_call *call, unsigned line); // EARLY_*
 struct sip_dialog *call_fork_find(struct sip_dialog *trunk, const char *tag); // makes it, if need be; NULL: one too many
 void call_fork_follow(struct sip_dialog *b); // its descriptions and its media are the call's
 bool call_fork_is(const struct sip_dialog *d); // there are several that may still answer
+bool call_fork_is_own(const struct sip_dialog *b); // the caller has a dialog of its own with it
 struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag); // the others leave nothing
 void call_fork_only(struct sip_dialog *trunk); // the others leave nothing, though nobody has won
 void call_fork_end(struct sip_call *call); // nobody has won

@@ -146,6 +146,7 @@ static void set_policy(struct sip_policy *policy, char *setting)
 	static const char *const history[] = { "hide", "pass", "strip", NULL };
 	static const char *const relay[] = { "info", "message", "subscribe", "publish", NULL };
 	static const char *const delayed[] = { "pass", "insert", NULL };
+	static const char *const forking[] = { "single", "parallel", NULL };
 	static const char *const redirect[] = { "pass", "follow", NULL };
 	static const char *const transfer[] = { "refuse", "pass", "resolve", NULL };
 	static const char *const codecs[] = { "PCMU", "PCMA", "G722", "G729", "opus", "telephone-event", NULL };
@@ -166,6 +167,8 @@ static void set_policy(struct sip_policy *policy, char *setting)
 		policy->relay |= 1u << word_of(relay, value);
 	else if (strcmp(key, "delayed_offer") == 0)
 		policy->delayed_offer = word_of(delayed, value);
+	else if (strcmp(key, "forking") == 0)
+		policy->forking = word_of(forking, value);
 	else if (strcmp(key, "redirect") == 0)
 		policy->redirect = word_of(redirect, value);
 	else if (strcmp(key, "transfer") == 0)

@@ -207,6 +207,7 @@ static const struct {
 	{ "relay: [message, subscribe]", "relay: [message, ^message]", "\"message\" is there twice" },
 	{ "history: strip", "history: ^show", "history: expected one of hide, pass, strip" },
 	{ "body_parts: drop", "delayed_offer: ^late", "delayed_offer: expected one of pass, insert" },
+	{ "body_parts: drop", "forking: ^all", "forking: expected one of single, parallel" },
 	{ "body_parts: drop", "redirect: ^chase", "redirect: expected one of pass, follow" },
 	{ "body_parts: drop", "transfer: ^passed", "transfer: expected one of refuse, pass, resolve" },
 	{ "body_parts: drop", "refer_out_of_dialog: ^pass", "refer_out_of_dialog: expected one of refuse, allow" },

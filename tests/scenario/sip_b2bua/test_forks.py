@@ -3,6 +3,7 @@
 'Forks'."""
 import itertools
 import re
+import time
 
 import pytest
 from conftest import options
@@ -60,11 +61,16 @@ class Forks:
             self.branches[i].reply(200, "OK", self.sdp(i), [ALLOW])
             ack = core.expect("ACK")
             assert ack.tag("To") == self.branches[i].local_tag and ack.source == self.net.core_gw
-        bye = core.expect("BYE")
+        bye = core.fresh("BYE")
         assert bye.tag("To") == self.branches[i].local_tag and bye.source == self.net.core_gw
         assert int(bye.get("CSeq").split()[0]) == int(ack.get("CSeq").split()[0]) + 1
         core.reply(bye, 200)
-        core.nothing("BYE", 0.05)
+        time.sleep(0.05)
+        core.kept = [m for m in core.kept if m.get("Via") != bye.get("Via")]  # repeated while ours was on its way
+        while not core.inbox.empty():
+            message = core.inbox.get()
+            assert message.method != "BYE" or message.get("Via") == bye.get("Via"), "a second BYE"
+            core.kept += [message] if message.get("Via") != bye.get("Via") else []
 
     def far(self):
         """Where the core side's media goes, and with which keys."""
@@ -327,3 +333,92 @@ def test_restart_after_forks(net):
     forks.caller.ack(net.access.expect("200 INVITE"))
     net.core.expect("ACK")
     forks.finish(1)
+
+
+@pytest.mark.parametrize("net, mechanism", secured(access_policy="forking=parallel"), indirect=["net"])
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("winner", ["first", "last"])
+def test_parallel(net, mechanism, n, winner):
+    """A To tag, ports, keys and an answer for each; the 200 is in the winner's dialog, and repeats its answer."""
+    forks = Forks(net, n, [ALLOW, RELIABLE], mechanism=mechanism, near_mechanism=mechanism)
+    chosen = [(0,), (8,), (0, 8)]
+    for i in range(n):  # all ring before any is heard
+        assert not forks.progress(i, 180).get("RSeq")
+    told = [forks.progress(i, formats=chosen[i]) for i in range(n)]
+    assert [formats_of(m.body)[0] for m in told] == chosen[:n]
+    tags, ports = {m.tag("To") for m in told}, {ports_of(m.body)[0] for m in told}
+    assert len(tags) == n and len(ports) == n and len({m.get("Contact") for m in told}) == n
+    if mechanism == "sdes":
+        assert len({tuple(keys(m.body)) for m in told}) == n
+    assert net.gateway.counts()["seats"] == n + 1 and net.gateway.counts()["dialogs"] == 2 * n
+    i = 0 if winner == "first" else n - 1
+    ok = forks.answer(i, formats=chosen[i])
+    assert ok.tag("To") == told[i].tag("To") and ok.body == told[i].body
+    if winner == "first" and mechanism != "plain":
+        asked = net.core.expect("UPDATE")
+        net.core.reply(asked, 200, "OK", secure(plain_sdp(net.core, formats=chosen[i], port=50000), mechanism,
+                                                offer=asked.body), tag=forks.branches[i].local_tag)
+        net.gateway.wait_event("offer of ours")
+    for method in ("INVITE", "UPDATE", "200 INVITE"):
+        net.access.nothing(method, 0.06)
+    near, far = lines(net)
+    assert near["local"].endswith(f":{ports_of(ok.body)[0]}") and near["agreed"] and far["agreed"]
+    assert far["remote"] == f"127.0.2.1:{50000 + 100 * i}" and not near["provisional"] and not far["provisional"]
+    for other in range(n):
+        if other != i:
+            forks.late(other)
+    counts = net.gateway.counts()
+    assert (counts["calls"], counts["dialogs"], counts["sessions"], counts["seats"]) == (1, 2, 1, 2), counts
+    forks.finish(i)
+
+
+@options(access_policy="forking=parallel")
+@pytest.mark.parametrize("end", ["refused", "cancelled", "crossed"])
+def test_parallel_ends(net, end):
+    forks = Forks(net, 3)
+    for i in range(3):
+        forks.progress(i, formats=(0, 8))
+    if end == "refused":
+        forks.branches[1].reply(486)
+        net.core.expect("ACK")
+        forks.caller.ack(net.access.expect("486"))
+    else:
+        forks.caller.cancel()
+        net.access.expect("200 CANCEL")
+        forks.caller.ack(net.access.expect("487"))
+        net.core.reply(net.core.expect("CANCEL"), 200)
+        forks.branches[2].reply(487 if end == "cancelled" else 200, "Reply", forks.sdp(2) if end == "crossed" else None)
+        net.core.expect("ACK")
+        if end == "crossed":
+            net.core.reply(net.core.expect("BYE"), 200)
+    net.gateway.wait_idle()
+
+
+@options(access_policy="forking=parallel")
+def test_parallel_is_not_for_who_requires_reliable_responses(net):
+    forks = Forks(net, 2, [ALLOW, "Require: 100rel"])
+    tags = set()
+    for i in (0, 1):
+        told = forks.progress(i, 180)
+        prack(forks.caller, told)
+        net.access.expect("200 PRACK")
+        tags.add(told.tag("To"))
+    assert len(tags) == 1
+    forks.answer(1)
+    forks.finish(1)
+
+
+@options(access_policy="forking=parallel", core_policy="redirect=follow")
+def test_parallel_and_redirected(net):
+    forks = Forks(net, 2)
+    told = [forks.progress(i, formats=(0, 8)) for i in (0, 1)]
+    contact = f"Contact: <sip:200@{net.core.host}:{net.core.port}>"
+    net.core.reply(forks.branches[1].invite, 302, "Moved", tag=forks.branches[1].local_tag, headers=[contact], contact=False)
+    net.core.expect("ACK")
+    target = Far(net.core, net.core.fresh("INVITE"))
+    target.reply(200, "OK", plain_sdp(net.core, port=52000))
+    ok = net.access.expect("200 INVITE")
+    assert ok.tag("To") == told[0].tag("To") and ok.body == told[0].body
+    net.core.expect("ACK")
+    forks.caller.ack(ok)
+    finish(net, forks.caller, target)
