@@ -144,7 +144,7 @@ static void no_call_under_load(void **state)
 	struct outcome outcome = { 0 };
 	pthread_t thread;
 
-#if defined(SALLYPORT_SANITIZE_address) || defined(SALLYPORT_SANITIZE_thread)
+#if defined(SALLYPORT_SANITIZE_ADDRESS) || defined(SALLYPORT_SANITIZE_THREAD)
 	skip(); // a sanitizer has calls of its own
 #endif
 	legs_make(&reference);
