@@ -199,10 +199,11 @@ static __attribute__((noinline)) bool rx_look_again(struct srtp_engine *engine, 
 	return engine->hashed[slot] || rx_again(engine, op, slot) == SRTP_OK;
 }
 
-// Nothing under this key was accepted since the index was looked at: then no stream of it has moved either.
+// It was hashed, also where a device does that, and nothing under this key was accepted since the index was looked at: then
+// no stream of it has moved either.
 static inline bool rx_stands(const struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
 {
-	return engine->hashed[slot] && op->key->remaining == engine->remaining[slot];
+	return op->result == SRTP_OK && engine->hashed[slot] && op->key->remaining == engine->remaining[slot];
 }
 
 static inline void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
