@@ -424,6 +424,7 @@ int leg_line_apply(struct leg_line *line, const struct media_line *plan)
 	if (plan->confirm == MEDIA_CONFIRMED)
 		line_confirm(line);
 	line_expect(line);
+	line->adopted = false;
 	if (plan->agreed)
 		leg_transport_refresh(&line->transports[LEG_RTP]);
 	return 0;

@@ -70,7 +70,9 @@ void leg_rekey_begin(struct leg_line *line, enum leg_change change)
 	if (change == LEG_CHANGE_FIRST)
 		return;
 	line->rekey.change = change; // on top of one that is not through: the old keys are worth no more by it
-	line->rekey.certificate_gone |= change == LEG_CHANGE_FINGERPRINT || change == LEG_CHANGE_MECHANISM;
+	// What the first plan of a new control changes, the old one had been told: see leg_rekey_resume().
+	if (!line->adopted)
+		line->rekey.certificate_gone |= change == LEG_CHANGE_FINGERPRINT || change == LEG_CHANGE_MECHANISM;
 	line->rekey.since = env_now(line->session->media->env);
 	line->rekey.mismatches_before = line->transports[LEG_RTP].mismatches;
 }

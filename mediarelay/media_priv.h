@@ -132,6 +132,7 @@ struct leg_line { // one m-line of one dialog
 	struct leg_rekey rekey;
 	uint32_t rekeys;     // that are through
 	bool failed, silent; // told so, once
+	bool adopted;        // of a control that died, and no plan has come since
 	mono_ns expecting_since; // media timeout counts from here or the last packet; 0: does not count
 	char dtls_version[8], dtls_cipher[48], dtls_group[32], peer_fingerprint[DTLS_FINGERPRINT_STRLEN];
 	const char *dtls_role; // "active", "passive"; NULL without DTLS

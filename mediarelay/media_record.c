@@ -206,6 +206,7 @@ static int adopt_line(struct media_session *session, const struct recorded_line 
 		return -ENOMEM;
 	line->leg = rl->leg;
 	line->index = rl->index;
+	line->adopted = true;
 	line->plan.agreed = rl->agreed;
 	for (size_t i = 0; i < LEG_COMPONENTS && err == 0; i++)
 		err = adopt_transport(line, (enum leg_component)i, &rl->transports[i]);

@@ -472,16 +472,22 @@ static void same_certificate_without_media_fails(void **state)
 	end_session(p.session[0]);
 }
 
-static void another_certificate_fails_whatever_comes(void **state)
+static void another_certificate(struct dtls_pair *p)
 {
 	static const char other[] = "sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
 				    "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF";
+
+	p->line[0]->keying.fingerprints.n = 0;
+	assert_int_equal(dtls_fingerprints_add(&p->line[0]->keying.fingerprints, other, strlen(other)), 0);
+}
+
+static void another_certificate_fails_whatever_comes(void **state)
+{
 	struct dtls_pair p;
 
 	(void)state;
 	pair_half_gone(&p);
-	p.line[0]->keying.fingerprints.n = 0;
-	assert_int_equal(dtls_fingerprints_add(&p.line[0]->keying.fingerprints, other, strlen(other)), 0);
+	another_certificate(&p);
 	apply(&p.plan[0]);
 	usleep(50000);
 	fake_dp_set_last_rx(&p.line[0]->seat.rtp, clock_now());
@@ -534,7 +540,8 @@ static void a_nameless_one_moves_with_its_keys(void **state)
 
 // A control that dies with a key held
 
-static void child_dies_with_a_key_held(struct sdes_call *call)
+// `work` is a child's, which dies then; `what` is as it left it, its pointers excepted.
+static void child_dies_after(void (*work)(void *what), void *what, size_t size)
 {
 	int pipefd[2], status;
 	size_t done = 0;
@@ -546,22 +553,32 @@ static void child_dies_with_a_key_held(struct sdes_call *call)
 	pid = fork();
 	if (pid == 0) {
 		media = stand_open();
-		sdes_begin(call);
-		sdes_rekey(call, MEDIA_CONFIRM_AWAITED);
-		for (; done < sizeof(*call); done += (size_t)got)
-			got = write(pipefd[1], (uint8_t *)call + done, sizeof(*call) - done);
+		work(what);
+		for (; done < size; done += (size_t)got)
+			got = write(pipefd[1], (uint8_t *)what + done, size - done);
 		_exit(0);
 	}
-	for (; done < sizeof(*call); done += (size_t)got) {
-		got = read(pipefd[0], (uint8_t *)call + done, sizeof(*call) - done);
+	for (; done < size; done += (size_t)got) {
+		got = read(pipefd[0], (uint8_t *)what + done, size - done);
 		assert_true(got > 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	close(pipefd[0]);
 	close(pipefd[1]);
+	media = stand_open();
+}
+
+static void hold_a_key(void *what)
+{
+	sdes_begin(what);
+	sdes_rekey(what, MEDIA_CONFIRM_AWAITED);
+}
+
+static void child_dies_with_a_key_held(struct sdes_call *call)
+{
+	child_dies_after(hold_a_key, call, sizeof(*call));
 	call->a = &call->plan.legs[0].lines[0];
 	call->b = &call->plan.legs[1].lines[0];
-	media = stand_open();
 	assert_int_equal(n_tx(call), 1);
 }
 
@@ -613,6 +630,35 @@ static void a_packet_while_control_was_away_counts(void **state)
 	end_session(call.session);
 }
 
+static void secure(void *what)
+{
+	pair_half_gone(what);
+}
+
+// Signalling had recorded a change that media had not when both died: it is told once more, and cannot be answered for.
+static void a_change_found_after_a_death_keeps_the_old_keys(void **state)
+{
+	struct dtls_pair p;
+
+	(void)state;
+	child_dies_after(secure, &p, sizeof(p));
+	p.line[0] = &p.plan[0].legs[0].lines[0];
+	assert_int_equal(media_session_adopt(media, p.session[0]), 0);
+	another_certificate(&p);
+	apply(&p.plan[0]);
+	usleep(50000);
+	fake_dp_set_last_rx(&p.line[0]->seat.rtp, clock_now());
+	usleep(800000); // the keying timeout is 0.6 s
+	assert_false(told(MEDIA_EVENT_FAILED, 1));
+	assert_int_equal(at(&p.line[0]->seat.rtp).rx.epoch, 1);
+	p.line[0]->keying.fingerprints.list[0].digest[0] ^= 1; // but a change that is heard by this control counts
+	apply(&p.plan[0]);
+	usleep(50000);
+	fake_dp_set_last_rx(&p.line[0]->seat.rtp, clock_now());
+	assert_string_equal(wait_event(MEDIA_EVENT_FAILED, 1).cause, "no new keys in time");
+	end_session(p.session[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -640,6 +686,7 @@ int main(void)
 		STAND_TEST(a_silent_peer_is_taken_to_have_it),
 		STAND_TEST(a_peer_that_sends_under_its_old_key_is_not),
 		STAND_TEST(a_packet_while_control_was_away_counts),
+		STAND_TEST(a_change_found_after_a_death_keeps_the_old_keys),
 	};
 	return cmocka_run_group_tests(tests, stand_group_setup, stand_group_teardown);
 }
