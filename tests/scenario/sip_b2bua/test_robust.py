@@ -177,8 +177,11 @@ def test_nothing_stays_of_many(net):
         return net.gateway.counts()
 
     lap()
-    first = lap()
-    second = lap()
-    assert first["outgoing"] == second["outgoing"] == 0 and first["incoming"] == second["incoming"] == 0
-    if first["heap"]:  # 0: a sanitizer's allocator
-        assert second["heap"] - first["heap"] <= 64 * 200
+    heaps = [lap()["heap"]]
+    for _ in range(3):  # a table of Sofia's that grows, grows once; a leak grows with each
+        counts = lap()
+        assert counts["outgoing"] == counts["incoming"] == 0
+        heaps.append(counts["heap"])
+        if heaps[-1] - heaps[-2] <= 64 * 200:  # 0: a sanitizer's allocator
+            return
+    raise AssertionError(f"heap after each: {heaps}")
