@@ -37,6 +37,14 @@ def ended(net, *dialogs, cause):
     net.gateway.wait_idle()
 
 
+def advance(net, seconds):
+    """Once the gateway has taken what both have said so far: it answers what comes behind that."""
+    for side, peer in (("access", net.access), ("core", net.core)):
+        net.caller(side).send("OPTIONS")
+        peer.expect("200 OPTIONS")
+    net.gateway.advance(seconds)
+
+
 def quiet(net):
     for peer in (net.access, net.core):
         for method in ("INVITE", "UPDATE", "BYE"):
@@ -56,7 +64,7 @@ def test_nothing_is_asked_for(net):
     caller, callee, ok = call_up(net)
     assert callee.invite.get("Session-Expires") is None and callee.invite.get("Min-SE") is None
     assert "timer" in callee.invite.get("Supported") and ok.get("Session-Expires") is None
-    net.gateway.advance(100000)
+    advance(net, 100000)
     quiet(net)
     finish(net, caller, callee)
 
@@ -131,9 +139,9 @@ def test_never_long_enough_for_them(net, again):
 def test_we_refresh_by_update(net):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 1200;refresher=uac", "Require: timer"])
     for _ in range(3):
-        net.gateway.advance(599)
+        advance(net, 599)
         net.core.nothing("UPDATE", 0.05)
-        net.gateway.advance(2)
+        advance(net, 2)
         update = net.core.fresh("UPDATE")
         assert update.body == "" and update.get("Session-Expires") == "1200;refresher=uac" and update.get("Call-ID") == callee.call_id
         net.core.reply(update, 200, headers=["Session-Expires: 1200;refresher=uac"], tag=callee.local_tag)
@@ -148,7 +156,7 @@ def test_we_refresh_by_reinvite(net):
     caller, callee, _ = call_up(net, [UPDATE], ["Session-Expires: 1200;refresher=uac", "Require: timer"])
     first = callee.invite.body
     for _ in range(2):
-        net.gateway.advance(601)
+        advance(net, 601)
         invite = net.core.fresh("INVITE")
         assert invite.body == first and invite.get("Session-Expires") == "1200;refresher=uac"
         callee.peer.reply(invite, 200, "OK", sdp(net.core.address, 50000), callee.local_tag, ["Session-Expires: 1200;refresher=uac"])
@@ -164,7 +172,7 @@ def test_they_refresh(net, by_update):
                                  ["Session-Expires: 1800;refresher=uas", "Require: timer"])
     net.core.nothing("BYE", 0.01)
     for _ in range(2):
-        net.gateway.advance(500)
+        advance(net, 500)
         if by_update:
             caller.send("UPDATE", headers=["Session-Expires: 600;refresher=uac", "Supported: timer"])
             answer = net.access.expect("200 UPDATE")
@@ -174,54 +182,54 @@ def test_they_refresh(net, by_update):
             caller.ack(answer)
         assert answer.get("Session-Expires") == "600;refresher=uac" and answer.get("Require") == "timer"
         quiet(net)  # it need not cross
-    net.gateway.advance(569)  # 600 - 32 after the last one
+    advance(net, 569)  # 600 - 32 after the last one
     ended(net, caller, callee, cause="the peer did not refresh")
 
 
 @options(access_policy="expires=0")
 def test_peer_does_not_refresh(net):
     caller, callee, _ = call_up(net, [], ["Session-Expires: 1800;refresher=uas", "Require: timer"])
-    net.gateway.advance(1767)
+    advance(net, 1767)
     quiet(net)
-    net.gateway.advance(2)
+    advance(net, 2)
     ended(net, caller, callee, cause="the peer did not refresh")
 
 
 @pytest.mark.parametrize("status", [408, 481])
 def test_refresh_says_it_is_gone(net, status):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 600;refresher=uac", "Require: timer"])
-    net.gateway.advance(301)
+    advance(net, 301)
     net.core.reply(net.core.fresh("UPDATE"), status, tag=callee.local_tag)
     ended(net, caller, callee, cause="the refresh was not answered")
 
 
 def test_refresh_refused_is_tried_again(net):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 600;refresher=uac", "Require: timer"])
-    net.gateway.advance(301)
+    advance(net, 301)
     for _ in range(3):
         net.core.reply(net.core.fresh("UPDATE"), 500, tag=callee.local_tag)
         net.gateway.events("session refresh")
-        net.gateway.advance(11)
+        advance(net, 11)
     update = net.core.fresh("UPDATE")
     net.core.reply(update, 200, headers=["Session-Expires: 600;refresher=uac"], tag=callee.local_tag)
     net.gateway.events("session timer")
-    net.gateway.advance(290)
+    advance(net, 290)
     quiet(net)
     finish(net, caller, callee)
 
 
 def test_refresh_refused_to_the_end(net):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 90;refresher=uac", "Require: timer"])
-    net.gateway.advance(46)
+    advance(net, 46)
     net.core.reply(net.core.fresh("UPDATE"), 500, tag=callee.local_tag)
     net.gateway.events("session refresh")
-    net.gateway.advance(30)
+    advance(net, 30)
     ended(net, caller, callee, cause="no refresh was taken")
 
 
 def test_refresh_too_short(net):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 600;refresher=uac", "Require: timer"])
-    net.gateway.advance(301)
+    advance(net, 301)
     net.core.reply(net.core.fresh("UPDATE"), 422, headers=["Min-SE: 900"], tag=callee.local_tag)
     again = net.core.fresh("UPDATE")
     assert again.get("Session-Expires") == "900;refresher=uac" and again.get("Min-SE") == "900"
@@ -235,16 +243,16 @@ def test_peer_without_session_timers(net, status):
     """It is asked all the same whether it is there: any answer but 408 and 481 says so."""
     caller, callee, _ = call_up(net, [UPDATE], ["Allow: INVITE, ACK, BYE"])
     for _ in range(2):
-        net.gateway.advance(901)
+        advance(net, 901)
         net.access.reply(net.access.fresh("UPDATE"), 200, tag=caller.local_tag)
         invite = net.core.fresh("INVITE")
         body = sdp(net.core.address, 50000) if status == 200 else None
         callee.peer.reply(invite, status, "Reply", body, callee.local_tag)
         net.core.expect("ACK")
         net.gateway.events("session refresh")
-        net.gateway.advance(890)
+        advance(net, 890)
         quiet(net)
-        net.gateway.advance(12)
+        advance(net, 12)
         net.access.reply(net.access.fresh("UPDATE"), 200, tag=caller.local_tag)
         callee.peer.reply(net.core.fresh("INVITE"), 200, "OK", sdp(net.core.address, 50000), callee.local_tag)
         net.core.expect("ACK")
@@ -255,7 +263,7 @@ def test_peer_without_session_timers(net, status):
 def test_mute_peer_ends_the_call(net):
     """Nobody answers the refresh: 64*T1, then BYE on both legs."""
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 600;refresher=uac", "Require: timer"])
-    net.gateway.advance(301)
+    advance(net, 301)
     net.core.fresh("UPDATE")
     bye = net.access.expect("BYE", timeout=6)
     assert "session timer" in bye.get("Reason")
@@ -268,19 +276,19 @@ def test_mute_peer_ends_the_call(net):
 def test_refresh_waits_for_a_reinvite(net):
     """Glare is avoided: ours is later."""
     caller, callee, _ = call_up(net, [], ["Session-Expires: 600;refresher=uac", "Require: timer"])
-    net.gateway.advance(299)
+    advance(net, 299)
     caller.send_invite(sdp(net.access.address, 40000, "sendonly", version=2))
     invite = net.core.fresh("INVITE")
-    net.gateway.advance(2)  # ours is due
+    advance(net, 2)  # ours is due
     net.gateway.wait_event("session refresh", by="later")
     callee.peer.reply(invite, 200, "OK", sdp(net.core.address, 50000, "recvonly", version=2), callee.local_tag,
                       ["Session-Expires: 600;refresher=uac"])
     net.core.expect("ACK")
     caller.ack(net.access.expect("200 INVITE"))
     net.gateway.events("session timer")
-    net.gateway.advance(295)  # theirs was one as well
+    advance(net, 295)  # theirs was one as well
     assert len(net.gateway.events("session refresh")) == 1
-    net.gateway.advance(10)
+    advance(net, 10)
     net.gateway.wait_event("session refresh", by="re-invite")
 
 
@@ -293,9 +301,9 @@ def test_timer_c_counts_from_the_last_ringing(net):
         callee.reply(180, headers=[f"Subject: {number}"])
         while net.access.expect("180").get("Subject") != str(number):
             continue  # nta repeats one by itself every minute
-        net.gateway.advance(190)
+        advance(net, 190)
         net.core.nothing("CANCEL", 0.05)
-    net.gateway.advance(11)
+    advance(net, 11)
     caller.ack(net.access.expect("408 INVITE"))
     net.core.reply(net.core.expect("CANCEL"), 200)
     callee.reply(487)
@@ -312,8 +320,8 @@ def test_timer_c_and_a_fork(net):
     one = Dialog(net.core, invite=net.core.fresh("INVITE"), tag="one")
     one.reply(180)
     net.access.expect("180")
-    net.gateway.advance(150)
+    advance(net, 150)
     Dialog(net.core, invite=one.invite, tag="two").reply(180)
     net.gateway.wait_event("call forked")
-    net.gateway.advance(150)
+    advance(net, 150)
     net.core.nothing("CANCEL", 0.1)
