@@ -56,7 +56,7 @@ def test_replay_in_every_form(topology, start, attacker):
 			access.media.send_rtcp(sender_report(access.media.ssrc))
 		core.media.wait_received(PACKETS)
 		core.media.wait_received(PACKETS // 10, where=core.media.rtcp)
-		wire.stop()
+		wire.wait_media(PACKETS // 10, source=access.address, kind="rtcp").stop()
 		own = [d.payload for d in wire.datagrams() if d.source == access.address and d.source_port == access.media.port]
 		own = [p for p in own if access.media.ssrc.to_bytes(4, "big") in p[4:12]]
 		rtp_, rtcp = [p for p in own if p[1] < 128], [p for p in own if p[1] >= 192]

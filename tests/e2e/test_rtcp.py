@@ -40,10 +40,7 @@ def gateways_keys(leg):
 
 def captured(wire, source, n=0):
 	"""RTCP that the gateway sent, once the capture has n of it."""
-	deadline = time.monotonic() + 5
-	while len(list(wire.media(source=source, kind="rtcp"))) < n and time.monotonic() < deadline:
-		time.sleep(0.05)
-	return wire.stop().media(source=source, kind="rtcp")
+	return wire.wait_media(n, source=source, kind="rtcp").stop().media(source=source, kind="rtcp")
 
 
 def test_every_form_on_every_pair_of_ports(topology, start):

@@ -8,6 +8,7 @@ import pathlib
 import signal
 import struct
 import tempfile
+import time
 
 from . import audio, cleanup
 from .process import Process
@@ -51,6 +52,13 @@ class Capture:
 			"tcpdump", "-i", device or ns.device, "-U", "--immediate-mode", "-s", "0", "-B", "8192", "-Z", "root",
 			"-w", path, expression), die_signal=signal.SIGTERM)
 		self.process.wait_for("listening on")
+
+	def wait_media(self, n, timeout=5, **which):
+		"""Until n packets of that kind are in the file: what a peer has heard may not be there yet."""
+		deadline = time.monotonic() + timeout
+		while len(list(self.media(**which))) < n and time.monotonic() < deadline:
+			time.sleep(0.05)
+		return self
 
 	def stop(self):
 		if self.process.alive():

@@ -7,7 +7,8 @@ import subprocess
 
 # Media ports are known to nobody in advance; SDP names most of them, the heuristics find the rest.
 READ = ["tshark", "-n", "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "--enable-heuristic", "rtp_udp",
-	"--enable-heuristic", "rtcp_udp", "-o", "rtp.heuristic_rtp:TRUE"]
+	"--enable-heuristic", "rtcp_udp", "-o", "rtp.heuristic_rtp:TRUE",
+	"-o", "udp.try_heuristic_first:TRUE"] # a media port may be some game's
 BAD = "_ws.malformed || _ws.short || _ws.expert.severity == 8388608 || ip.checksum.status == 0 || udp.checksum.status == 0"
 
 
