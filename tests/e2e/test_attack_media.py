@@ -38,6 +38,7 @@ def test_a_stranger_hears_nothing_and_is_not_heard(topology, start, attacker, ki
 	gateway = start(access=profile)
 	with Leg(topology, "access", **keying) as access, Leg(topology, "core") as core:
 		set_up(access, core)
+		gateway.wait_event("line secured", leg="core") # both ports are live: what they drop is the call's own
 		attack = Attack(attacker, access)
 		core.talk() # there is something to hear
 		attack.moment(access.media.remote)         # (a) before the first real packet
