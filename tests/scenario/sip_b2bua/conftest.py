@@ -78,7 +78,7 @@ class Gateway:
     def _logged(self, event, fields):
         return [e for e in list(self.log) if e.get("event") == event and all(e.get(k) == v for k, v in fields.items())]
 
-    def wait_event(self, event, timeout=5, **fields):
+    def wait_event(self, event, timeout=10, **fields):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             found = self._logged(event, fields)
@@ -87,7 +87,7 @@ class Gateway:
             time.sleep(0.01)
         raise AssertionError(f"no event {event} {fields} in {[e.get('event') for e in self.log]}")
 
-    def wait_idle(self, timeout=8):
+    def wait_idle(self, timeout=15):
         """Nothing is held any more: every call, dialog, leg, transaction, session and seat."""
         deadline = time.monotonic() + timeout
         names = ("calls", "dialogs", "subscriptions", "legs", "requests", "sessions", "seats", "faults")

@@ -182,7 +182,7 @@ class Peer:
         except OSError:
             return True
 
-    def expect(self, what, timeout=3.0, retransmissions=False):
+    def expect(self, what, timeout=10.0, retransmissions=False):
         """The next message of this method (a request) or status (a response, e.g. 200 or "200 BYE"). Others are kept."""
         wanted, _, method = str(what).partition(" ")
         deadline = time.monotonic() + timeout
@@ -201,7 +201,7 @@ class Peer:
                 return message
             self.kept.append(message)
 
-    def fresh(self, method, timeout=3.0):
+    def fresh(self, method, timeout=10.0):
         """The next request of this method that is no repetition of one that was returned here before."""
         while True:
             message = self.expect(method, timeout)

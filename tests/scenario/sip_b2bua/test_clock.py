@@ -35,8 +35,8 @@ def test_an_invite_that_nobody_answers(net, step):
     caller = net.caller()
     began = time.monotonic()
     caller.send_invite(sdp(net.access.address, 40000))
-    first = net.core.inbox.get(timeout=3)
-    net.core.inbox.get(timeout=3)
+    first = net.core.inbox.get(timeout=10)
+    net.core.inbox.get(timeout=10)
     assert net.gateway.ask(f"step {step}") == "ok"
     final = net.access.expect("504 INVITE", 10)
     assert 2.5 < time.monotonic() - began < 6

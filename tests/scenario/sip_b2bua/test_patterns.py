@@ -104,7 +104,7 @@ class FarPeer(Far):
     def take(self):
         """A further offer of ours. Returns its pattern."""
         while True:
-            request = self.peer.inbox.get(timeout=3)
+            request = self.peer.inbox.get(timeout=10)
             if request.is_request and request.method in ("UPDATE", "INVITE"):
                 break
         self.answer_to(request, 200, sdp(self.peer, "recvonly", formats=(8,)))
@@ -152,7 +152,7 @@ def near_prack(net, near, far):
     near.progress()
     crossed = far.acknowledge() if reliable else False
     while True:
-        response = near.dialog.peer.inbox.get(timeout=3)
+        response = near.dialog.peer.inbox.get(timeout=10)
         if response.method == "PRACK":
             break
     assert crossed == (response.status == 200 and bool(response.body)), response.headers

@@ -9,7 +9,7 @@ import pytest
 from peer import sdp
 
 
-def alive(net, within=0.5):
+def alive(net, within=2):
     caller = net.caller()
     caller.send("OPTIONS")
     began = time.monotonic()
