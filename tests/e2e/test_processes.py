@@ -101,10 +101,10 @@ def test_sigterm_says_bye_to_all(topology, talking):
 	gateway, access, core, _ = talking
 	began = time.monotonic()
 	gateway.process.signal(signal.SIGTERM)
-	access.taken_down(4)
-	core.taken_down(4)
-	assert gateway.process.wait(5) == 0
-	assert time.monotonic() - began < 5
+	access.taken_down()
+	core.taken_down()
+	assert gateway.process.wait(20) == 0
+	assert time.monotonic() - began < 10
 	gateway.check_clean()
 
 
@@ -116,8 +116,8 @@ def test_second_signal_ends_at_once(topology, talking):
 	time.sleep(0.3)
 	gateway.process.signal(signal.SIGTERM)
 	began = time.monotonic()
-	gateway.process.wait(2)
-	assert time.monotonic() - began < 1.5
+	gateway.process.wait(10)
+	assert time.monotonic() - began < 3.5 # 4.4 s is what it gives to answers to its BYE
 	gateway.check_clean()
 
 
