@@ -277,6 +277,8 @@ static int part_threads(struct relay_process *p)
 
 		back.gap = now > p->last_alive ? now - p->last_alive : 0;
 		relay_event(p->relay.workers[0], &back); // its thread is not there yet
+		// Who died may have told control something and not have woken it: nobody else would, for the ring says that it is awake.
+		p->relay.workers[0]->control_wants_wake = true;
 		relay_wakes(p->relay.workers[0]);
 	}
 	for (unsigned i = 0; i < p->relay.map.config.n_workers && err == 0; i++) {

@@ -116,7 +116,7 @@ static void kills_lose_no_command(void **state)
 		if (round % 2)
 			bed_pump(&bed, 5); // more is waiting in the client
 		bed_relay_start(&bed);
-		assert_true(bed_event(&bed, DP_EVENT_RELAY_BACK, 2000, NULL));
+		assert_true(bed_event(&bed, DP_EVENT_RELAY_BACK, 10000, NULL));
 		bed_pump(&bed, 30);
 		keyed = 0;
 		dp_client_walk(bed.dp, count_keyed, &keyed);
@@ -129,11 +129,27 @@ static void kills_lose_no_command(void **state)
 			bed_relay_start(&bed);
 		}
 		for (unsigned i = 0; i < LEGS; i++)
-			assert_true(bed_event(&bed, DP_EVENT_REMOVED, 2000, NULL));
+			assert_true(bed_event(&bed, DP_EVENT_REMOVED, 10000, NULL));
 		bed.n_events = 0;
 	}
 	records_are_as_at_the_start();
 	assert_true(passes_within(2000));
+}
+
+// Killed between what it told and the wake for it: by the rings, control is awake, and nobody would wake it any more.
+static void a_kill_before_the_wake(void **state)
+{
+	struct byte_ring events;
+	struct dp_ref ref = bed_transport(&bed, 0, "10.77.1.1", 16500, DP_MODE_RTP, DP_PLAIN, &call.peer_a);
+
+	bed_pump(&bed, 30);
+	bed_relay_kill(&bed, SIGKILL);
+	assert_int_equal(byte_ring_attach(&events, bed.map.events[0], DP_EVENT_RING, BYTE_RING_PRODUCER), 0);
+	assert_int_equal(byte_ring_take_sleeping(&events), 1);
+	bed_relay_start(&bed);
+	assert_true(bed_event(&bed, DP_EVENT_RELAY_BACK, 5000, NULL));
+	dp_transport_remove(bed.dp, ref);
+	assert_true(bed_event(&bed, DP_EVENT_REMOVED, 5000, NULL));
 }
 
 // ---- changes of the network
@@ -194,6 +210,7 @@ static void a_permanent_neighbour_stays_permanent(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_kill_before_the_wake),
 		cmocka_unit_test(kills_lose_no_command),
 		cmocka_unit_test(a_route_that_comes_is_taken),
 		cmocka_unit_test(a_neighbour_that_changes_is_followed),
