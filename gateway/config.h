@@ -3,6 +3,7 @@
 #pragma once
 #include "base/log.h"
 #include "dataplane/dp_config.h"
+#include "gateway/cdr_config.h"
 #include "gateway/yaml_tree.h"
 #include "mediarelay/media_config.h"
 #include "signaling/sip_config.h"
@@ -17,6 +18,7 @@ struct config {
 	struct dp_config dataplane;
 	struct media_config media;
 	struct sip_config sip;
+	struct cdr_config call_records;
 	struct settings *settings; // the file, value for value
 	struct yaml_tree *tree;    // places in it
 };

@@ -318,6 +318,9 @@ int config_build(struct config *cfg, const struct settings *s, struct config_err
 	cfg->sip.max_calls = s->limits.calls;
 	cfg->sip.max_subscriptions = s->limits.subscriptions;
 	cfg->sip.timer_c_s = s->sip.timer_c;
+	config_text(cfg->call_records.file, sizeof(cfg->call_records.file), s->call_records.file);
+	cfg->call_records.max_size = (uint64_t)s->call_records.max_size_mb << 20;
+	cfg->call_records.keep = s->call_records.keep;
 	config_text(cfg->sip.server_name, sizeof(cfg->sip.server_name), s->sip.server_name);
 	return 0;
 }

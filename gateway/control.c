@@ -3,6 +3,7 @@
 // signals; the media thread and the sip thread do the work.
 #include "gateway/control.h"
 #include "base/log.h"
+#include "gateway/cdr.h"
 #include "gateway/config.h"
 #include "gateway/control_syscalls.h"
 #include "gateway/inherited.h"
@@ -31,6 +32,7 @@ struct control {
 	struct event_base *base;
 	struct event *on_term, *on_drained, *on_drain_timeout, *on_supervisor;
 	struct call_records *records;
+	struct cdr *cdr;
 	struct media *media;
 	_Atomic(struct sip *) sip; // main: wo; read by the media thread
 	int drained;               // eventfd: the sip thread says that the last call has ended
@@ -174,6 +176,30 @@ static void records_stop(struct control *ct)
 	call_records_close(ct->records);
 }
 
+static int cdr_start_part(struct control *ct)
+{
+	const struct cdr_start start = {
+		.config = &ct->cfg->call_records,
+		.base = ct->base,
+		.env = &env_real,
+		.max_sessions = ct->cfg->media.max_sessions,
+	};
+
+	return cdr_open(&ct->cdr, &start);
+}
+
+static void cdr_stop(struct control *ct)
+{
+	cdr_close(ct->cdr);
+}
+
+static void media_report(void *ctx, struct media_report *report)
+{
+	struct control *ct = ctx;
+
+	cdr_media(ct->cdr, report);
+}
+
 // On the media thread. Events are about sessions, and only the sip thread opens those.
 static void media_event(void *ctx, const struct media_event *event)
 {
@@ -196,6 +222,7 @@ static int media_start(struct control *ct)
 		.our_eventfd = inherited_fd("SALLYPORT_CONTROL_EVENT"),
 		.call_region_fd = inherited_fd("SALLYPORT_CALL_REGION"),
 		.event = media_event,
+		.report = media_report,
 		.ctx = ct,
 	};
 
@@ -224,6 +251,8 @@ static int sip_start_part(struct control *ct)
 		.records = ct->records,
 		.drained = sip_is_drained,
 		.ctx = ct,
+		.report = cdr_call,
+		.report_ctx = ct->cdr,
 	};
 	struct sip *sip = NULL;
 	int err = sip_open(&sip, &start);
@@ -251,6 +280,7 @@ static const struct control_part {
 	{ "system calls", confine, NULL },
 	{ "loop", loop_start, loop_stop },
 	{ "call records", records_start, records_stop },
+	{ "call record file", cdr_start_part, cdr_stop }, // ends when both that tell it have ended
 	{ "media", media_start, media_stop },
 	{ "sip", sip_start_part, sip_stop }, // last: calls only when all below is up
 };

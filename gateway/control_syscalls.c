@@ -88,6 +88,7 @@ static const struct syscall_rule rules[] = {
 	{ SYS_stat },
 	{ SYS_statx },
 	{ SYS_lseek },
+	{ SYS_pread64 },
 	{ SYS_fstatfs },
 	{ SYS_rename },
 	{ SYS_unlink },

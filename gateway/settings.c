@@ -39,6 +39,14 @@ static const struct schema_field limit_fields[] = {
 };
 static const struct schema limit_schema = SCHEMA(struct limit_settings, limit_fields);
 
+static const struct schema_field call_record_fields[] = {
+	{ "file", AT(struct call_record_settings, file), .type = &setting_path, .fallback = "\"\"" },
+	{ "max_size_mb", AT(struct call_record_settings, max_size_mb), .type = &schema_number, .max = 1u << 20,
+	  .fallback = "100" },
+	{ "keep", AT(struct call_record_settings, keep), .type = &schema_number, .min = 1, .max = 1000, .fallback = "10" },
+};
+static const struct schema call_record_schema = SCHEMA(struct call_record_settings, call_record_fields);
+
 static const struct schema_field sip_fields[] = {
 	{ "server_name", AT(struct sip_settings, server_name), .type = &schema_text, .fallback = "\"\"" },
 	// RFC 3261 16.6 step 11: more than three minutes. Less is for testing.
@@ -233,6 +241,7 @@ static const struct schema_field settings_fields[] = {
 	{ "log", AT(struct settings, log), .group = &log_schema },
 	{ "process", AT(struct settings, process), .group = &process_schema },
 	{ "limits", AT(struct settings, limits), .group = &limit_schema },
+	{ "call_records", AT(struct settings, call_records), .group = &call_record_schema },
 	{ "sip", AT(struct settings, sip), .group = &sip_schema },
 	{ "dtls", AT(struct settings, dtls), .group = &dtls_schema },
 	{ "dataplane", AT(struct settings, dataplane), .group = &dataplane_schema },

@@ -36,6 +36,12 @@ struct limit_settings {
 	uint32_t calls, subscriptions;
 };
 
+struct call_record_settings {
+	const struct yaml_node *node;
+	char file[SETTINGS_PATH];
+	uint32_t max_size_mb, keep;
+};
+
 struct sip_settings {
 	const struct yaml_node *node;
 	char server_name[64];
@@ -131,6 +137,7 @@ struct settings {
 	struct log_settings log;
 	struct process_settings process;
 	struct limit_settings limits;
+	struct call_record_settings call_records;
 	struct sip_settings sip;
 	struct dtls_settings dtls;
 	struct dataplane_settings dataplane;

@@ -104,6 +104,24 @@ static int state_start(struct supervisor *sv)
 	return err;
 }
 
+// Control writes and rotates them as its user.
+static int call_records_start(struct supervisor *sv)
+{
+	char folder[sizeof(sv->cfg->call_records.file)];
+	char *slash;
+	int err;
+
+	snprintf(folder, sizeof(folder), "%s", sv->cfg->call_records.file);
+	slash = strrchr(folder, '/');
+	if (slash == NULL || slash == folder)
+		return 0;
+	*slash = '\0';
+	err = state_dir_make(folder, sv->cfg->user);
+	if (err < 0) // calls are worth more than their records: control tries again, and says so
+		log_warning(TAG, "folder of call records", LOG_STR("path", folder), LOG_STR("user", sv->cfg->user), LOG_ERRNO(err));
+	return 0;
+}
+
 static int regions_start(struct supervisor *sv)
 {
 	return regions_open(&sv->regions, sv->cfg);
@@ -406,6 +424,7 @@ static const struct supervisor_part {
 	{ "instance", instance_start, instance_stop },
 	{ "environment", environment_start, NULL },
 	{ "state directory", state_start, NULL },
+	{ "call records", call_records_start, NULL },
 	{ "regions", regions_start, regions_stop },
 	{ "events", events_start, events_stop },
 	{ "configuration snapshot", snapshot_start, snapshot_stop },

@@ -5,6 +5,7 @@
 #include "mediarelay/media.h"
 #include "signaling/sip.h"
 #include <event2/event.h>
+#include <jansson.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ int version_print(FILE *to, const char *relay)
 	fprintf(to, "%s\n", media_library_version());
 	fprintf(to, "%s\n", sip_library_version());
 	fprintf(to, "libevent %s\n", event_get_version());
+	fprintf(to, "jansson %s\n", jansson_version_str());
 	fprintf(to, "libyaml %s\n", yaml_get_version_string());
 	if (fflush(to) != 0)
 		return 1;

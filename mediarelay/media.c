@@ -12,6 +12,7 @@
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_record.h"
 #include "mediarelay/media_session.h"
+#include "mediarelay/media_summary.h"
 
 #include <errno.h>
 #include <event2/thread.h>
@@ -115,10 +116,12 @@ static void slot_apply(struct media *media, uint32_t id)
 
 static void slot_close(struct media *media, uint32_t id)
 {
-	if (media->slots[id].session != NULL)
+	if (media->slots[id].session != NULL) {
 		media_session_end(media->slots[id].session);
-	else // it never came to one
-		media_session_over(media, id);
+		return;
+	}
+	media_summary_report(media, NULL, id); // it never came to one
+	media_session_over(media, id);
 }
 
 static void on_mail(evutil_socket_t fd, short what, void *ctx)

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 struct media; // the thread and all it owns
+struct media_report; // media_report.h
 
 const char *media_library_version(void); // "libsrtp2 2.5.0"
 
@@ -99,6 +100,8 @@ struct media_start {
 	int dp_region_fd, relay_eventfd, our_eventfd;
 	int call_region_fd; // control's own records (base/region.h), see mediarelay/call_record.h
 	media_event_fn *event;
+	// On the media thread, once for each session that media_session_close() ends: malloc'ed, the callee's. NULL: none wanted
+	void (*report)(void *ctx, struct media_report *report);
 	void *ctx;
 };
 

@@ -155,6 +155,8 @@ struct media_session {
 	struct media_join joins[MEDIA_LEGS_MAX * MEDIA_LINES_MAX];
 	uint8_t n_joins;
 	struct media_total totals[2]; // of the first two legs
+	struct media_report *report;  // of its lines that have ended; NULL: none yet
+	uint32_t unreported;          // lines for which it had no room
 	bool closing;
 };
 

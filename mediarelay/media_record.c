@@ -36,6 +36,8 @@ struct recorded_line {
 	enum keying_mechanism mechanism;
 	enum leg_change change;
 	enum dtls_role dtls_role;
+	char dtls_version[8]; // and the next one: for the call record
+	uint32_t rekeys;
 	struct dtls_fingerprints fingerprints;
 	enum srtp_suite suites[KEYING_SUITES_MAX + 1];
 	char tls_id[sizeof(((struct keying_choice *)0)->tls_id)];
@@ -91,7 +93,9 @@ static void record_line(struct recorded_line *rl, struct leg_line *line)
 		.dtls_role = line->plan.keying.dtls_role,
 		.fingerprints = line->plan.keying.fingerprints,
 		.seat = line->plan.seat,
+		.rekeys = line->rekeys,
 	};
+	memcpy(rl->dtls_version, line->dtls_version, sizeof(rl->dtls_version));
 	memcpy(rl->suites, line->plan.keying.suites, sizeof(rl->suites));
 	memcpy(rl->tls_id, line->plan.keying.tls_id, sizeof(rl->tls_id));
 	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
@@ -208,6 +212,8 @@ static int adopt_line(struct media_session *session, const struct recorded_line 
 	line->index = rl->index;
 	line->adopted = true;
 	line->plan.agreed = rl->agreed;
+	line->rekeys = rl->rekeys;
+	memcpy(line->dtls_version, rl->dtls_version, sizeof(line->dtls_version));
 	for (size_t i = 0; i < LEG_COMPONENTS && err == 0; i++)
 		err = adopt_transport(line, (enum leg_component)i, &rl->transports[i]);
 	line->plan.keying.fingerprints = rl->fingerprints;
@@ -271,7 +277,8 @@ static bool line_is_sound(const struct recorded_line *rl)
 	       is_flag(&rl->send) && is_flag(&rl->receive) && is_flag(&rl->silent_allowed) &&
 	       (unsigned)rl->mechanism < KEYING_MECHANISM_COUNT && (unsigned)rl->change < LEG_CHANGE_COUNT &&
 	       (unsigned)rl->dtls_role <= DTLS_PASSIVE && fingerprints_are_sound(&rl->fingerprints) &&
-	       memchr(rl->tls_id, 0, sizeof(rl->tls_id)) != NULL && rl->suites[KEYING_SUITES_MAX] == SRTP_SUITE_NONE &&
+	       memchr(rl->tls_id, 0, sizeof(rl->tls_id)) != NULL &&
+	       memchr(rl->dtls_version, 0, sizeof(rl->dtls_version)) != NULL && rl->suites[KEYING_SUITES_MAX] == SRTP_SUITE_NONE &&
 	       memchr(rl->seat.tls_id, 0, sizeof(rl->seat.tls_id)) != NULL && endpoint_is_sound(&rl->seat.rtp) &&
 	       endpoint_is_sound(&rl->seat.rtcp) && transport_is_sound(&rl->transports[LEG_RTP]) &&
 	       transport_is_sound(&rl->transports[LEG_RTCP]);

@@ -178,6 +178,7 @@ void media_session_end(struct media_session *session)
 		leg_line_close(line);
 	}
 	media_summary_total(session);
+	media_summary_report(media, session, id);
 	media->slots[id].session = NULL;
 	free(session);
 	media_session_over(media, id);

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// media_summary.h - one log line for each line of a leg at its end: what was negotiated, what passed, what was dropped;
-// and one for the whole call, both directions side by side.
+// media_summary.h - the last word on media: for each line of a leg what was negotiated, what passed, what was dropped; for the
+// whole call, both directions side by side. In the log, and as a report (media_report.h) to whoever writes call records.
 #pragma once
+#include <stdint.h>
+
 struct leg_line;
+struct media;
 struct media_session;
 
-void media_summary_line(const struct leg_line *line); // adds to the session's totals
+void media_summary_line(const struct leg_line *line); // adds to the session's totals and report
 void media_summary_total(const struct media_session *session);
+// Hands over the session's report; of one that never came to media (NULL) an empty one.
+void media_summary_report(struct media *media, struct media_session *session, uint32_t id);

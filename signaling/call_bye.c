@@ -54,7 +54,7 @@ int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
 	nta_incoming_destroy(irq);
 	if (setting_up) {
 		call_step(&call->fsm, CALL_EV_CANCEL, call_now(call));
-		call_end(call, sip_peer_realm_name(d), 487, "BYE before the answer");
+		call_end_by(d, 487, "BYE before the answer");
 		return 0;
 	}
 	if (d->fsm.state == DIALOG_ENDING) { // crossed ours
@@ -65,7 +65,7 @@ int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
 	call_dialog_over(d, DIALOG_EV_BYE_IN);
 	if (call_transfer_leaves(d))
 		return 0;
-	call_end(call, sip_peer_realm_name(d), 200, "BYE");
+	call_end_by(d, 200, "BYE");
 	return 0;
 }
 

@@ -11,7 +11,7 @@ int call_cancel_in(struct sip_dialog *d, const sip_t *request)
 	if (d->fsm.state == DIALOG_TRYING || d->fsm.state == DIALOG_EARLY) {
 		call_keep_reason(call, request);
 		call_step(&call->fsm, CALL_EV_CANCEL, call_now(call));
-		call_end(call, sip_peer_realm_name(d), 487, "cancelled by the caller");
+		call_end_by(d, 487, "cancelled by the caller");
 	} else if (d->joined != NULL && d->joined->invite_out != NULL) {
 		// A re-INVITE: its other half decides. 487 comes back if it was not too late.
 		call_cancel_out(d->joined);

@@ -237,7 +237,7 @@ static void refused(struct sip_dialog *d, int status, const sip_t *response)
 	// Section 12.2.1.2: these say that the other end has no such dialog any more.
 	if ((status == 408 || status == 481) && !call_is_setting_up(&call->fsm)) {
 		call_dialog_over(d, DIALOG_EV_LOST);
-		call_end(call, sip_peer_realm_name(d), status, "the far side lost the dialog");
+		call_end_by(d, status, "the far side lost the dialog");
 	} else if (!waits && status == 491) {
 		try_later(d);
 	} else if (!waits && call_media_renews(call)) {

@@ -14,10 +14,12 @@
 
 
 // An INVITE that never became a call.
-static int turn_away(struct sip *sip, nta_incoming_t *irq, const sip_t *request, int peer, int status, const char *warning)
+static int turn_away(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer, int status,
+		     const char *warning)
 {
 	log_info("sip", "call refused", LOG_STR("call_id_a", request->sip_call_id->i_id),
 		 LOG_STR("from_peer", sip->config->peers[peer].name), LOG_INT("status", status), LOG_STR("cause", warning));
+	sip_report_refused(sip, request, from, peer, status, warning);
 	return sip_refuse(sip, irq, status, warning != NULL ? 399 : 0, warning);
 }
 
@@ -177,33 +179,35 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 
 	status = check_request(sip, request, realm, peer);
 	if (status != 0)
-		return turn_away(sip, irq, request, peer, status, NULL);
+		return turn_away(sip, irq, request, from, peer, status, NULL);
 	// There is no TLS listener yet, so no leg's signalling is protected (RFC 5763 section 3, RFC 4568 section 7).
 	if (sip->config->profiles[sip->config->peers[peer].profile].keying.signalling_security_required)
-		return turn_away(sip, irq, request, peer, 403, "this peer must use protected signalling");
+		return turn_away(sip, irq, request, from, peer, 403, "this peer must use protected signalling");
 	status = sip_refer_named(sip, request, peer, &named);
 	if (status != 0)
-		return turn_away(sip, irq, request, peer, status, "the dialog that it names is not here");
+		return turn_away(sip, irq, request, from, peer, status, "the dialog that it names is not here");
 	// What joins or replaces a dialog goes to whoever has the other end of that.
 	to_peer = named.target != NULL ? named.target->peer : sip_route_find(sip->config, realm, peer, user != NULL ? user : "");
 	if (to_peer < 0)
-		return turn_away(sip, irq, request, peer, 404, "no route");
+		return turn_away(sip, irq, request, from, peer, 404, "no route");
 	if (named.only_peer >= 0 && named.only_peer != to_peer)
-		return turn_away(sip, irq, request, peer, 481, "the dialog that it names is elsewhere");
+		return turn_away(sip, irq, request, from, peer, 481, "the dialog that it names is elsewhere");
 	if (sip->config->profiles[sip->config->peers[to_peer].profile].keying.signalling_security_required)
-		return turn_away(sip, irq, request, peer, 488, "the far side must use protected signalling");
+		return turn_away(sip, irq, request, from, peer, 488, "the far side must use protected signalling");
 	if (sip->n_calls >= sip->config->max_calls)
-		return turn_away(sip, irq, request, peer, 503, "at the limit of calls");
+		return turn_away(sip, irq, request, from, peer, 503, "at the limit of calls");
 	if (call_timer_refused(sip, sip->config->peers[peer].profile, irq, request))
 		return 0;
 	if (call_create(sip, &call) < 0)
-		return turn_away(sip, irq, request, peer, 500, "no memory");
+		return turn_away(sip, irq, request, from, peer, 500, "no memory");
 	struct sip_dialog *a = call_dialog_create(call, false, (uint16_t)peer);
 
 	if (a == NULL || accept_caller(a, irq, request, from) < 0) {
 		call_free(call);
 		return 500;
 	}
+	snprintf(call->caller_name, sizeof(call->caller_name), "%s",
+		 request->sip_from->a_display != NULL ? request->sip_from->a_display : "");
 	// Reliable responses of several dialogs would share one RSeq.
 	call->parallel = sip->config->policies[a->profile].forking == SIP_FORKING_PARALLEL && !a->reliable.required;
 	a->reliable.able &= !call->parallel;

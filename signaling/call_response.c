@@ -125,6 +125,8 @@ static int progress(struct sip_dialog *trunk, nta_outgoing_t *orq, const sip_t *
 	if (call->closing || tag == NULL || sip_status_map_provisional(status) == 0)
 		return 0;
 	call_start_timer_c(call);
+	if (call->rung == 0)
+		call->rung = call_now(call);
 	struct sip_dialog *b = call_fork_find(trunk, tag);
 
 	if (b == NULL)
@@ -317,8 +319,11 @@ static int failed(struct sip_dialog *b, const sip_t *response, int status)
 	if (call->fsm.state == CALL_CANCELLING)
 		call_step(&call->fsm, CALL_EV_FAIL, call_now(call));
 	call_dialog_over(b, DIALOG_EV_FAIL);
-	call_end(call, internal ? "gateway" : sip_peer_realm_name(b),
-		 sip_status_map_final(status, internal ? SIP_ANSWERED_BY_NOBODY : SIP_ANSWERED_BY_PEER, b->rang), cause);
+	status = sip_status_map_final(status, internal ? SIP_ANSWERED_BY_NOBODY : SIP_ANSWERED_BY_PEER, b->rang);
+	if (internal)
+		call_end(call, "gateway", status, cause);
+	else
+		call_end_by(b, status, cause);
 	return 0;
 }
 

@@ -152,6 +152,7 @@ static void finish(struct call_transfer *t, bool done, int status)
 
 	log_transfer(t, done ? "call transferred" : "transfer failed", status);
 	if (done) { // what the two had with each other, beside the session, is over
+		sip_report_left(t->by);
 		sip_relay_end(t->by, 487);
 		sip_relay_end(t->target->joined, 481);
 		end_replaced(t);
@@ -347,7 +348,7 @@ bool call_transfer_refused(struct sip_dialog *stays, int status)
 	finish(t, false, sip_status_map_final(status, SIP_ANSWERED_BY_PEER, true));
 	if (status == 408 || status == 481) { // RFC 3261 section 12.2.1.2
 		call_dialog_over(stays, DIALOG_EV_LOST);
-		call_end(stays->call, sip_peer_realm_name(stays), status, "the far side lost the dialog");
+		call_end_by(stays, status, "the far side lost the dialog");
 	}
 	return true;
 }

@@ -325,6 +325,8 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	sip->records = start->records;
 	sip->drained = start->drained;
 	sip->ctx = start->ctx;
+	sip->report = start->report;
+	sip->report_ctx = start->report_ctx;
 	sip->t1_ms = start->t1_ms;
 	sofia_setup(); // before any root is made
 	// Room for a failure of every call at once, and the few that come twice.

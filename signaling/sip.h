@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "mediarelay/media.h"
 #include "signaling/sip_config.h"
+#include "signaling/sip_report.h"
 
 struct sip;
 struct call_records;
@@ -19,6 +20,8 @@ struct sip_start {
 	unsigned t1_ms;               // RFC 3261 T1 of every transaction; 0: 500 ms. Tests shorten it
 	void (*drained)(void *ctx);   // on the sip thread, once, when sip_drain() has ended the last call
 	void *ctx;
+	sip_report_fn *report;        // NULL: none wanted
+	void *report_ctx;
 };
 
 // Starts the thread; returns when every listener is bound and recorded calls are taken up again, or says why not.

@@ -178,6 +178,7 @@ void call_free(struct sip_call *call)
 	*call->link = call->next;
 	if (call->next != NULL)
 		call->next->link = call->link;
+	free(call->left);
 	free(call);
 	if (--sip->n_calls == 0 && sip->draining && !sip->drained_told) {
 		sip->drained_told = true;
@@ -343,6 +344,7 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 	snprintf(call->cause, sizeof(call->cause), "%s", cause);
 	su_timer_reset(call->timer_c);
 	log_ended(call);
+	sip_report_ended(call); // before media hears of it: whoever joins the two gets this first
 	enum call_event event = call_is_setting_up(&call->fsm) ? CALL_EV_FAIL : CALL_EV_HANGUP;
 
 	if (call_allows(&call->fsm, event)) // a cancelled one has moved already
@@ -357,4 +359,11 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 	call_fork_end(call);
 	call_media_free(call); // what was said last may have to be answered before
 	call_settle(call);
+}
+
+void call_end_by(struct sip_dialog *d, int status, const char *cause)
+{
+	if (!d->call->closing)
+		d->call->by_side = d->side == 0 ? SIP_SIDE_CALLER : SIP_SIDE_CALLEE;
+	call_end(d->call, sip_peer_realm_name(d), status, cause);
 }

@@ -14,6 +14,7 @@
 #include "signaling/sip.h"
 #include "signaling/sip_agent.h"
 #include "signaling/sip_record.h"
+#include "signaling/sip_report.h"
 #include <pthread.h>
 
 #define SIP_ID_MAX 256    // Call-ID or tag; a longer one is answered 400
@@ -121,7 +122,11 @@ struct sip_call {
 	msg_t *redirect;           // the 3xx that is followed
 	su_timer_t *timer_c;
 	su_timer_t *grave;         // frees the call outside of nta's callbacks
-	mono_ns started, answered; // answered 0: never
+	mono_ns started, rung, answered; // 0: never
+	char caller_name[64];      // display name of the caller's INVITE; not in the record
+	unsigned transfers;        // that are through
+	struct sip_leg_report *left; // who has left the call by one, for the report; the latest
+	unsigned n_left;
 	bool recorded;             // it has a record that is kept up to date
 	bool told_large;           // in the log, that the record has no room for its descriptions
 	bool restored;             // from a record
@@ -136,6 +141,7 @@ struct sip_call {
 	char reason[SIP_CAUSE_MAX]; // the Reason header of the BYE or CANCEL that ended it, for the other side
 	unsigned retry_after; // seconds, of the final response that ended it; 0: none
 	const char *by; // "access", "core" (a realm's name), "gateway"
+	enum sip_report_side by_side;
 };
 
 struct sip {
@@ -145,6 +151,8 @@ struct sip {
 	struct call_records *records;
 	void (*drained)(void *ctx);
 	void *ctx;
+	sip_report_fn *report; // NULL: nobody writes call records
+	void *report_ctx;
 	unsigned t1_ms;
 	pthread_t thread;
 	su_root_t *root;
@@ -185,6 +193,7 @@ void call_dialog_free(struct sip_dialog *d); // at once and silently: a fork tha
 // Ends the call on all sides, each in the way its state asks for: final response, CANCEL, BYE now or after the ACK.
 // The first cause counts. status: what a caller in set-up is told, with an optional Warning or Retry-After.
 void call_end(struct sip_call *call, const char *by, int status, const char *cause);
+void call_end_by(struct sip_dialog *d, int status, const char *cause); // its peer has ended it
 void call_start_timer_c(struct sip_call *call); // again with each provisional response (RFC 3261 section 16.7)
 void call_settle(struct sip_call *call); // frees the call when nothing of it is left
 void call_free(struct sip_call *call);   // at once, silently: the thread ends
@@ -215,6 +224,11 @@ int sip_dialog_fork(struct sip_dialog *d, const struct sip_dialog *of, const cha
 void call_abilities(struct sip_dialog *d, const sip_t *message); // that a message of the peer's shows
 void call_refresh(struct sip_dialog *d, const sip_t *message);   // the same, and its target (RFC 3261 section 12.2)
 void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
+
+// sip_report.c - for the call records: the last word on a call, and on an INVITE that never became one.
+void sip_report_ended(const struct sip_call *call);
+void sip_report_refused(struct sip *sip, const sip_t *request, const struct sip_hop *from, int peer, int status, const char *cause);
+void sip_report_left(struct sip_dialog *d); // a transfer is through: another has its place
 
 // sip_body.c - bodies of calls' messages, which may have several parts.
 struct call_body sip_body_of(const sip_t *sip); // the description; text NULL: none

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_VERSION 2u
+#define RECORD_VERSION 3u
 #define ROUTE_MAX 512
 // Requests that were sent after the record was written have used numbers; gaps are allowed (RFC 3261 section 12.2.1.1).
 #define CSEQ_RESERVE 1000u
@@ -38,7 +38,8 @@ struct sip_call_record {
 	uint32_t version, size; // of this, without what media has
 	uint32_t number, media_len;
 	enum record_media media;
-	mono_ns started, answered;
+	mono_ns started, rung, answered; // rung 0: never
+	uint32_t transfers;
 	struct dialog_record dialog[2]; // caller's, callee's
 };
 
@@ -125,7 +126,9 @@ void sip_record_write(struct sip_call *call)
 	rec.call.size = sizeof(rec.call);
 	rec.call.number = call->number;
 	rec.call.started = call->started;
+	rec.call.rung = call->rung;
 	rec.call.answered = call->answered;
+	rec.call.transfers = call->transfers;
 	err = dialog_to_record(&rec.call.dialog[0], a);
 	if (err == 0)
 		err = dialog_to_record(&rec.call.dialog[1], b);
@@ -280,7 +283,9 @@ static int call_from_record(struct sip_call *call, const struct sip_call_record 
 	call_fsm_restore(&call->fsm, call->number, now);
 	call->fsm.ids = &call->ids;
 	call->started = rec->started < now ? rec->started : now;
+	call->rung = rec->rung < now ? rec->rung : now;
 	call->answered = rec->answered < now ? rec->answered : now;
+	call->transfers = rec->transfers;
 	return 0;
 }
 

@@ -80,5 +80,5 @@ def test_refused_with_an_unknown_key(host, tmp_path):
 def test_version_names_what_is_linked():
     printed = run(PROGRAM, "--version")
     assert printed.returncode == 0
-    for part in ("sallyport ", "wolfSSL 5.", "libsrtp2 2.5.0", "Sofia-SIP"):
+    for part in ("sallyport ", "wolfSSL 5.", "libsrtp2 2.5.0", "Sofia-SIP", "jansson 2."):
         assert part.lower() in printed.stdout.lower(), printed.stdout

@@ -193,7 +193,7 @@ static const struct {
 	{ "limits: {calls: 500}", "limits: {calls: [[[[[[[[[[[[[[[^[[1]]]]]]]]]]]]]]]]]}", "nested too deeply" },
 	// keys
 	{ "limits: {calls: 500}", "^limit: {calls: 500}",
-	  "unknown key \"limit\"; known here: log, process, limits, sip, dtls, dataplane, realms" },
+	  "unknown key \"limit\"; known here: log, process, limits, call_records, sip, dtls, dataplane, realms" },
 	{ "calls: 500", "^cals: 500", "unknown key \"cals\"; known here: calls, subscriptions" },
 	{ "interface: ext0", "^interfaces: ext0", "unknown key \"interfaces\"" },
 	{ "{address: 10.0.0.1}", "{address: 10.0.0.1, ^port: 3}", "unknown key \"port\"" },

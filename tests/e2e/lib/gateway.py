@@ -37,12 +37,13 @@ def sanitized():
 
 def configuration(access="secure", core="plain", state_dir="@STATE@", core_target=None, access_target=None,
 		  transport="udp", family=4, media_timeout=60, keying_timeout=10, calls=4000, ports="16384-32767",
-		  suites=None, rtcp_mux="accept", learn="nat", poll="adaptive", hugepages="auto", level="info", gateway=None, crypto=None):
+		  suites=None, rtcp_mux="accept", learn="nat", poll="adaptive", hugepages="auto", level="info", gateway=None, crypto=None, records=None):
 	"""One access and one core realm; who comes from one goes to the peer of the other."""
 	from .netns import Topology
 	core_target = core_target or Topology.phone("core", 10, family)
 	access_target = access_target or Topology.phone("access", 10, family)
 	lines = [f"log: {{level: {level}, format: json}}", f"process: {{state_dir: {state_dir}}}", f"limits: {{calls: {calls}}}",
+		 *([f"call_records: {{{records}}}"] if records else []),
 		 "dataplane:", "  workers: 1", f"  poll: {poll}", f"  hugepages: {hugepages}", *([f"  crypto: {{engine: cryptodev, device: {crypto}}}"] if crypto else []), "  interfaces:",
 		 "    - {name: access0, driver: af_xdp}", "    - {name: core0, driver: af_xdp}", "realms:"]
 	for realm, profile in (("access", access), ("core", core)):
