@@ -13,6 +13,7 @@
 
 #define MESSAGE_MAX 131072u // a larger one is answered 413
 #define SEND_QUEUE 2048u    // messages waiting on one TCP connection
+#define UDP_BURST (4u << 20)  // octets that wait on one UDP socket; the host may allow less (net.core.rmem_max)
 #define TCP_IDLE_MS 1800000u
 #define LOOP_MARK "." // in our branches: before the mark, in eight hexadecimal digits
 #define SHARD 0u // the sip thread that owns the dialog; there is one so far
@@ -86,7 +87,7 @@ static int add_listener(struct sip_agent *agent, uint16_t number)
 	snprintf(url, sizeof(url), "sip:%s:%u;transport=%s", host, l->bind.port, transport_name(l->transport));
 	snprintf(agent->idents[number], sizeof(agent->idents[number]), "%u", number);
 	if (nta_agent_add_tport(agent->nta, url_string(url), TPTAG_IDENT(agent->idents[number]), TPTAG_QUEUESIZE(SEND_QUEUE),
-				TPTAG_IDLE(TCP_IDLE_MS), TAG_END()) < 0) {
+				TPTAG_IDLE(TCP_IDLE_MS), TPTAG_UDP_RMEM(UDP_BURST), TAG_END()) < 0) {
 		int err = su_errno() > 0 ? -su_errno() : -EIO;
 
 		log_error("sip", "cannot listen", LOG_STR("address", url), LOG_ERRNO(err));

@@ -14,12 +14,15 @@
 // A hook of the library: its own clock is the wall's, and a step of that would stop every timer.
 extern void (*_su_time)(su_time_t *tv);
 
+//
+// In whole milliseconds: the library waits for so many, rounded down, and what is left of the last one before each timer it spent
+// asking the kernel again and again. With some hundred calls a second that was all of a core.
 static void monotonic_time(su_time_t *tv)
 {
 	mono_ns now = clock_now();
 
 	tv->tv_sec = (unsigned long)(now / MONO_S(1)) + SU_TIME_EPOCH;
-	tv->tv_usec = (unsigned long)(now % MONO_S(1) / 1000);
+	tv->tv_usec = (unsigned long)(now % MONO_S(1) / MONO_MS(1) * 1000);
 }
 
 // The library writes lines in pieces; outside bytes in them are escaped by our log.

@@ -34,7 +34,7 @@ def configure(file, transport, near, far, callee, media):
 
 
 def command(file, folder):
-    return ["kamailio", "-f", file, "-DD", "-E", "-m", "2048", "-M", "16", "-Y", folder, "-w", folder]
+    return ["kamailio", "-f", file, "-DD", "-E", "-m", "2048", "-M", "16", "-b", "4194304", "-Y", folder, "-w", folder]
 
 
 def rtpengine_command():
