@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define AT_ONCE 16        // calls that are begun before what came is looked at again
+#define KEYING 10000000   // microseconds after the last call until the handshakes must be over
 #define LAG 200000        // microseconds behind: calls that should have begun by then are left out
 
 static char sdp[1024];
@@ -100,6 +101,8 @@ static void load_run(struct load *l)
 		near_tick();
 	}
 	l->ended = near_now();
+	while (calls_dtls_waiting() > 0 && near_now() < l->ended + KEYING)
+		wires_turn(1);
 }
 
 static int by_size(const void *a, const void *b)

@@ -18,6 +18,7 @@ static struct dtls_endpoint **endpoints;
 static uint32_t *slot_at, *place_of; // slot_at: 0: nobody's
 static char fingerprint[256];
 static uint64_t secured, failed;
+static unsigned waiting;
 
 static uint32_t place(const struct sockaddr_in *address)
 {
@@ -31,6 +32,7 @@ static void send_datagram(void *ctx, const uint8_t *datagram, size_t len)
 
 static void endpoint_end(uint32_t slot)
 {
+	waiting -= endpoints[slot] != NULL;
 	dtls_endpoint_close(endpoints[slot]);
 	endpoints[slot] = NULL;
 }
@@ -89,6 +91,7 @@ void calls_dtls_answer(uint32_t slot, struct piece sdp)
 	from = wire_address(text, (unsigned)atoi(port.at));
 	if (dtls_endpoint_open(&endpoints[slot], &config) < 0)
 		return;
+	waiting++;
 	place_of[slot] = place(&from);
 	slot_at[place_of[slot]] = slot + 1;
 }
@@ -110,4 +113,9 @@ uint64_t calls_dtls_secured(void)
 uint64_t calls_dtls_failed(void)
 {
 	return failed;
+}
+
+unsigned calls_dtls_waiting(void)
+{
+	return waiting;
 }

@@ -11,3 +11,4 @@ void calls_dtls_answer(uint32_t slot, struct piece sdp);        // a handshake m
 void calls_dtls_end(uint32_t slot);
 uint64_t calls_dtls_secured(void); // handshakes that are through
 uint64_t calls_dtls_failed(void);
+unsigned calls_dtls_waiting(void); // handshakes that are not over

@@ -37,7 +37,7 @@ def root_only():
 
 def test_list_names_every_bench():
     said = run("list").stdout
-    assert [line.split()[0] for line in said.splitlines()] == ["pipeline", "memif", "peer", "growth", "scaling"]
+    assert [line.split()[0] for line in said.splitlines()] == ["pipeline", "memif", "peer", "growth", "scaling", "calls"]
 
 
 def test_pipeline_says_the_ratio_of_each_case():
@@ -85,6 +85,25 @@ def test_peer_brings_packets_through_every_gateway():
         assert gateway["at"][0]["good"] > 0 and gateway["at"][0]["strange"] == 0
     after = subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
     assert {line for line in after.splitlines() if line.startswith("bench-")} <= set(before.splitlines())
+
+
+def test_calls_are_secured_and_end():
+    root_only()
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores")
+    result = smoke("calls")
+    assert set(result["systems"]) == {"udp", "tcp"}
+    for of in result["systems"].values():
+        assert {"sallyport", "bare"} <= set(of)
+        for system in of.values():
+            assert 0 < system["sustained"]["done"] <= 100 and system["sustained"]["p50_us"] > 0
+    for of in result["held"]:
+        assert of["points"][-1]["calls"] + of["points"][-1]["failed"] == 20 and of["ended"] + of["failed"] == 20
+        assert set(of["memory_a_call"]) == {"control", "relay"}
+    assert [of["offer"] for of in result["held"]] == ["sdes", "dtls"] and result["held"][1]["points"][-1]["handshakes"] > 0
+    assert all(side > 0 for of in result["dtls"].values() for side in of.values())
+    refused = subprocess.run([BUILD / "tests/bench/bench_calls", "0"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 64 and "usage" in refused.stderr
 
 
 def size(*words, programs=BIN, **more):
