@@ -10,7 +10,7 @@ import time
 import pytest
 
 from lib import srtp
-from lib.attack import FULL, end, set_up
+from lib.attack import FULL, end, secured, set_up
 from lib.attacker import MARK, Attacker, marked, rtp
 from lib.capture import Capture
 from lib.gateway import Gateway, sanitized
@@ -42,10 +42,10 @@ def attacker(topology):
 		yield made
 
 
-def talking(access, core):
+def talking(gateway, access, core):
 	set_up(access, core)
+	secured(gateway, access, core)
 	for leg in (access, core):
-		leg.secured()
 		leg.talk()
 	both_hear(access, core, packets=12, seconds=0.1)
 
@@ -68,7 +68,7 @@ def test_one_flipped_bit_with_equal_keys_on_both_legs(topology, gateway, attacke
 	with Leg(topology, "access", keying="sdes", suite=suite) as access, \
 	     Leg(topology, "core", keying="sdes", suite=suite) as core, Capture(topology.core) as wire:
 		core.masters = access.masters
-		talking(access, core)
+		talking(gateway, access, core)
 		bits = 8 * srtp.SUITES[suite].tag
 		packets = next_packets(access.media, bits + 8)
 		source = access.address, access.media.port
@@ -104,7 +104,7 @@ def gaps(media, since):
 def test_a_flood_of_bad_tags(topology, gateway, attacker, spoofed):
 	"""Right SSRC, sequence numbers around the right ones, and runts of 14 octets; the call's own packets come through."""
 	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core", keying="sdes") as core:
-		talking(access, core)
+		talking(gateway, access, core)
 		media, since, mark = access.media, len(core.media.received), gateway.mark()
 		tail = os.urandom(10)
 		runt = struct.pack("!BBHII", 0x80, 0, 1, 2, media.ssrc) + b"\x55\x55"
@@ -140,7 +140,7 @@ def test_ssrcs_without_end(topology, gateway, attacker):
 	peer's own, as many as there are places; the others are named."""
 	n = 100_000 if FULL else 10_000
 	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core", keying="sdes") as core:
-		talking(access, core)
+		talking(gateway, access, core)
 		before = {kind: gateway.memory_kb(kind) for kind in ("relay", "control")}
 		tail = os.urandom(10)
 		sent = attacker.flood((rtp(random.getrandbits(32), k, tail=tail) for k in range(n)), access.media.remote,
@@ -170,7 +170,7 @@ def test_every_first_octet(topology, gateway, attacker):
 	"""Each goes where RFC 7983 says: 16 to STUN and 176 to DTLS, 64 RTP packets too short for a tag, 64 with a bad one, the rest
 	unknown. Nothing comes back and the call goes on."""
 	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core", keying="sdes") as core:
-		talking(access, core)
+		talking(gateway, access, core)
 		attacker.flood(first_octets(), access.media.remote, rate=1000)
 		both_hear(access, core, packets=12, seconds=0.1)
 		drops = end(gateway, access, core)["access"]
@@ -192,7 +192,7 @@ def test_stun_is_not_answered(topology, gateway, attacker):
 	"""Without integrity, with a wrong one, malformed, RFC 3489's; at RTP and RTCP ports, live and not: nothing comes back. A responder that answers
 	anybody is seen to."""
 	with Leg(topology, "access", keying="sdes", rtcp=True) as access, Leg(topology, "core", keying="sdes") as core:
-		talking(access, core)
+		talking(gateway, access, core)
 		host, port = access.media.remote
 		for target in (port, port + 1, 32700):
 			attacker.flood(STUN * 20, (host, target), rate=2000)

@@ -50,7 +50,7 @@ def test_replay_in_every_form(topology, start, attacker):
 	gateway = start(access="sdes", core="sdes", suites=[SUITE], rtcp_mux="offer")
 	with Leg(topology, "access", keying="sdes", suite=SUITE, mux=True) as access, \
 	     Leg(topology, "core", keying="sdes", suite=SUITE, mux=True) as core, Capture(topology.access) as wire:
-		set_up_warm(access, core)
+		set_up_warm(gateway, access, core)
 		say(access.media, PACKETS)
 		for _ in paced(PACKETS // 10):
 			access.media.send_rtcp(sender_report(access.media.ssrc))
@@ -98,7 +98,7 @@ def test_the_window_is_as_wide_as_it_says(topology, start, attacker, window, kep
 	text = configuration(access="sdes", suites=[SUITE]).replace("  workers: 1", f"  workers: 1\n  replay_window: {window}")
 	gateway = start(text=text)
 	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core") as core:
-		set_up_warm(access, core)
+		set_up_warm(gateway, access, core)
 		say(access.media, 5)
 		late = access.media.sending.protect(access.media.packet(b"late" + bytes(156)))
 		access.media.sequence += 1
@@ -140,7 +140,7 @@ def test_no_index_twice_whatever_the_plain_side_does(topology, start, attacker, 
 	gateway = start(access="sdes", suites=[suite], rtcp_mux="offer")
 	with Leg(topology, "access", keying="sdes", suite=suite, mux=True) as access, Leg(topology, "core", rtcp=True) as core, \
 	     Listening(topology, access) as listening:
-		set_up_warm(access, core)
+		set_up_warm(gateway, access, core)
 		mouth, began = core.media, core.media.sequence
 
 		def report():

@@ -98,7 +98,7 @@ def test_three_wraps_both_ways(topology, start, suite):
 	gateway = start(access="sdes", suites=[suite])
 	with Leg(topology, "access", keying="sdes", suite=suite) as access, Leg(topology, "core") as core, \
 	     Capture(topology.access) as wire:
-		set_up_warm(access, core)
+		set_up_warm(gateway, access, core)
 		core.media.ssrc = access.media.ssrc # the legs have nothing to do with each other
 		mouths = [Mouth(access.media, core.media), Mouth(core.media, access.media)]
 		for mouth in mouths:
@@ -148,7 +148,7 @@ def test_a_late_joiner(topology, start):
 	named for what it looks like."""
 	gateway = start(access="sdes", suites=[SUITE])
 	with Leg(topology, "access", keying="sdes", suite=SUITE) as access, Leg(topology, "core") as core:
-		set_up_warm(access, core)
+		set_up_warm(gateway, access, core)
 		for roc, heard in ((0, True), (1, True), (2, False)):
 			media = access.media
 			media.ssrc = random.getrandbits(32)

@@ -6,6 +6,7 @@ from lib import sipp
 from lib.gateway import sanitized
 
 CALLS, RATE = 1000, 100
+MOST = 64 # octets a call
 TRANSACTIONS_END = 33 # seconds: RFC 3261 timers D, H, I, J are 32 s; the transactions of the last call end then
 
 
@@ -22,6 +23,15 @@ def thousand(topology, gateway, so_far):
 	return {kind: (gateway.memory_kb(kind), gateway.descriptors(kind)) for kind in ("control", "relay")}
 
 
+def descriptors(measured):
+	return {kind: count for kind, (_, count) in measured.items()}
+
+
+def grown(before, after):
+	"""Octets a call."""
+	return {kind: 1024 * (after[kind][0] - before[kind][0]) / CALLS for kind in after}
+
+
 def test_two_thousand_calls(topology, start):
 	# Tables of fixed size become resident as their entries are first used, ports the least recently used first: so few that
 	# the third thousand finds each one touched before.
@@ -35,7 +45,9 @@ def test_two_thousand_calls(topology, start):
 	time.sleep(TRANSACTIONS_END)
 	third = thousand(topology, gateway, 2 * CALLS)
 	print(f"(KiB, descriptors) after 1000: {first}, 2000: {second}, 3000: {third}")
-	for kind in ("control", "relay"):
-		assert third[kind][1] == second[kind][1] == first[kind][1], f"{kind}: descriptors"
-		grown = 1024 * (third[kind][0] - second[kind][0]) / CALLS
-		assert grown <= 64, f"{kind}: {grown:.0f} bytes a call"
+	assert descriptors(third) == descriptors(second) == descriptors(first)
+	if max(grown(second, third).values()) > MOST: # on a busy machine more calls stood at once than ever before: not for ever
+		time.sleep(TRANSACTIONS_END)
+		second, third = third, thousand(topology, gateway, 3 * CALLS)
+		print(f"after 4000: {third}")
+	assert max(grown(second, third).values()) <= MOST, f"bytes a call: {grown(second, third)}"

@@ -31,11 +31,18 @@ def set_up(access, core):
 	access.dialled_answer()
 
 
-def set_up_warm(access, core):
-	"""Each has heard the other, so nothing that follows is lost on a path that is still being made; then silence, and other SSRCs."""
-	set_up(access, core)
+def secured(gateway, access, core):
+	"""Both phones have their keys, and so has the relay: no packet comes too early."""
 	for leg in (access, core):
 		leg.secured()
+		gateway.wait_event("line secured", call_id=access.dialog.call_id, leg=leg.side)
+
+
+def set_up_warm(gateway, access, core):
+	"""Each has heard the other, so nothing that follows is lost on a path that is still being made; then silence, and other SSRCs."""
+	set_up(access, core)
+	secured(gateway, access, core)
+	for leg in (access, core):
 		leg.talk()
 	for leg in (access, core):
 		leg.media.wait_received(3)
@@ -60,8 +67,11 @@ def offer_again(leg, other=None, body=None):
 
 
 def end(gateway, leg, other):
-	"""Hangs up; returns the drops of both legs' RTP ports, by name: {"access": {...}, "core": {...}}; but for the first packet,
-	which a busy machine may not have found the neighbour for."""
+	"""Ends the talk and hangs up; returns the drops of both legs' RTP ports, by name: {"access": {...}, "core": {...}}; but for
+	the first packet, which a busy machine may not have found the neighbour for."""
+	for end in (leg, other):
+		end.media.silence()
+	time.sleep(0.1) # what is on its way arrives before the gates close
 	leg.hang_up()
 	other.taken_down()
 	drops = {side: drops_of(gateway, leg.dialog.call_id, side) for side in ("access", "core")}

@@ -8,6 +8,7 @@ import pathlib
 import struct
 import subprocess
 import tempfile
+import threading
 
 from . import srtp
 
@@ -76,10 +77,11 @@ class Certificate:
 
 
 class Endpoint:
-	"""active=True sends the ClientHello. poll() after feed() and now and then gives what to send."""
+	"""active=True sends the ClientHello. poll() after feed() and now and then gives what to send. Several threads may."""
 
 	def __init__(self, certificate, active, profiles=tuple(PROFILES), mtu=1200):
 		self.active, self.done, self.failed, self.closed = active, False, None, False
+		self._lock, self._finished = threading.RLock(), False
 		self._context = _ssl.SSL_CTX_new(_ssl.DTLS_method())
 		if certificate.certificate:
 			assert _ssl.SSL_CTX_use_certificate_file(self._context, certificate.certificate.encode(), 1) == 1
@@ -97,11 +99,19 @@ class Endpoint:
 		(_ssl.SSL_set_connect_state if active else _ssl.SSL_set_accept_state)(self._ssl)
 
 	def feed(self, datagram):
-		_crypto.BIO_write(self._in, datagram, len(datagram))
-		self._advance()
+		with self._lock:
+			_crypto.BIO_write(self._in, datagram, len(datagram))
+			self._advance()
 
 	def start(self):
-		self._advance()
+		with self._lock:
+			self._advance()
+
+	def finishes(self):
+		"""True once, when the handshake is through: who gets it takes the keys."""
+		with self._lock:
+			first, self._finished = self.done and not self._finished, self.done
+			return first
 
 	def _advance(self):
 		_crypto.ERR_clear_error()
@@ -119,10 +129,11 @@ class Endpoint:
 
 	def poll(self):
 		"""Datagrams to send; retransmits by libssl's own timer."""
-		if not self.done and not self.failed:
-			_ssl.SSL_ctrl(self._ssl, _HANDLE_TIMEOUT, 0, None)
 		buffer = ctypes.create_string_buffer(65536)
-		size = _crypto.BIO_read(self._out, buffer, 65536)
+		with self._lock:
+			if not self.done and not self.failed:
+				_ssl.SSL_ctrl(self._ssl, _HANDLE_TIMEOUT, 0, None)
+			size = _crypto.BIO_read(self._out, buffer, 65536)
 		raw, datagrams = buffer.raw[:max(size, 0)], []
 		while len(raw) >= 13: # one record a datagram
 			record = 13 + struct.unpack_from("!H", raw, 11)[0]
@@ -151,7 +162,8 @@ class Endpoint:
 		size = 2 * (suite.key + suite.salt)
 		out = ctypes.create_string_buffer(size)
 		label = b"EXTRACTOR-dtls_srtp"
-		assert _ssl.SSL_export_keying_material(self._ssl, out, size, label, len(label), None, 0, 0) == 1
+		with self._lock:
+			assert _ssl.SSL_export_keying_material(self._ssl, out, size, label, len(label), None, 0, 0) == 1
 		raw, k, s = out.raw, suite.key, suite.salt
 		client = raw[:k] + raw[2 * k:2 * k + s]
 		server = raw[k:2 * k] + raw[2 * k + s:2 * k + 2 * s]
@@ -160,5 +172,6 @@ class Endpoint:
 
 	def close(self):
 		"""close_notify; what to send."""
-		_ssl.SSL_shutdown(self._ssl)
+		with self._lock:
+			_ssl.SSL_shutdown(self._ssl)
 		return self.poll()

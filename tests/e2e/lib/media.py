@@ -58,7 +58,7 @@ class Media:
 		for datagram in self.endpoint.poll():
 			if self.remote:
 				self.socket.sendto(datagram, self.remote)
-		if self.endpoint.done and not self.secured.is_set():
+		if self.endpoint.finishes():
 			agreed = self.endpoint.contexts()
 			if agreed:
 				self.suite, self.receiving, self.sending = agreed

@@ -45,39 +45,6 @@ class Ring:
 		return sum(context.repeated for context in self.contexts)
 
 
-class Association:
-	"""A handshake beside the media of another: libssl in a lock, since two threads of ours feed and ask it."""
-
-	def __init__(self, endpoint):
-		self.endpoint, self.active, self._lock, self._finished = endpoint, endpoint.active, threading.Lock(), False
-
-	def feed(self, datagram):
-		with self._lock:
-			self.endpoint.feed(datagram)
-
-	def poll(self):
-		with self._lock:
-			return self.endpoint.poll()
-
-	def start(self):
-		with self._lock:
-			self.endpoint.start()
-
-	@property
-	def done(self):
-		return self.endpoint.done
-
-	def finishes(self):
-		"""True once, when the handshake is through."""
-		with self._lock:
-			first, self._finished = self.endpoint.done and not self._finished, self.endpoint.done
-			return first
-
-	def contexts(self):
-		with self._lock:
-			return self.endpoint.contexts()
-
-
 class Changing(Leg):
 	"""A Leg that is able to change its keys. keep: whether it goes on opening what is under the old ones."""
 
@@ -161,7 +128,7 @@ class Changing(Leg):
 
 	def associate(self, active, certificate=None, use=True):
 		"""A new association on the port that media has. use: its keys are taken as soon as they are there."""
-		association = Association(dtls.Endpoint(certificate or self.certificate, active, self.suites))
+		association = dtls.Endpoint(certificate or self.certificate, active, self.suites)
 		media = self.media
 
 		def flush():

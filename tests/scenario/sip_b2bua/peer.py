@@ -36,6 +36,7 @@ class Message:
             name, _, value = line.partition(":")
             self.headers.append((name.strip(), value.strip()))
         self.source = source
+        self.text = text
 
     @property
     def status(self):
@@ -182,13 +183,13 @@ class Peer:
         except OSError:
             return True
 
-    def expect(self, what, timeout=10.0, retransmissions=False):
-        """The next message of this method (a request) or status (a response, e.g. 200 or "200 BYE"). Others are kept."""
-        wanted, _, method = str(what).partition(" ")
+    def expect(self, what, timeout=10.0, again=False):
+        """The next message of this method (a request) or status (a response, e.g. 200 or "200 BYE"). Others are kept. A 2xx to an
+        INVITE that was returned before and comes once more, since the ACK took its time, is not meant; unless `again`."""
         deadline = time.monotonic() + timeout
         for i, message in enumerate(self.kept):
-            if self._is(message, wanted, method):
-                return self.kept.pop(i)
+            if self.is_a(message, what, again):
+                return self._returned(self.kept.pop(i))
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -197,9 +198,14 @@ class Peer:
                 message = self.inbox.get(timeout=left)
             except queue.Empty:
                 continue
-            if self._is(message, wanted, method):
-                return message
+            if self.is_a(message, what, again):
+                return self._returned(message)
             self.kept.append(message)
+
+    def _returned(self, message):
+        if message.method == "INVITE" and 200 <= message.status < 300:
+            self.returned.add(message.text)
+        return message
 
     def fresh(self, method, timeout=10.0):
         """The next request of this method that is no repetition of one that was returned here before."""
@@ -213,8 +219,10 @@ class Peer:
     def branch_of(message):
         return re.search(r";branch=([^;,\s]+)", message.get("Via")).group(1)
 
-    @staticmethod
-    def _is(message, wanted, method):
+    def is_a(self, message, what, again=True):
+        wanted, _, method = str(what).partition(" ")
+        if not again and message.text in self.returned:
+            return False
         if wanted.isdigit():
             return message.status == int(wanted) and (not method or message.method == method)
         return message.is_request and message.method == wanted

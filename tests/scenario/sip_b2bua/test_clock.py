@@ -23,15 +23,16 @@ def copies(peer, what, until):
     came = []
     while True:
         message = peer.inbox.get(timeout=10)
-        if peer._is(message, *until):
+        if peer.is_a(message, until):
             return came, time.monotonic(), message
-        if peer._is(message, *what):
+        if peer.is_a(message, what):
             came.append(time.monotonic())
 
 
 @steps
 def test_an_invite_that_nobody_answers(net, step):
-    """Seven copies in 64 * T1 (3.2 s), then 504: with the step after the second."""
+    """Seven copies in 64 * T1 (3.2 s), then 504: with the step after the second. The seventh is due 50 ms before the end: on a
+    busy machine each copy is a little late, and so the end may come first."""
     caller = net.caller()
     began = time.monotonic()
     caller.send_invite(sdp(net.access.address, 40000))
@@ -46,7 +47,7 @@ def test_an_invite_that_nobody_answers(net, step):
         message = net.core.inbox.get()
         more += message.is_request and message.method == "INVITE"
         assert message.get("Via") == first.get("Via")
-    assert 2 + more == 7
+    assert 2 + more in (6, 7)
     assert abs(told(net.gateway.wait_event("call ended")) - step) < 30
     net.gateway.wait_idle()
 
@@ -62,7 +63,7 @@ def test_an_answer_that_nobody_acknowledges(net, step):
     net.access.expect("200 INVITE")
     began = time.monotonic()
     assert net.gateway.ask(f"step {step}") == "ok"
-    came, ended, bye = copies(net.access, ("200", "INVITE"), ("BYE", ""))
+    came, ended, bye = copies(net.access, "200 INVITE", "BYE")
     assert 2.5 < ended - began < 6 and 7 <= len(came) <= 11, (ended - began, len(came))
     net.access.reply(bye, 200)
     net.core.reply(net.core.expect("BYE"), 200)

@@ -42,7 +42,7 @@ def test_answer_is_repeated_until_the_ack(net):
     net.core.expect("ACK")
     ok = net.access.expect("200 INVITE")
     for _ in range(3):
-        assert net.access.expect("200 INVITE").headers == ok.headers
+        assert net.access.expect("200 INVITE", again=True).headers == ok.headers
     caller.ack(ok)
     net.gateway.wait_event("state", tag="call", to="up")
     caller.bye()
