@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 
 #define DP_REGION_MAGIC UINT64_C(0x53414c4c59504f52)
-#define DP_REGION_VERSION 6
+#define DP_REGION_VERSION 7
 #define DP_LINE 64
 
 #define DP_RX_EPOCHS 2 // the newest, and the one before it during the overlap of a key change
@@ -137,6 +137,8 @@ struct dp_transport {
 	uint32_t retries;                        // with retries_since: rate limit of second and third tag checks
 	mono_ns retries_since;
 	mono_ns source_reported; // rate limit of DP_EVENT_SOURCE
+	uint32_t rank;   // of several with one local port: the highest is asked first, and has what comes from nobody's remote
+	uint32_t beside; // derived: index + 1 of the next in rank; 0: none
 	struct dp_edge edges[DP_EDGES_MAX];
 	struct dp_counters counters;
 };
@@ -160,6 +162,7 @@ struct dp_rare {
 	uint32_t map_base, map_count;       // SSRCs of the relay's own under the live send key: how many there were
 	uint32_t map_credit;                // with map_since: rate limit of new ones
 	mono_ns map_since;
+	uint32_t apart; // 1: another transport sends under the live key as well: all SSRCs are of the relay's own
 	struct dp_restart restarts[DP_RESTARTS];
 	uint64_t keys_left[2][DP_KEYS_LEFT]; // of each direction: marks of keys that were left, a ring
 	uint32_t n_keys_left[2];             // ever

@@ -23,7 +23,7 @@ static struct media *media_of(const struct leg_transport *tp)
 }
 
 // Our one offer may have gone to several peers, whose answers come one after the other. Who shakes hands before its answer is
-// here, or while another one's holds, waits for its fingerprint.
+// here waits for its fingerprint, on whichever line of the port it came to.
 static bool others_wait(const struct leg_transport *tp)
 {
 	return tp->line->plan.provisional;
@@ -347,10 +347,9 @@ static void candidate_failed(struct dtls_candidate *c)
 	candidate_free(c); // another may still come: the keying timeout decides
 }
 
-// It was begun before its fingerprint was known, or beside another peer's. -EACCES: it is somebody else's.
-static int candidate_claim(struct dtls_candidate *c)
+// It was begun before its fingerprint was known. -EACCES: it is somebody else's.
+static int candidate_claim(struct dtls_candidate *c, const struct leg_transport *tp)
 {
-	const struct leg_transport *tp = c->transport;
 	const struct media_line *plan = &tp->line->plan;
 
 	if (!plan->agreed || plan->changing || plan->keying.mechanism != KEYING_DTLS_SRTP ||
@@ -359,12 +358,66 @@ static int candidate_claim(struct dtls_candidate *c)
 	return dtls_endpoint_claim(c->endpoint, &plan->keying.fingerprints);
 }
 
+// The next line's of this port, after that one's or the first; NULL: no more.
+static struct leg_transport *transport_beside(const struct leg_transport *tp, const struct leg_transport *after)
+{
+	struct leg_line *line = after != NULL ? after->line : NULL;
+
+	do {
+		line = leg_line_beside(tp->line, line);
+	} while (line != NULL && !transport_live(&line->transports[tp->component]));
+	return line != NULL ? &line->transports[tp->component] : NULL;
+}
+
+static struct dtls_candidate *candidate_move(struct dtls_candidate *c, struct leg_transport *to)
+{
+	struct dtls_candidate *place = candidate_place(to);
+	struct event *timer = place != NULL ? event_new(media_of(to)->base, -1, 0, candidate_timer, place) : NULL;
+
+	if (timer == NULL)
+		return NULL;
+	event_free(c->timer);
+	*place = *c;
+	memset(c, 0, sizeof(*c));
+	place->transport = to;
+	place->timer = timer;
+	place->serial = ++to->next_serial;
+	candidate_arm(place);
+	return place;
+}
+
+// Its certificate is known now: whose is it?
+static struct dtls_candidate *candidate_home(struct dtls_candidate *c)
+{
+	struct leg_transport *tp = c->transport, *other = NULL;
+
+	if (candidate_claim(c, tp) == 0)
+		return c;
+	while ((other = transport_beside(tp, other)) != NULL) {
+		if (candidate_claim(c, other) == 0)
+			return candidate_move(c, other);
+	}
+	return NULL;
+}
+
+static bool is_nobodys(const struct dtls_candidate *c)
+{
+	const struct leg_transport *tp = c->transport;
+
+	return !others_wait(tp) && tp->line->plan.agreed && !tp->line->plan.changing && tp->keying != KEYING_STATE_SECURED &&
+	       tp->line->plan.keying.mechanism == KEYING_DTLS_SRTP && c->role == tp->line->plan.keying.dtls_role;
+}
+
 static void candidate_settle(struct dtls_candidate *c)
 {
-	if (dtls_endpoint_status(c->endpoint) == DTLS_PARKED && c->parked_since == 0 && candidate_claim(c) == -EACCES &&
-	    !others_wait(c->transport)) {
-		candidate_mismatch(c);
-		return;
+	if (dtls_endpoint_status(c->endpoint) == DTLS_PARKED && c->parked_since == 0) {
+		struct dtls_candidate *home = candidate_home(c);
+
+		if (home == NULL && is_nobodys(c)) {
+			candidate_mismatch(c);
+			return;
+		}
+		c = home != NULL ? home : c;
 	}
 	switch (dtls_endpoint_status(c->endpoint)) {
 	case DTLS_SECURED:
@@ -423,12 +476,15 @@ static void candidate_input(struct dtls_candidate *c, const void *datagram, size
 {
 	struct outbox box = { .tp = c->transport, .peer = c->peer, .n = 0 };
 	struct dtls_out out = { .send = outbox_send, .ctx = &box };
+	struct leg_transport *other = NULL;
 
 	dtls_endpoint_input(c->endpoint, datagram, len, &out);
 	candidate_settle(c);
 	for (size_t i = 0; i < box.n; i++)
 		dp_transport_send(media_of(box.tp)->dp, box.tp->ref, &box.peer, box.kept[i].bytes, box.kept[i].len);
 	first_keys(box.tp);
+	while ((other = transport_beside(box.tp, other)) != NULL)
+		first_keys(other);
 }
 
 // RFC 6347 section 4.1.1.1: what Linux knows of the way is the limit of the flight that this datagram asks for.
@@ -466,12 +522,29 @@ static bool may_be_passive(const struct leg_transport *tp)
 	       tp->keying != KEYING_STATE_SECURED;
 }
 
+// Where a peer's handshake is: it may have begun before another answerer's line was there, or its own.
+static struct dtls_candidate *candidate_of_port(struct leg_transport *tp, const struct inet_endpoint *peer)
+{
+	struct dtls_candidate *c = candidate_of(tp, peer);
+	struct leg_transport *other = NULL;
+
+	while (c == NULL && (other = transport_beside(tp, other)) != NULL)
+		c = candidate_of(other, peer);
+	return c;
+}
+
+// A cookie is good for one session's port, whichever of its transports the next hello comes to.
+static uint64_t port_name(const struct leg_transport *tp)
+{
+	return (uint64_t)tp->line->session->id << 32 | (uint64_t)tp->line->plan.seat.realm << 16 | tp->local.port;
+}
+
 void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 {
-	struct dtls_candidate *c = candidate_of(tp, &punt->source);
+	struct dtls_candidate *c = candidate_of_port(tp, &punt->source);
 	struct listener_reply reply = { .tp = tp, .punt = punt };
 	struct dtls_out out = { .send = listener_send, .ctx = &reply };
-	uint64_t port = (uint64_t)tp->ref.generation << 32 | tp->ref.index;
+	uint64_t port = port_name(tp);
 	struct dtls_proof proof;
 	bool begins = c != NULL && c == tp->chosen && may_be_passive(tp) &&
 		      dtls_is_hello(punt->payload, punt->len); // a new association of the same addresses
@@ -495,6 +568,25 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 		candidate_fit(c, punt, punt->mtu != 0 ? punt->mtu :
 				       dp_transport_way_mtu(media_of(tp)->dp, tp->ref, &punt->source));
 		candidate_input(c, proof.datagram, proof.len);
+	}
+}
+
+// Handshakes that came to the other lines of this port, and are this one's as it turns out.
+static void candidates_fetch(struct leg_transport *tp)
+{
+	struct leg_transport *other = NULL;
+
+	while ((other = transport_beside(tp, other)) != NULL) {
+		for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
+			struct dtls_candidate *c = &other->candidates[i];
+
+			if (c->endpoint == NULL || c == other->chosen || dtls_endpoint_status(c->endpoint) != DTLS_PARKED ||
+			    candidate_claim(c, tp) != 0)
+				continue;
+			c = candidate_move(c, tp);
+			if (c != NULL)
+				candidate_settle(c);
+		}
 	}
 }
 
@@ -577,6 +669,7 @@ int leg_dtls_agree(struct leg_transport *tp)
 	keying_step(&tp->keying, KEYING_EVENT_AGREE);
 	if (choice->dtls_role == DTLS_PASSIVE) {
 		candidates_of_role(tp, DTLS_PASSIVE);
+		candidates_fetch(tp);
 		candidates_claim(tp);
 		return 0;
 	}
@@ -603,6 +696,18 @@ void leg_dtls_final(struct leg_transport *tp)
 void leg_dtls_settle(struct leg_transport *tp)
 {
 	candidates_drop_others(tp, tp->chosen);
+}
+
+void leg_dtls_bequeath(struct leg_transport *tp, struct leg_transport *heir)
+{
+	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
+		struct dtls_candidate *c = &tp->candidates[i];
+
+		if (c->endpoint == NULL || c == tp->chosen || c->role != DTLS_PASSIVE)
+			continue;
+		if (others_wait(heir) || (heir->keying != KEYING_STATE_SECURED && dtls_endpoint_status(c->endpoint) == DTLS_HANDSHAKING))
+			candidate_move(c, heir);
+	}
 }
 
 void leg_dtls_close(struct leg_transport *tp)

@@ -11,6 +11,8 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt);
 int leg_dtls_agree(struct leg_transport *tp);
 void leg_dtls_final(struct leg_transport *tp);  // no other peer's answer can follow any more
 void leg_dtls_settle(struct leg_transport *tp); // the association in force stays alone
+// The port has another answerer, who goes on: handshakes that are not this one's may be his.
+void leg_dtls_bequeath(struct leg_transport *tp, struct leg_transport *heir);
 void leg_dtls_close(struct leg_transport *tp); // close_notify to a chosen peer; all candidates go
 // What was seen, for the log of a failure: "sha-256 AA.., sha-256 BB.." or "none".
 void leg_dtls_seen(const struct leg_transport *tp, char *dst, size_t size);

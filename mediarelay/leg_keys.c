@@ -39,6 +39,38 @@ static void rtcp_drop(struct srtcp **sp)
 	*sp = NULL;
 }
 
+// SDES: our one offer names the key under which we send to each of its answerers. No index may be used by two of them: the
+// relay gives their sources other SSRCs, and SRTCP has one context, which is the newest one's.
+
+static bool is_shared(const struct leg_transport *tp, const struct srtp_master *tx)
+{
+	for (struct leg_line *line = leg_line_beside(tp->line, NULL); line != NULL; line = leg_line_beside(tp->line, line)) {
+		if (master_same(&line->transports[tp->component].tx_master, tx))
+			return true;
+	}
+	return false;
+}
+
+static void rtcp_inherit(struct leg_transport *tp, const struct srtp_master *tx_master, struct srtcp **tx)
+{
+	for (struct leg_line *line = leg_line_beside(tp->line, NULL); line != NULL; line = leg_line_beside(tp->line, line)) {
+		struct leg_transport *other = leg_line_rtcp(line);
+
+		if (tp != leg_line_rtcp(tp->line) || other->tx_rtcp == NULL || !master_same(&other->tx_master, tx_master))
+			continue;
+		swap_rtcp(tx, &other->tx_rtcp);
+		rtcp_drop(&other->tx_rtcp);
+	}
+}
+
+void leg_keys_bequeath(struct leg_line *line, struct leg_line *heir)
+{
+	struct leg_transport *from = leg_line_rtcp(line), *to = leg_line_rtcp(heir);
+
+	if (from->tx_rtcp != NULL && to->tx_rtcp == NULL && master_same(&from->tx_master, &to->tx_master))
+		swap_rtcp(&from->tx_rtcp, &to->tx_rtcp);
+}
+
 // To the relay. RTCP on a port of its own never passes the workers' SRTP.
 
 static void relay_key(struct leg_transport *tp, enum dp_direction direction)
@@ -50,6 +82,7 @@ static void relay_key(struct leg_transport *tp, enum dp_direction direction)
 		.master = rx ? tp->rx_master : tp->tx_master,
 		.lifetime = rx ? tp->rx_lifetime : 0,
 		.mki = rx ? tp->rx_mki : tp->tx_mki,
+		.apart = !rx && is_shared(tp, &tp->tx_master),
 	};
 
 	if (tp->component == LEG_RTP)
@@ -263,6 +296,8 @@ int leg_keys_install(struct leg_transport *tp, const struct leg_keyset *keys, en
 
 	if (err < 0)
 		return err;
+	if (tx != NULL)
+		rtcp_inherit(tp, &keys->tx, &tx);
 	next_drop(tp);
 	tp->epoch++;
 	rx_take(tp, keys, &rx);

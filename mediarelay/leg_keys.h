@@ -27,6 +27,8 @@ void leg_keys_confirm(struct leg_transport *tp); // the peer has our new key; no
 void leg_keys_epoch(struct leg_transport *tp, const struct dp_event *event);   // DP_EVENT_EPOCH
 void leg_keys_refused(struct leg_transport *tp, const struct dp_event *event); // DP_EVENT_KEY_REFUSED
 void leg_keys_tick(struct leg_transport *tp, mono_ns now);
+// SDES: answerers of one offer are sent to under one key. Its SRTCP goes on where it is.
+void leg_keys_bequeath(struct leg_line *line, struct leg_line *heir);
 void leg_keys_forget(struct leg_transport *tp); // wipes; the relay's go with the transport
 
 // Opens SRTCP in place, under the newest key or the one before it. As srtcp_unprotect(); -ENOKEY: there is none.

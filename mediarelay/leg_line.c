@@ -31,6 +31,16 @@ struct leg_transport *leg_line_rtcp(struct leg_line *line)
 	return &line->transports[line->plan.rtcp_mux && line->plan.agreed ? LEG_RTP : LEG_RTCP];
 }
 
+struct leg_line *leg_line_beside(const struct leg_line *line, const struct leg_line *after)
+{
+	for (struct leg_line *at = after != NULL ? after->next : line->session->lines; at != NULL; at = at->next) {
+		if (at != line && at->plan.seat.id == line->plan.seat.id &&
+		    inet_endpoint_equal(&at->plan.seat.rtp, &line->plan.seat.rtp))
+			return at;
+	}
+	return NULL;
+}
+
 void leg_line_log_fields(const struct leg_line *line, struct log_field fields[6])
 {
 	const struct media_session *session = line->session;
@@ -149,7 +159,7 @@ bool leg_line_secured(const struct leg_line *line)
 // Media is expected from the moment that there are keys for it.
 static void line_expect(struct leg_line *line)
 {
-	bool expect = leg_line_secured(line) && line->plan.receive && !line->plan.silent_allowed;
+	bool expect = leg_line_secured(line) && line->plan.receive && !line->plan.silent_allowed && !line->plan.provisional;
 
 	if (!expect)
 		line->expecting_since = 0;
@@ -211,14 +221,28 @@ struct leg_line *leg_line_open(struct media_session *session, uint32_t dialog, c
 	return line;
 }
 
+// Another answerer's goes on at the same port.
+static void line_bequeath(struct leg_line *line, struct leg_line *heir)
+{
+	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
+		if (transport_live(&line->transports[i]) && transport_live(&heir->transports[i]))
+			leg_dtls_bequeath(&line->transports[i], &heir->transports[i]);
+	}
+	leg_keys_bequeath(line, heir);
+}
+
 void leg_line_close(struct leg_line *line)
 {
 	struct leg_transport *rtp = &line->transports[LEG_RTP], *rtcp = &line->transports[LEG_RTCP];
+	struct leg_line *heir = leg_line_beside(line, NULL);
+	bool last = heir == NULL; // of its seat
 
-	if (!transport_live(rtcp) && !transport_live(rtp)) // no port was ever opened
+	if (!last)
+		line_bequeath(line, heir);
+	if (!transport_live(rtcp) && !transport_live(rtp) && last) // no port was ever opened
 		seat_stock_give(line->session->media->seats, &line->plan.seat, true);
-	leg_transport_close(rtcp, !transport_live(rtp));
-	leg_transport_close(rtp, true);
+	leg_transport_close(rtcp, last && !transport_live(rtp));
+	leg_transport_close(rtp, last);
 	event_free(line->keying_timer);
 	keying_choice_wipe(&line->plan.keying);
 	free(line);

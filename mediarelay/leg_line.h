@@ -16,4 +16,6 @@ void leg_line_keying_limit(struct leg_line *line);            // the keying time
 const struct media_profile *leg_line_profile(const struct leg_line *line);
 const char *leg_line_realm(const struct leg_line *line);
 struct leg_transport *leg_line_rtcp(struct leg_line *line); // the transport that RTCP leaves by
+// Answerers of one offer have lines of one seat. The next of them after that one, or the first; NULL: no more.
+struct leg_line *leg_line_beside(const struct leg_line *line, const struct leg_line *after);
 void leg_line_log_fields(const struct leg_line *line, struct log_field fields[6]);

@@ -4,7 +4,8 @@
 // A session holds legs (one for each SIP dialog), a leg holds lines (one for each m-line that carries media), and joins say
 // which line is relayed to which. The sip thread says what should be, as a whole plan; the media thread makes it so by
 // comparing with what is. A newer plan replaces one that was not yet taken up, so a session never owes more than one
-// message and nothing about an existing session is ever lost. Offer and answer map to plans:
+// message and nothing about an existing session is ever lost. Several answerers of one offer have legs of their own, whose
+// lines name the same seat. Offer and answer map to plans:
 //   prepare  a plan in which a line has a seat but `agreed` is false: its port is live, a DTLS handshake may run and is
 //            parked, nothing flows;
 //   commit   `agreed` is true and remote and keying are set;
@@ -22,7 +23,7 @@ struct media_report; // media_report.h
 
 const char *media_library_version(void); // "libsrtp2 2.5.0"
 
-#define MEDIA_LEGS_MAX 9 // one of ours towards the far side, and one towards the caller for each of eight forks
+#define MEDIA_LEGS_MAX 16 // of eight forks: one towards each, and one towards the caller for each
 #define MEDIA_LINES_MAX 8
 #define MEDIA_CALL_ID_MAX 128
 

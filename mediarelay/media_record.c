@@ -210,7 +210,7 @@ static int adopt_line(struct media_session *session, const struct recorded_line 
 		return -ENOMEM;
 	line->leg = rl->leg;
 	line->index = rl->index;
-	line->adopted = true;
+	line->adopted = line->marked = true;
 	line->plan.agreed = rl->agreed;
 	line->rekeys = rl->rekeys;
 	memcpy(line->dtls_version, rl->dtls_version, sizeof(line->dtls_version));

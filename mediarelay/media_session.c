@@ -48,7 +48,7 @@ void media_session_secured(struct media_session *session, uint32_t dialog)
 struct leg_line *media_session_line(const struct media_session *session, uint8_t leg, uint8_t index)
 {
 	for (struct leg_line *line = session->lines; line != NULL; line = line->next) {
-		if (line->leg == leg && line->index == index)
+		if (line->leg == leg && line->index == index && line->marked) // another may have had its place
 			return line;
 	}
 	return NULL;

@@ -94,8 +94,6 @@ static void confirmed(struct sip_dialog *d, const sip_t *request)
 			call_carry_again(d);
 		break;
 	}
-	if (!call->closing && call_media_renews(call))
-		call_carry_again(d->joined);
 	if (!call->closing)
 		sip_record_write(call);
 }

@@ -117,8 +117,6 @@ int call_media_answer(struct sip_dialog *from, const char *body, size_t len, boo
 	if (err < 0)
 		return err;
 	half_agreed(m);
-	if (m->renew && !preview)
-		call_media_give_up_ports(m, side_of(from));
 	if (call_media_plan(call, PLAN_ANSWERED) < 0)
 		return call_refuse(why, 500, 0, "media");
 	if (!preview)

@@ -240,8 +240,6 @@ static void refused(struct sip_dialog *d, int status, const sip_t *response)
 		call_end_by(d, status, "the far side lost the dialog");
 	} else if (!waits && status == 491) {
 		try_later(d);
-	} else if (!waits && call_media_renews(call)) {
-		call_end(call, "gateway", 488, "the far side takes no new keys");
 	}
 }
 

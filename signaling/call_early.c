@@ -39,3 +39,8 @@ unsigned call_early_gate(const struct sip_call *call, unsigned line)
 
 	return answered ? EARLY_BOTH : early_media_gate(&call->early, line);
 }
+
+unsigned call_early_gate_of(const struct sip_dialog *fork, unsigned line)
+{
+	return early_media_gate(&fork->early, line);
+}

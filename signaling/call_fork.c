@@ -86,7 +86,6 @@ static struct sip_dialog *make(struct sip_dialog *trunk, const char *tag)
 	if (d == NULL)
 		return NULL;
 	d->trunk = trunk;
-	d->leg_number = trunk->leg_number;
 	d->joined = call_caller(call);
 	d->side = trunk->side;
 	d->loop_mark = trunk->loop_mark;
@@ -94,6 +93,7 @@ static struct sip_dialog *make(struct sip_dialog *trunk, const char *tag)
 	d->reliable.able = trunk->reliable.able;
 	d->oa = trunk->oa_asked;
 	d->oa.number = d->number;
+	d->early = (struct early_media){ .allowed = call->early.allowed };
 	d->media = call_media_fork(call);
 	if (d->media == NULL || sip_dialog_fork(d, trunk, tag) < 0 || (is_parallel(call) && give_caller(d) < 0)) {
 		call_media_forget(call, &d->media);
@@ -151,7 +151,8 @@ void call_fork_follow(struct sip_dialog *b)
 	was->media = call->media;
 	call->media = b->media;
 	b->media = NULL;
-	call->early.n = 0; // what the other one has said of its media
+	was->early = call->early; // what each has said of its media
+	call->early = b->early;
 	if (b->joined == call_caller(call))
 		call_media_follow(call, was->media);
 	take_caller(b->joined);
@@ -212,8 +213,6 @@ struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag)
 			strcpy(d->remote_tag, tag);
 	}
 	call_fork_follow(d);
-	if (d->left)
-		call_media_renew(trunk->call);
 	take_transaction(d);
 	free_others(d, trunk);
 	return d;

@@ -107,6 +107,20 @@ void call_media_free(struct sip_call *call)
 	call->media = NULL;
 }
 
+// A fork that is not followed is heard all the same.
+static void plan_fork(struct media_plan *plan, const struct plan_parties *followed, const struct sip_dialog *d)
+{
+	const struct call_media *m = d->media;
+	struct plan_parties parties = *followed;
+
+	parties.dialog[SIDE_CALLER] = d->joined->leg_number;
+	parties.dialog[SIDE_CALLEE] = d->leg_number;
+	parties.source[SIDE_CALLEE] = d->source.addr;
+	for (unsigned i = 0; i < MEDIA_LINES_MAX; i++)
+		parties.shut[i] = EARLY_BOTH & ~call_early_gate_of(d, i);
+	plan_add(plan, &parties, m->offered ? &m->pending : &m->stable);
+}
+
 int call_media_plan(struct sip_call *call, enum plan_of of)
 {
 	static struct media_plan plan; // large; the sip thread is alone here
@@ -136,9 +150,9 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 	snprintf(plan.call_id_a, sizeof(plan.call_id_a), "%.*s", MEDIA_CALL_ID_MAX - 1, a->call_id);
 	snprintf(plan.call_id_b, sizeof(plan.call_id_b), "%.*s", MEDIA_CALL_ID_MAX - 1, b->call_id);
 	plan_fill(&plan, &parties, of == PLAN_ANSWERED ? NULL : &m->stable, of == PLAN_STABLE ? NULL : &m->pending);
-	for (const struct sip_dialog *d = call->dialogs; d != NULL && parties.parallel; d = d->next) {
-		if (d->outgoing && d->media != NULL && d->joined != NULL && d->joined != a)
-			plan_add(&plan, &parties, d->joined->leg_number, &d->media->pending);
+	for (const struct sip_dialog *d = call->dialogs; d != NULL && parties.provisional; d = d->next) {
+		if (d->outgoing && d->media != NULL && d->joined != NULL)
+			plan_fork(&plan, &parties, d);
 	}
 	int err = media_session_apply(call->sip->media, &plan);
 

@@ -60,10 +60,6 @@ void call_media_follow(struct sip_call *call, const struct call_media *before);
 int call_media_accept_again(struct sip_dialog *a);
 bool call_media_described(const struct sip_call *call); // the followed fork has said something
 bool call_media_differs(const struct sip_call *call); // the followed fork's answer says something else than that
-// The followed fork was left for another, and has won: its keys were used and given up, and do not come back. With its
-// answer its ports go; it needs others, by an offer of ours.
-void call_media_renew(struct sip_call *call);
-bool call_media_renews(const struct sip_call *call); // that offer has not been answered
 // The fork that is followed gets the offer of its INVITE, which goes to another place than the other forks' did: with ports and
 // keys of its own.
 int call_media_redirect(struct sip_dialog *to, struct call_body *out, struct call_refusal *why);

@@ -110,36 +110,6 @@ bool call_media_differs(const struct sip_call *call)
 	return call->media->differs;
 }
 
-void call_media_renew(struct sip_call *call)
-{
-	if (call->media != NULL)
-		call->media->renew = true;
-}
-
-bool call_media_renews(const struct sip_call *call)
-{
-	const struct streams *stable = call->media != NULL ? &call->media->stable : NULL;
-
-	for (unsigned i = 0; stable != NULL && i < stable->n; i++) {
-		if (stable->list[i].wanted && stable->list[i].side[SIDE_CALLEE].seat.id == 0)
-			return true;
-	}
-	return false;
-}
-
-void call_media_give_up_ports(struct call_media *m, enum call_side side)
-{
-	m->renew = false;
-	for (unsigned i = 0; i < m->pending.n; i++) {
-		struct stream_side *s = &m->pending.list[i].side[side];
-
-		if (!m->pending.list[i].wanted || s->choice.mechanism <= KEYING_PLAIN)
-			continue;
-		s->seat = (struct media_seat){ .id = 0 }; // it goes with the plan that has it no more
-		s->planned = false;
-	}
-}
-
 static int write_anew(struct sip_dialog *to, struct call_refusal *why)
 {
 	struct call_media *m = to->call->media;

@@ -27,7 +27,6 @@ struct call_media {
 	struct side_media left_media;    // what was his, for the case that he gets it back
 	enum media_confirm left_confirm;
 	bool provisional;            // the last plan was of an answer that need not be the last one
-	bool renew;                  // call_media_renew()
 	struct sdp_session_id id_before; // then: of the side that is offered to
 	struct sdp_doc *offer;       // theirs, then
 	struct sdp_doc *answer;      // theirs, if a preview brought one
@@ -55,8 +54,6 @@ void call_media_settle(struct sip_call *call); // what is pending is stable now
 // received: map of the document that it is made from. A body for `to`; it is to->ours_pending then.
 int call_media_write(struct sip_dialog *to, const struct sdp_doc *received, const struct sdp_map *received_map, bool answer,
 		     struct call_body *out);
-
-void call_media_give_up_ports(struct call_media *m, enum call_side side);
 
 int call_refuse_text(struct call_media *m, struct call_refusal *why, int status, int warning, const char *text);
 

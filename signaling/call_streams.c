@@ -170,22 +170,59 @@ void plan_fill(struct media_plan *plan, const struct plan_parties *parties, cons
 	}
 }
 
-void plan_add(struct media_plan *plan, const struct plan_parties *parties, uint32_t dialog, const struct streams *streams)
+static bool plan_has(const struct media_plan *plan, uint32_t dialog)
+{
+	for (unsigned i = 0; i < plan->n_legs; i++) {
+		if (plan->legs[i].dialog == dialog)
+			return true;
+	}
+	return false;
+}
+
+static void leg_add(struct media_plan *plan, const struct plan_parties *parties, const struct streams *streams,
+		    enum call_side side)
 {
 	struct media_leg *leg = &plan->legs[plan->n_legs];
 	uint8_t lines = 0;
 
-	for (unsigned i = 0; plan->n_legs < MEDIA_LEGS_MAX && i < streams->n && lines < MEDIA_LINES_MAX; i++) {
+	if (plan->n_legs == MEDIA_LEGS_MAX || plan_has(plan, parties->dialog[side]))
+		return;
+	for (unsigned i = 0; i < streams->n && lines < MEDIA_LINES_MAX; i++) {
 		const struct stream *stream = &streams->list[i];
 
-		if (!stream->wanted || !stream->side[SIDE_CALLER].planned)
+		if (!stream->wanted || !stream->side[side].planned || (side == SIDE_CALLEE && !stream->agreed))
 			continue;
-		line_fill(&leg->lines[lines], stream, SIDE_CALLER, parties, EARLY_BOTH);
+		line_fill(&leg->lines[lines], stream, side, parties, parties->shut[i < MEDIA_LINES_MAX ? i : MEDIA_LINES_MAX - 1]);
 		leg->lines[lines++].provisional = true;
 	}
 	if (lines == 0)
 		return;
-	leg->dialog = dialog;
+	leg->dialog = parties->dialog[side];
 	leg->n_lines = lines;
 	plan->n_legs++;
+}
+
+static bool place_of(const struct media_plan *plan, uint32_t dialog, const struct media_seat *seat, uint8_t *leg, uint8_t *line)
+{
+	for (*leg = 0; *leg < plan->n_legs; (*leg)++) {
+		for (*line = 0; plan->legs[*leg].dialog == dialog && *line < plan->legs[*leg].n_lines; (*line)++) {
+			if (plan->legs[*leg].lines[*line].seat.id == seat->id)
+				return true;
+		}
+	}
+	return false;
+}
+
+void plan_add(struct media_plan *plan, const struct plan_parties *parties, const struct streams *streams)
+{
+	leg_add(plan, parties, streams, SIDE_CALLER);
+	leg_add(plan, parties, streams, SIDE_CALLEE);
+	for (unsigned i = 0; i < streams->n; i++) {
+		const struct stream_side *side = streams->list[i].side;
+		struct media_join join;
+
+		if (streams->list[i].wanted && place_of(plan, parties->dialog[SIDE_CALLER], &side[SIDE_CALLER].seat, &join.leg_a, &join.line_a) &&
+		    place_of(plan, parties->dialog[SIDE_CALLEE], &side[SIDE_CALLEE].seat, &join.leg_b, &join.line_b))
+			plan->joins[plan->n_joins++] = join;
+	}
 }

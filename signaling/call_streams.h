@@ -54,7 +54,8 @@ struct plan_parties {
 	bool parallel;                  // then: another dialog of the caller's may take this one's place
 	const struct streams *reserve;  // then: what was asked for, and may be taken yet though this answer refuses it
 };
-// One more leg of the caller's, joined with nothing: what of these streams has been in a plan before.
-void plan_add(struct media_plan *plan, const struct plan_parties *parties, uint32_t dialog, const struct streams *streams);
+// One more answerer's streams, after plan_fill(): his leg with what he has agreed to, joined with the caller's lines of the same
+// seats; and, with a dialog of the caller's that is not in the plan yet, a leg for what of that has been in a plan before.
+void plan_add(struct media_plan *plan, const struct plan_parties *parties, const struct streams *streams);
 void plan_fill(struct media_plan *plan, const struct plan_parties *parties, const struct streams *stable,
 	       const struct streams *fresh);

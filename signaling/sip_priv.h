@@ -59,8 +59,9 @@ struct sip_dialog {
 	struct sip_call *call;
 	struct sip_dialog *joined; // whose media and requests this one exchanges
 	struct sip_dialog *trunk;  // whose INVITE made it: itself, or, of a fork, the dialog that has the transaction
-	uint32_t leg_number;       // in media plans; forks share their trunk's ports
-	struct call_media *media;  // of a fork that is not followed (call_fork.c)
+	uint32_t leg_number;       // in media plans
+	struct call_media *media;  // of a fork that is not followed (call_fork.c), as the next
+	struct early_media early;
 	bool left;                 // it was followed before
 	uint32_t number;
 	bool outgoing; // we sent its INVITE
@@ -321,6 +322,7 @@ void call_early_begin(struct sip_call *call); // both its dialogs are there
 void call_early_read(struct sip_dialog *b, const sip_t *response); // a 1xx of the called side
 bool call_early_withheld(const struct sip_dialog *a);              // no description for the caller yet
 unsigned call_early_gate(const struct sip_call *call, unsigned line); // EARLY_*; both once it is answered
+unsigned call_early_gate_of(const struct sip_dialog *fork, unsigned line); // that is not followed
 // call_fork.c - dialogs that share one INVITE of ours, told apart by their To tags.
 struct sip_dialog *call_fork_find(struct sip_dialog *trunk, const char *tag); // makes it, if need be; NULL: one too many
 void call_fork_follow(struct sip_dialog *b); // its descriptions and its media are the call's

@@ -19,7 +19,8 @@ struct dp_ref { // names a transport; generation 0 names nothing
 	uint32_t generation;
 };
 
-// What one local media port is. Immutable while published.
+// What one local media port is. Immutable while published. Several transports of one session may have the same port, each
+// with a peer of its own: a datagram is for the one whose path's remote it comes from, else for the newest.
 // RTP: RFC 7983 demultiplexing, payload types 64 to 95 are RTCP (RFC 5761) and punted, whether RTCP is expected there
 // or not. RTCP: all but STUN and DTLS is RTCP.
 enum dp_mode { DP_MODE_RTP = 1, DP_MODE_RTCP };
@@ -53,6 +54,7 @@ struct dp_keys {
 	uint32_t roc;              // initial roll-over counter
 	uint64_t lifetime;         // packets; 0 = the suite's limit
 	struct srtp_mki mki;       // TX: sent in each packet; RX: each packet carries it, and the key is chosen by it
+	uint8_t apart;             // TX: 1: another transport has the key, too. Nothing leaves here under an SSRC that came in
 };
 
 // RTP header extensions (RFC 8285) of one transport. All zero, as at the start: everything passes as it is.

@@ -310,6 +310,7 @@ void relay_flush(struct relay_worker *w);
 // relay_command.c
 unsigned relay_commands(struct relay_worker *w); // as many as fit w->budget; returns how many
 void transport_arrived(struct relay_worker *w, uint32_t index);
+void port_enter(struct relay_worker *w, struct dp_transport *tp, uint32_t index); // among those of its local port, by rank
 void transport_adopt(struct relay_worker *w, uint32_t index); // what the last relay left undone with it
 
 // relay_punt.c

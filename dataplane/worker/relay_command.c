@@ -169,6 +169,7 @@ static void keys_tx(struct relay_worker *w, struct dp_transport *tp, const struc
 	}
 	tx_release(w, tp);
 	source_key_new(rare_of(w->relay, tp));
+	rare_of(w->relay, tp)->apart = k->apart;
 	tp->tx_epoch = (struct dp_epoch){ .epoch = k->epoch, .roc = k->roc };
 	atomic_signal_fence(memory_order_seq_cst);
 	tp->out.key = fresh;
@@ -235,14 +236,68 @@ static void on_retire(struct relay_worker *w, struct dp_transport *tp, enum dp_d
 
 // ---- birth and death
 
+// The transports of a port: its slot names the first, each names the next. Only the worker that has them changes the list.
+static struct dp_transport *port_entry(const struct relay_worker *w, uint32_t entry)
+{
+	return entry != 0 && entry <= w->relay->map.n_transports ? &w->relay->map.transports[entry - 1] : NULL;
+}
+
+static struct dp_transport *port_first(const struct relay_worker *w, _Atomic uint32_t *slot)
+{
+	return slot != NULL ? port_entry(w, atomic_load_explicit(slot, memory_order_relaxed)) : NULL;
+}
+
+void port_enter(struct relay_worker *w, struct dp_transport *tp, uint32_t index)
+{
+	_Atomic uint32_t *slot = relay_table_slot(w->relay->table, tp->network, &tp->local);
+	struct dp_transport *before = NULL, *at = port_first(w, slot);
+
+	if (slot == NULL)
+		return;
+	if (at != NULL && at->session != tp->session)
+		at = NULL; // what a port that was given to another session had before
+	while (at != NULL && at != tp && at->rank > tp->rank) {
+		before = at;
+		at = port_entry(w, at->beside);
+	}
+	if (at == tp)
+		return;
+	tp->beside = at != NULL ? (uint32_t)(at - w->relay->map.transports) + 1 : 0;
+	if (before != NULL)
+		before->beside = index + 1;
+	else
+		atomic_store_explicit(slot, index + 1, memory_order_release);
+}
+
+static void port_leave(struct relay_worker *w, const struct dp_transport *tp)
+{
+	_Atomic uint32_t *slot = relay_table_slot(w->relay->table, tp->network, &tp->local);
+	struct dp_transport *before = NULL, *at = port_first(w, slot);
+
+	while (at != NULL && at != tp) {
+		before = at;
+		at = port_entry(w, at->beside);
+	}
+	if (at == NULL)
+		return;
+	if (before != NULL)
+		before->beside = tp->beside;
+	else
+		atomic_store(slot, tp->beside);
+}
+
+// One more of a session's on a port comes before the others.
+static uint32_t rank_of(const struct relay_worker *w, const struct dp_transport_conf *conf)
+{
+	const struct dp_transport *first = port_first(w, relay_table_slot(w->relay->table, conf->network, &conf->local));
+
+	return first != NULL && first->session == conf->session ? first->rank + 1 : 0;
+}
+
 // No packet finds it any more. Those of this round are through: commands are applied between bursts.
 static void unpublish(struct relay_worker *w, struct dp_transport *tp, uint32_t index)
 {
-	_Atomic uint32_t *slot = relay_table_slot(w->relay->table, tp->network, &tp->local);
-	uint32_t mine = index + 1;
-
-	if (slot != NULL)
-		atomic_compare_exchange_strong(slot, &mine, 0);
+	port_leave(w, tp);
 	nexthop_dirty(w->relay->hops, index);
 	w->keeper_wants_wake = true;
 }
@@ -279,10 +334,10 @@ static void mutable_reset(struct dp_transport *tp, struct dp_rare *rare)
 // False: another worker has not quite let go of the index.
 static bool on_publish(struct relay_worker *w, struct dp_ref ref, const struct dp_transport_conf *conf)
 {
-	_Atomic uint32_t *slot = relay_table_slot(w->relay->table, conf->network, &conf->local);
 	struct dp_transport *tp;
 
-	if (ref.index >= w->relay->map.n_transports || slot == NULL || conf->worker != w->id)
+	if (ref.index >= w->relay->map.n_transports || conf->worker != w->id ||
+	    relay_table_slot(w->relay->table, conf->network, &conf->local) == NULL)
 		return true;
 	tp = &w->relay->map.transports[ref.index];
 	if (tp->state == DP_STATE_PUBLISHED && tp->generation == ref.generation)
@@ -308,10 +363,11 @@ static bool on_publish(struct relay_worker *w, struct dp_ref ref, const struct d
 	tp->local = conf->local;
 	tp->session = conf->session;
 	tp->owner_tag = conf->owner_tag;
+	tp->rank = rank_of(w, conf);
 	atomic_signal_fence(memory_order_seq_cst);
 	tp->state = DP_STATE_PUBLISHED;
 	transport_write_end(tp);
-	atomic_store_explicit(slot, ref.index + 1, memory_order_release);
+	port_enter(w, tp, ref.index);
 	return true;
 }
 

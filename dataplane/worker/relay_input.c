@@ -11,6 +11,7 @@
 
 #define VLAN_TAGS 2
 #define EXTENSIONS 4
+#define BESIDE_MAX 16 // transports of one port that are asked
 
 enum { NOT_OURS = RELAY_DROP_COUNT }; // no drop: a frame that the port shows us and that is Linux's affair
 
@@ -159,10 +160,8 @@ static unsigned parse_udp(struct packet *p, const struct place *pl)
 	return RELAY_OK;
 }
 
-static bool from_remote(const struct packet *p)
+static bool from_remote_of(const struct packet *p, const struct dp_transport *tp)
 {
-	const struct dp_transport *tp = p->tp;
-
 	if (p->source_port != tp->remote_port || p->family != tp->remote_family)
 		return false;
 	if (p->family == INET_V4)
@@ -305,6 +304,25 @@ static uint16_t transports_find(struct relay_worker *w, uint16_t n)
 	return kept;
 }
 
+// Answerers of one offer share a port: from whose remote is it?
+static __attribute__((noinline)) bool beside_find(const struct relay_worker *w, struct packet *p)
+{
+	const struct dp_map *map = &w->relay->map;
+	uint32_t entry = p->tp->beside;
+
+	for (unsigned i = 0; entry != 0 && entry <= map->n_transports && i < BESIDE_MAX; i++) {
+		struct dp_transport *tp = &map->transports[entry - 1];
+
+		if (transport_worker(tp) == w->id && from_remote_of(p, tp)) {
+			p->tp = tp;
+			p->index = entry - 1;
+			return true;
+		}
+		entry = tp->beside;
+	}
+	return false;
+}
+
 // What the next stages will need of this packet.
 static inline void warm_in(struct relay_worker *w, const struct packet *p)
 {
@@ -330,7 +348,7 @@ uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t 
 			relay_hand(w, p);
 			continue;
 		}
-		p->proven = from_remote(p);
+		p->proven = from_remote_of(p, p->tp) || beside_find(w, p);
 		warm_in(w, p);
 		packet_keep(w->in, kept++, i);
 	}

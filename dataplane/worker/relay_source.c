@@ -2,7 +2,8 @@
 // relay_source.c - who is sent by a secured transport, and under which SSRC: no (key, SSRC, index) is used twice.
 //
 // A source is an SSRC and the transport that it comes in by. It is sent as it came (carried), unless its indices could
-// have been used before: another source has this SSRC, or it began its sequence anew. Then it is sent under an SSRC of
+// have been used before: another source has this SSRC, it began its sequence anew, or another transport sends under the key
+// as well (several answerers of one offer with SDES). Then it is sent under an SSRC of
 // the relay's own (mapped). Those are base + k * ODD with k counting up under each key, so none comes twice and none
 // has to be remembered; carried ones are remembered as long as the key lives.
 #include "dataplane/worker/relay.h"
@@ -206,7 +207,7 @@ static bool may_carry(const struct relay_worker *w, struct dp_transport *tp, uin
 
 	for (unsigned i = 0; i < DP_TX_SSRCS && (slot = slot_at(w, tp, i)) != NULL; i++)
 		carried += slot_carried(slot);
-	return carried < DP_TX_CARRIED && !ssrc_known(w, tp, ssrc);
+	return rare_of(w->relay, tp)->apart == 0 && carried < DP_TX_CARRIED && !ssrc_known(w, tp, ssrc);
 }
 
 static const struct dp_tx_slot *source_new(struct relay_worker *w, const struct packet *p, enum relay_drop *why)

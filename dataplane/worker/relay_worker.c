@@ -64,7 +64,6 @@ static void records_adopt(struct relay_worker *w)
 
 	for (uint32_t i = 0; i < m->n_transports; i++) {
 		struct dp_transport *tp = &m->transports[i];
-		_Atomic uint32_t *slot;
 
 		if (dp_worker_of(tp) != w->id)
 			continue;
@@ -77,9 +76,7 @@ static void records_adopt(struct relay_worker *w)
 		for (unsigned e = 0; e < DP_RX_EPOCHS; e++)
 			key_adopt(w, &tp->rx[e].key);
 		key_adopt(w, &tp->out.key);
-		slot = relay_table_slot(w->relay->table, tp->network, &tp->local);
-		if (slot != NULL)
-			atomic_store(slot, i + 1);
+		port_enter(w, tp, i);
 		nexthop_dirty(w->relay->hops, i);
 	}
 }

@@ -102,6 +102,24 @@ static struct fake_transport *of_local(const struct inet_endpoint *local)
 	return NULL;
 }
 
+// As the relay does it: of several on a port the one whose peer it is, else the newest.
+static struct fake_transport *of_peer(const struct inet_endpoint *local, const struct inet_endpoint *peer)
+{
+	struct fake_transport *newest = NULL;
+
+	for (size_t i = 0; i < FAKE_TRANSPORTS; i++) {
+		struct fake_transport *t = &state()->transports[i];
+
+		if (!t->live || !inet_endpoint_equal(&t->conf.local, local))
+			continue;
+		if (inet_endpoint_equal(&t->path.remote, peer))
+			return t;
+		if (newest == NULL || t->ref.generation > newest->ref.generation)
+			newest = t;
+	}
+	return newest;
+}
+
 static void push(struct queue *q, const struct datagram *d)
 {
 	if (q->count == QUEUE)
@@ -126,6 +144,23 @@ static void wake(void)
 
 	if (client != NULL && write(client->fd, &one, sizeof(one)) < 0)
 		abort();
+}
+
+bool fake_dp_of(uint32_t owner_tag, struct fake_transport *copy)
+{
+	struct fake_transport *found = NULL;
+
+	pthread_mutex_lock(&lock);
+	for (size_t i = 0; i < FAKE_TRANSPORTS && found == NULL; i++) {
+		struct fake_transport *t = &state()->transports[i];
+
+		if (t->live && t->conf.mode == DP_MODE_RTP && t->conf.owner_tag == owner_tag)
+			found = t;
+	}
+	if (found != NULL)
+		*copy = *found;
+	pthread_mutex_unlock(&lock);
+	return found != NULL;
 }
 
 bool fake_dp_at(const struct inet_endpoint *local, struct fake_transport *copy)
@@ -284,7 +319,7 @@ static void deliver(struct dp_client *dp, const struct datagram *d)
 		return;
 	}
 	pthread_mutex_lock(&lock);
-	t = of_local(&d->local);
+	t = of_peer(&d->local, &d->remote);
 	if (t != NULL) {
 		punt.transport = t->ref;
 		punt.proven = inet_endpoint_equal(&t->path.remote, &d->remote);

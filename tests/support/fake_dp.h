@@ -31,6 +31,7 @@ void fake_dp_hold_removals(bool hold); // DP_EVENT_REMOVED comes at once unless 
 void fake_dp_lose(unsigned n);         // the next n datagrams between transports vanish
 // Copies; false when no live transport has this local endpoint.
 bool fake_dp_at(const struct inet_endpoint *local, struct fake_transport *copy);
+bool fake_dp_of(uint32_t owner_tag, struct fake_transport *copy); // a dialog's port for RTP; several may have one
 unsigned fake_dp_live(void);
 void fake_dp_set_last_rx(const struct inet_endpoint *local, mono_ns last_rx);
 // What dp_transport_ssrc_maps() says from now on; n up to 8.

@@ -135,7 +135,8 @@ static void log_line(const struct media_plan *plan, const struct media_leg *leg,
 	if (line->remote.addr.family != INET_NONE)
 		inet_endpoint_print(remote, &line->remote);
 	log_info("fake_media", "plan line", LOG_UINT("session", plan->session), LOG_STR("call_id_a", plan->call_id_a),
-		 LOG_STR("call_id_b", plan->call_id_b), LOG_UINT("dialog", leg->dialog), LOG_UINT("realm", line->seat.realm),
+		 LOG_STR("call_id_b", plan->call_id_b), LOG_UINT("dialog", leg->dialog), LOG_UINT("leg", (unsigned)(leg - plan->legs)),
+		 LOG_UINT("realm", line->seat.realm),
 		 LOG_INT("line", number), LOG_BOOL("agreed", line->agreed),
 		 LOG_STR("local", inet_endpoint_print(rtp, &line->seat.rtp)), LOG_STR("remote", remote),
 		 LOG_BOOL("send", line->send), LOG_BOOL("receive", line->receive), LOG_BOOL("mux", line->rtcp_mux),

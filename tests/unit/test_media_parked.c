@@ -301,6 +301,138 @@ static void a_handshake_that_ends_after_the_final_answer(void **state)
 	assert_secured_with(&phones[1]);
 }
 
+// Each fork as a leg of its own, all of one seat: dialogs 1, 2, 3.
+#define FORKS 3
+
+static void forks_open(enum keying_mechanism mechanism)
+{
+	for (uint8_t i = 1; i < FORKS; i++) {
+		plan.legs[i] = plan.legs[0];
+		plan.legs[i].dialog = i + 1u;
+	}
+	for (uint8_t i = 0; i < FORKS; i++) {
+		struct media_line *l = &plan.legs[i].lines[0];
+		struct media_seat seat = l->seat;
+
+		l->agreed = false;
+		if (mechanism == KEYING_DTLS_SRTP) {
+			char text[DTLS_FINGERPRINT_STRLEN];
+
+			agree_dtls(l, DTLS_PASSIVE, &phones[i].address,
+				   dtls_fingerprint_print(text, dtls_identity_fingerprint(phones[i].identity, DTLS_HASH_SHA256)));
+		} else {
+			agree_sdes(l, "192.0.2.50:4000");
+			l->remote.port += i;
+			l->remote_rtcp = l->remote;
+			l->rtcp_mux = true;
+			l->keying.tx = plan.legs[0].lines[0].keying.tx; // our offer's
+		}
+		l->seat = seat;
+		l->provisional = true;
+	}
+}
+
+static void forks_speak(uint8_t n)
+{
+	plan.n_legs = n;
+	apply(&plan);
+}
+
+static bool fork_has_keys(uint32_t dialog)
+{
+	struct fake_transport t;
+
+	return fake_dp_of(dialog, &t) && t.n_rx == 1 && t.n_tx == 1 &&
+	       inet_endpoint_equal(&t.path.remote, &plan.legs[dialog - 1].lines[0].remote);
+}
+
+// That one has won. It stays as it is, and alone.
+static void fork_wins(uint32_t dialog)
+{
+	struct fake_transport t;
+
+	plan.legs[0] = plan.legs[dialog - 1];
+	plan.n_legs = 1;
+	line->provisional = false;
+	apply(&plan);
+	EVENTUALLY(fake_dp_live() == 1);
+	assert_true(fake_dp_of(dialog, &t) && t.n_rx == 1 && t.n_tx == 1);
+}
+
+static void forks_are_keyed_at_once(void **state)
+{
+	phone_shakes_hands(&phones[1]); // before any answer
+	phone_shakes_hands(&phones[0]);
+	forks_open(KEYING_DTLS_SRTP);
+	forks_speak(1);
+	EVENTUALLY(fork_has_keys(1));
+	forks_speak(2); // its handshake is on the first one's line
+	EVENTUALLY(fork_has_keys(2));
+	phone_shakes_hands(&phones[2]);
+	forks_speak(3);
+	EVENTUALLY(fork_has_keys(3) && fork_has_keys(2) && fork_has_keys(1));
+	assert_false(told(MEDIA_EVENT_FAILED, 1));
+	fork_wins(2);
+}
+
+// Answers first; what a phone sends then comes to the newest line until its own address is known.
+static void forks_shake_hands_after_their_answers(void **state)
+{
+	forks_open(KEYING_DTLS_SRTP);
+	forks_speak(3);
+	for (unsigned i = 0; i < FORKS; i++)
+		phone_shakes_hands(&phones[i]);
+	EVENTUALLY(fork_has_keys(1) && fork_has_keys(2) && fork_has_keys(3));
+	fork_wins(1);
+}
+
+// From another address than its answer says: it is known by its certificate alone.
+static void a_fork_is_found_by_its_certificate(void **state)
+{
+	struct inet_endpoint usual = phones[0].address;
+
+	forks_open(KEYING_DTLS_SRTP);
+	forks_speak(3);
+	phones[0].address.port += 500;
+	phone_shakes_hands(&phones[0]);
+	plan.legs[0].lines[0].remote = phones[0].address;
+	EVENTUALLY(fork_has_keys(1));
+	assert_false(fork_has_keys(3));
+	phones[0].address = usual;
+	plan.legs[0].lines[0].remote = usual;
+	fork_wins(1);
+}
+
+// The handshake has come to a loser's line, and its end comes when that is no more.
+static void a_winners_handshake_outlives_the_losers(void **state)
+{
+	forks_open(KEYING_DTLS_SRTP);
+	phone_shakes_hands(&phones[1]);
+	forks_speak(1);
+	plan.legs[0] = plan.legs[1];
+	line->provisional = false;
+	apply(&plan); // the 200 is the first that its phone says
+	wait_event(MEDIA_EVENT_SECURED, 2);
+	EVENTUALLY(fake_dp_live() == 1);
+	struct fake_transport t;
+
+	assert_true(fake_dp_of(2, &t) && t.n_rx == 1);
+}
+
+static void forks_share_the_key_of_our_offer(void **state)
+{
+	struct fake_transport t;
+
+	forks_open(KEYING_SDES);
+	for (uint8_t n = 1; n <= FORKS; n++) {
+		forks_speak(n);
+		EVENTUALLY(fork_has_keys(n));
+		assert_true(fake_dp_of(n, &t));
+		assert_int_equal(t.tx.apart, n > 1);
+	}
+	fork_wins(1);
+}
+
 // Who has given a provisional answer only may never shake hands.
 static void no_keys_are_due_before_the_final_answer(void **state)
 {
@@ -333,6 +465,11 @@ int main(void)
 		T(the_handshake_comes_after_the_last_answer),
 		T(a_handshake_that_ends_after_the_final_answer),
 		T(no_keys_are_due_before_the_final_answer),
+		T(forks_are_keyed_at_once),
+		T(forks_shake_hands_after_their_answers),
+		T(a_fork_is_found_by_its_certificate),
+		T(a_winners_handshake_outlives_the_losers),
+		T(forks_share_the_key_of_our_offer),
 	};
 	return cmocka_run_group_tests(tests, setup_group, teardown_group);
 }
