@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define CALL_RECORDS_MAGIC UINT64_C(0x535043414c4c0001)
-#define CALL_RECORDS_VERSION 1
+#define CALL_RECORDS_VERSION 2
 
 struct part_head {
 	_Atomic uint32_t sequence; // odd while the part is being written
@@ -19,6 +19,7 @@ struct part_head {
 
 struct call_record {
 	struct part_head heads[CALL_RECORD_PARTS];
+	uint8_t pending[CALL_RECORD_PENDING_SIZE];
 	uint8_t sip[CALL_RECORD_SIP_SIZE];
 	uint8_t media[CALL_RECORD_MEDIA_SIZE];
 };
@@ -38,13 +39,14 @@ struct call_records {
 };
 
 static const size_t part_room[CALL_RECORD_PARTS] = {
+	[CALL_RECORD_PENDING] = CALL_RECORD_PENDING_SIZE,
 	[CALL_RECORD_SIP] = CALL_RECORD_SIP_SIZE,
 	[CALL_RECORD_MEDIA] = CALL_RECORD_MEDIA_SIZE,
 };
 
 static uint8_t *part_bytes(struct call_record *rec, enum call_record_part part)
 {
-	return part == CALL_RECORD_SIP ? rec->sip : rec->media;
+	return part == CALL_RECORD_PENDING ? rec->pending : part == CALL_RECORD_SIP ? rec->sip : rec->media;
 }
 
 static struct call_record *record_of(const struct call_records *cr, uint32_t session)

@@ -138,8 +138,9 @@ static void on_mail(evutil_socket_t fd, short what, void *ctx)
 			return;
 		}
 		orders = atomic_exchange(&media->slots[mail.session].orders, 0);
-		if (orders & MEDIA_ORDER_ADOPT)
-			media_record_adopt(media, mail.session);
+		// One that was lost has ended, and its number is free.
+		if (orders & MEDIA_ORDER_ADOPT && media_record_adopt(media, mail.session) < 0)
+			orders &= ~(uint32_t)MEDIA_ORDER_CLOSE;
 		if (orders & MEDIA_ORDER_APPLY)
 			slot_apply(media, mail.session);
 		if (orders & MEDIA_ORDER_CLOSE)
@@ -430,6 +431,12 @@ int media_session_adopt(struct media *media, uint32_t session)
 		return -EINVAL;
 	slot_order(media, session, MEDIA_ORDER_ADOPT);
 	return 0;
+}
+
+void media_session_drop(struct media *media, uint32_t session)
+{
+	if (session != 0 && session <= media->config->max_sessions && media->slots[session].found)
+		slot_order(media, session, MEDIA_ORDER_ADOPT | MEDIA_ORDER_CLOSE);
 }
 
 unsigned media_session_count(const struct media *media)

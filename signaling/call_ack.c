@@ -60,6 +60,15 @@ static void answer_in_ack(struct sip_dialog *from, const sip_t *request)
 		call_carry_again(to);
 }
 
+void call_ack_arrived(struct sip_dialog *d)
+{
+	if (!d->ack_due)
+		return;
+	d->sip->n_ack_due--;
+	d->ack_due = false;
+	log_debug("sip", "answer has arrived", LOG_CALL_IDS(&d->call->ids), LOG_STR("call", d->call->name));
+}
+
 // The ACK for our 2xx is here, or 64*T1 have passed without it. It may be the ACK for a 500: nta puts that in the place of
 // a 2xx that it cannot send.
 static void confirmed(struct sip_dialog *d, const sip_t *request)
@@ -82,6 +91,7 @@ static void confirmed(struct sip_dialog *d, const sip_t *request)
 			 unsent ? "the answer could not be sent" : "no ACK for the answer");
 		return;
 	}
+	call_ack_arrived(d);
 	call_step(&call->fsm, CALL_EV_ACK, call_now(call));
 	call_media_confirmed(d);
 	switch (oa_read(&d->oa, OA_BY_ACK, sip_body_of(request).text != NULL)) {

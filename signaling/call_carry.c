@@ -193,8 +193,10 @@ static void settled(struct sip_call *call)
 {
 	if (call->fsm.state == CALL_MODIFYING)
 		call_step(&call->fsm, CALL_EV_SETTLED, call_now(call));
-	if (!call_is_setting_up(&call->fsm))
+	if (!call_is_setting_up(&call->fsm)) {
 		sip_record_write(call);
+		sip_pending_write(call);
+	}
 }
 
 // An offer of ours met one of theirs: again, after the time that section 14.1 gives each end.

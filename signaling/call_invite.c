@@ -53,7 +53,6 @@ static int accept_caller(struct sip_dialog *d, nta_incoming_t *irq, const sip_t 
 	call_timer_asked(d, request);
 	d->reliable.required = sip_has_feature(request->sip_require, "100rel");
 	d->reliable.able = d->reliable.required || sip_has_feature(request->sip_supported, "100rel");
-	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	return 0;
 }
 
@@ -164,6 +163,8 @@ static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_
 		return refuse_call(call, &(struct call_refusal){ 502, 0, "cannot send to the far side" });
 	open_exchange(a, body.text != NULL, offer.text != NULL);
 	call_step(&call->fsm, CALL_EV_ROUTED, call_now(call));
+	// Not before the record has it: a caller that has heard nothing asks again, and one that has will be told of the end.
+	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	log_info("sip", "call leg out", LOG_STR("call", call->name), LOG_STR("call_id_a", a->call_id),
 		 LOG_STR("call_id_b", b->call_id), LOG_UINT("session", call->session));
 	return 0;

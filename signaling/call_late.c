@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_late.c - a 2xx to an INVITE or UPDATE of no transaction: the control that sent it is dead. A call that was being set up then
-// is ended where it was answered (call_stray.c). One that was being changed is acknowledged, and its peer told what is in force:
+// is ended where it was answered (call_stray.c), or acknowledged where it was refused. One that was being changed is acknowledged, and its peer told what is in force:
 // the change was rolled back with the process that carried it.
 #include "signaling/call_carry.h"
 #include "signaling/call_stray.h"
@@ -52,10 +52,35 @@ static bool answers(const sip_t *response)
 	       response->sip_via->v_branch != NULL && response->sip_to->a_tag != NULL && response->sip_from->a_tag != NULL;
 }
 
+// Nobody but a peer is answered.
+static void refused(struct sip *sip, msg_t *msg, const sip_t *response)
+{
+	struct sip_hop from;
+
+	if (sip_agent_delivered(sip->agent, msg, &from) < 0 ||
+	    sip_peer_by_source(sip->config, sip_agent_realm(from.listener), &from.address.addr) < 0)
+		return;
+	log_debug("sip", "late refusal acknowledged", LOG_STR("call_id_b", response->sip_call_id->i_id),
+		  LOG_INT("status", response->sip_status->st_status));
+	sip_agent_ack_refusal(sip->agent, response, &from);
+}
+
+static bool refuses(const sip_t *response)
+{
+	return response->sip_cseq->cs_method == sip_method_invite && response->sip_status->st_status >= 300 &&
+	       response->sip_via != NULL && response->sip_via->v_branch != NULL && response->sip_to->a_tag != NULL;
+}
+
 int call_late(void *ctx, nta_outgoing_t *orq, const sip_t *response)
 {
 	struct sip *sip = ctx;
 	msg_t *msg = nta_outgoing_getresponse(orq);
+
+	if (msg != NULL && response != NULL && refuses(response)) {
+		refused(sip, msg, response);
+		msg_destroy(msg);
+		return 0;
+	}
 	struct sip_dialog *d = msg != NULL && response != NULL && answers(response) ? dialog_of(sip, response) : NULL;
 
 	if (d == NULL && msg != NULL && response != NULL && answers(response) &&

@@ -75,6 +75,8 @@ static int checked(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reque
 	nta_incoming_bind(irq, call_ack_or_cancel_in, d);
 	if (err == CALL_CARRIED_HERE)
 		answer_now(d, &answer);
+	else
+		sip_pending_write(d->call);
 	return 0;
 }
 

@@ -236,6 +236,8 @@ static void answer_caller(struct sip_dialog *b, nta_outgoing_t *orq, struct call
 		call_end(b->call, "gateway", 500, "no memory");
 	else if (a->reliable.held == NULL)
 		call_answered(a);
+	else // it waits for a PRACK; who has answered is not to be cancelled any more
+		sip_pending_write(b->call);
 }
 
 // The caller's 2xx is out.
@@ -248,6 +250,7 @@ void call_answered(struct sip_dialog *a)
 	call->answered = call_now(call);
 	call_log(LOG_LEVEL_INFO, call, "call answered");
 	sip_record_write(call);
+	sip_pending_write(call);
 }
 
 static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response)

@@ -13,6 +13,7 @@
 #include <semaphore.h>
 #include <sofia-sip/nta_tag.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define STRANGER_LINES 5 // a second
@@ -53,11 +54,35 @@ static void log_stranger(struct sip *sip, const struct sip_hop *from, const sip_
 		 LOG_STR("method", request->sip_request->rq_method_name), LOG_UINT("left_out", left_out));
 }
 
+// The caller of a restored call whose ACK is due, if this is its first INVITE once more.
+static struct sip_dialog *unacknowledged(const struct sip *sip, const sip_t *request, int peer)
+{
+	for (struct sip_call *call = sip->calls; call != NULL; call = call->next) {
+		struct sip_dialog *d = call_caller(call);
+
+		if (d->ack_due && !call->closing && d->peer == peer && strcmp(d->call_id, request->sip_call_id->i_id) == 0 &&
+		    request->sip_from->a_tag != NULL && strcmp(d->remote_tag, request->sip_from->a_tag) == 0)
+			return d;
+	}
+	return NULL;
+}
+
+// Our 2xx was lost with the process that would have repeated it. What its offer says is known, so the answer is what was said.
+static int answer_again(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
+{
+	if (nta_incoming_tag(irq, d->local_tag) == NULL)
+		return 500;
+	log_info("sip", "answer repeated", LOG_CALL_IDS(&d->call->ids), LOG_STR("call", d->call->name));
+	call_timer_asked(d, request);
+	return call_reinvite_in(d, irq, request);
+}
+
 // Requests that belong to no dialog that we know.
 static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request)
 {
 	struct sip *sip = ctx;
 	sip_method_t method = request->sip_request->rq_method;
+	struct sip_dialog *d;
 	struct sip_hop from;
 	int peer;
 
@@ -74,6 +99,8 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 	}
 	if (request->sip_to->a_tag != NULL || method == sip_method_cancel)
 		return sip_refuse(sip, irq, 481, 0, NULL);
+	if (method == sip_method_invite && sip->n_ack_due > 0 && (d = unacknowledged(sip, request, peer)) != NULL)
+		return answer_again(d, irq, request);
 	if (sip_check_refused(sip, irq, request, sip->config->peers[peer].profile))
 		return 0;
 	if (method == sip_method_invite)
@@ -93,8 +120,7 @@ static void answer_arrived(struct sip_dialog *d)
 {
 	if (!d->ack_due)
 		return;
-	d->ack_due = false;
-	log_debug("sip", "answer has arrived", LOG_CALL_IDS(&d->call->ids), LOG_STR("call", d->call->name));
+	call_ack_arrived(d);
 	sip_record_touch(d->call);
 }
 
@@ -273,6 +299,7 @@ static int thread_open(struct sip *sip)
 
 static void thread_close(struct sip *sip)
 {
+	sip->ending = true;
 	while (sip->calls != NULL) {
 		sip->calls->keep_media = true;
 		call_free(sip->calls);

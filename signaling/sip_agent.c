@@ -295,44 +295,115 @@ bool sip_agent_connected(struct sip_agent *agent, const struct sip_hop *hop)
 	return tport != NULL && tport_is_secondary(tport);
 }
 
-static int add_via(struct sip_agent *agent, msg_t *msg, const struct sip_listener *l)
+static int add_via(msg_t *msg, const struct sip_listener *l, const char *branch)
 {
 	char host[INET_ENDPOINT_STRLEN];
 
 	host_print(host, listener_advertise(l));
 	// RFC 3581: behind a NAT of ours the response comes back only to the port that the NAT gave us.
-	sip_via_t *via = sip_via_format(msg_home(msg), "SIP/2.0/%s %s:%u;rport", l->transport == SIP_TCP ? "TCP" : "UDP", host,
-					l->bind.port);
+	sip_via_t *via = sip_via_format(msg_home(msg), "SIP/2.0/%s %s:%u;rport;branch=%s", l->transport == SIP_TCP ? "TCP" : "UDP",
+					host, l->bind.port, branch);
 
 	return via != NULL ? msg_header_insert(msg, NULL, (msg_header_t *)via) : -1;
 }
 
-nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
-			       const struct sip_hop *hop, uint32_t mark, const char *acked, nta_response_f *callback,
-			       void *magic)
+int sip_agent_complete(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
+		       const struct sip_hop *hop, uint32_t mark)
 {
 	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
-	char route[128], token[SIP_TOKEN_LEN], branch[64];
-	nta_outgoing_t *orq = NULL;
+	char token[SIP_TOKEN_LEN], branch[64];
 
-	if (msg == NULL || l == NULL || hop->address.addr.family != l->bind.addr.family)
-		goto out;
-	route_url(route, sizeof(route), l, &hop->address);
+	if (l == NULL || hop->address.addr.family != l->bind.addr.family)
+		return -EHOSTUNREACH;
 	// nta's own branches count upwards: an outsider could guess one and answer in a peer's place.
 	sip_agent_token(agent, token);
 	snprintf(branch, sizeof(branch), "z9hG4bK%s" LOOP_MARK "%08x", token, mark);
-	if (add_via(agent, msg, l) < 0 ||
+	if (add_via(msg, l, branch) < 0 ||
 	    nta_msg_request_complete(msg, leg, method, sip_method_name(method, NULL), url_string(uri)) < 0)
-		goto out;
-	orq = nta_outgoing_mcreate(agent->nta, callback, magic, url_string(route), msg, NTATAG_USER_VIA(1),
-				   NTATAG_BRANCH_KEY(branch), TAG_IF(acked != NULL, NTATAG_ACK_BRANCH(acked)),
-				   TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
-	if (orq != NULL)
-		return orq;
-out:
-	if (msg != NULL)
+		return -ENOMEM;
+	return 0;
+}
+
+nta_outgoing_t *sip_agent_send(struct sip_agent *agent, msg_t *msg, const struct sip_hop *hop, const char *acked,
+			       nta_response_f *callback, void *magic)
+{
+	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
+	nta_outgoing_t *orq = NULL;
+	char route[128];
+
+	if (l != NULL && hop->address.addr.family == l->bind.addr.family) {
+		route_url(route, sizeof(route), l, &hop->address);
+		orq = nta_outgoing_mcreate(agent->nta, callback, magic, url_string(route), msg, NTATAG_USER_VIA(1),
+					   NTATAG_BRANCH_KEY(sip_object(msg)->sip_via->v_branch),
+					   TAG_IF(acked != NULL, NTATAG_ACK_BRANCH(acked)),
+					   TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
+	}
+	if (orq == NULL)
 		msg_destroy(msg);
-	return NULL;
+	return orq;
+}
+
+static tport_t *tport_of(struct sip_agent *agent, uint16_t listener)
+{
+	tport_t *tport = tport_primaries(nta_agent_tports(agent->nta));
+
+	while (tport != NULL && (tport_name(tport)->tpn_ident == NULL ||
+				 strcmp(tport_name(tport)->tpn_ident, agent->idents[listener]) != 0))
+		tport = tport_next(tport);
+	return tport;
+}
+
+nta_incoming_t *sip_agent_resume(struct sip_agent *agent, msg_t *msg, uint16_t listener)
+{
+	tport_t *tport = sip_agent_listener(agent, listener) != NULL ? tport_of(agent, listener) : NULL;
+	sip_t *request = sip_object(msg);
+
+	if (tport == NULL) {
+		msg_destroy(msg);
+		return NULL;
+	}
+	// RFC 3261 section 18.2.2: its connection is gone, another one goes to the port that the peer has named.
+	if (tport_is_reliable(tport))
+		request->sip_via->v_rport = NULL;
+	return nta_incoming_create(agent->nta, NULL, msg, request, NTATAG_TPORT(tport), TAG_END());
+}
+
+// RFC 3261 section 17.1.1.3. The Request-URI is the one thing that a response does not tell; nobody finds the transaction by it.
+static int ack_of(msg_t *msg, const sip_t *refusal)
+{
+	su_home_t *home = msg_home(msg);
+	const msg_header_t *headers[] = {
+		(msg_header_t *)sip_request_create(home, SIP_METHOD_ACK, (url_string_t *)refusal->sip_to->a_url, NULL),
+		(msg_header_t *)sip_from_dup(home, refusal->sip_from), (msg_header_t *)sip_to_dup(home, refusal->sip_to),
+		(msg_header_t *)sip_call_id_dup(home, refusal->sip_call_id),
+		(msg_header_t *)sip_cseq_create(home, refusal->sip_cseq->cs_seq, SIP_METHOD_ACK),
+		(msg_header_t *)sip_max_forwards_make(home, "70"),
+	};
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		if (headers[i] == NULL || msg_header_insert(msg, NULL, (msg_header_t *)(uintptr_t)headers[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int sip_agent_ack_refusal(struct sip_agent *agent, const sip_t *refusal, const struct sip_hop *from)
+{
+	const struct sip_listener *l = sip_agent_listener(agent, from->listener);
+	const char *branch = refusal->sip_via->v_branch;
+	msg_t *msg = l != NULL ? nta_msg_create(agent->nta, 0) : NULL;
+	char route[128];
+
+	if (msg == NULL)
+		return -ENOMEM;
+	route_url(route, sizeof(route), l, &from->address);
+	if (add_via(msg, l, branch) == 0 && ack_of(msg, refusal) == 0 &&
+	    nta_outgoing_mcreate(agent->nta, NULL, NULL, url_string(route), msg, NTATAG_USER_VIA(1), NTATAG_STATELESS(1),
+				 NTATAG_BRANCH_KEY(branch), NTATAG_ACK_BRANCH(branch),
+				 TPTAG_IDENT(agent->idents[from->listener]), TAG_END()) != NULL)
+		return 0; // stateless: sent, and gone
+	msg_destroy(msg);
+	return -EHOSTUNREACH;
 }
 
 int sip_uri_hop(const url_t *url, struct inet_endpoint *address, enum sip_transport *transport)

@@ -51,9 +51,19 @@ void sip_agent_token(struct sip_agent *agent, char dst[SIP_TOKEN_LEN]);
 void sip_agent_host(const struct sip_agent *agent, uint16_t listener, char dst[INET_ENDPOINT_STRLEN]);
 int sip_agent_contact(const struct sip_agent *agent, uint16_t listener, const char *token, char *dst, size_t room);
 
-// Takes msg over, also when it fails (NULL). Completes it from the leg, adds Via with that mark.
+// A request of ours as it will be sent to that hop: completed from the leg, with a Via that has a branch of its own and that mark.
+int sip_agent_complete(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
+		       const struct sip_hop *hop, uint32_t mark);
+// Takes msg over, which is complete, also when it fails (NULL).
 // acked, of an ACK: branch of an INVITE whose transaction may be gone; nta asserts that it has it, without. NULL else.
-nta_outgoing_t *sip_agent_send(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
-			       const struct sip_hop *hop, uint32_t mark, const char *acked, nta_response_f *callback, void *magic);
+nta_outgoing_t *sip_agent_send(struct sip_agent *agent, msg_t *msg, const struct sip_hop *hop, const char *acked,
+			       nta_response_f *callback, void *magic);
+
+// Transactions that another life of this process had.
+// The request of theirs that msg is has come in there: nta repeats and absorbs what belongs to it. Takes msg over. NULL: no memory.
+nta_incoming_t *sip_agent_resume(struct sip_agent *agent, msg_t *msg, uint16_t listener);
+// The ACK for a refusal of an INVITE of ours, to where that came from; the refusal stays the caller's.
+int sip_agent_ack_refusal(struct sip_agent *agent, const sip_t *refusal, const struct sip_hop *from);
+
 // Reads the numeric host of a SIP URI: address, port (5060 by default) and transport. -ENOTSUP: a name, or not SIP.
 int sip_uri_hop(const url_t *url, struct inet_endpoint *address, enum sip_transport *transport);

@@ -148,6 +148,7 @@ void call_dialog_free(struct sip_dialog *d)
 	*link = d->next;
 	d->call->n_dialogs--;
 	d->sip->n_dialogs--;
+	d->sip->n_ack_due -= d->ack_due;
 	free(d);
 }
 
@@ -167,6 +168,7 @@ void call_free(struct sip_call *call)
 	while (call->dialogs != NULL) {
 		struct sip_dialog *d = call->dialogs;
 
+		sip->n_ack_due -= d->ack_due;
 		call->dialogs = d->next;
 		free(d);
 		sip->n_dialogs--;
@@ -279,6 +281,8 @@ void call_dialog_over(struct sip_dialog *d, enum dialog_event why)
 	if (!dialog_is_over(&d->fsm))
 		return;
 	dialog_drop(d);
+	if (call->closing)
+		sip_pending_write(call);
 	call_settle(call);
 }
 
@@ -349,7 +353,6 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 
 	if (call_allows(&call->fsm, event)) // a cancelled one has moved already
 		call_step(&call->fsm, event, call_now(call));
-	sip_record_erase(call);
 	call_refer_call_ends(call);
 	call_transfer_call_ends(call);
 	for (struct sip_dialog *d = call->dialogs, *next; d != NULL; d = next) {
@@ -358,6 +361,8 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 	}
 	call_fork_end(call);
 	call_media_free(call); // what was said last may have to be answered before
+	sip_record_erase(call); // both sides have been told
+	sip_pending_write(call);
 	call_settle(call);
 }
 

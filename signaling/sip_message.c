@@ -181,12 +181,26 @@ static struct sip_hop next_hop(const struct sip_dialog *d)
 	return sip_agent_connected(d->sip->agent, &flow) ? flow : d->hop;
 }
 
-// For a 2xx whose INVITE nta may not have any more: by that one's branch.
-nta_outgoing_t *sip_dialog_ack(struct sip_dialog *d, msg_t *msg, const char *branch)
+static nta_outgoing_t *send_on(struct sip_dialog *d, msg_t *msg, sip_method_t method, const char *acked,
+			       nta_response_f *callback, void *magic)
 {
 	struct sip_hop hop = next_hop(d);
 
-	return sip_agent_send(d->sip->agent, d->leg, msg, sip_method_ack, d->target, &hop, d->loop_mark, branch, NULL, NULL);
+	if (msg == NULL)
+		return NULL;
+	if (sip_agent_complete(d->sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark) < 0) {
+		msg_destroy(msg);
+		return NULL;
+	}
+	if (method == sip_method_invite && d->call != NULL)
+		sip_pending_goes(d, msg);
+	return sip_agent_send(d->sip->agent, msg, &hop, acked, callback, magic);
+}
+
+// For a 2xx whose INVITE nta may not have any more: by that one's branch.
+nta_outgoing_t *sip_dialog_ack(struct sip_dialog *d, msg_t *msg, const char *branch)
+{
+	return send_on(d, msg, sip_method_ack, branch, NULL, NULL);
 }
 
 nta_outgoing_t *sip_dialog_send(struct sip_dialog *d, msg_t *msg, sip_method_t method, nta_response_f *callback)
@@ -198,14 +212,12 @@ nta_outgoing_t *sip_dialog_send_for(struct sip_dialog *d, msg_t *msg, sip_method
 				    void *magic)
 {
 	struct sip *sip = d->sip;
-	struct sip_hop hop = next_hop(d);
 
 	if (msg != NULL && d->call != NULL && (method == sip_method_invite || method == sip_method_update))
 		call_timer_ask(d, msg);
 	if (msg != NULL && method != sip_method_ack)
 		sip_options_cross(msg, NULL, method, false); // of a request that carries nothing over
-	nta_outgoing_t *orq = sip_agent_send(sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark,
-					     NULL, callback, magic);
+	nta_outgoing_t *orq = send_on(d, msg, method, NULL, callback, magic);
 
 	if (orq != NULL && method != sip_method_ack)
 		sip->n_requests++;
@@ -316,7 +328,8 @@ void sip_drop_incoming(struct sip *sip, nta_incoming_t **irqp)
 {
 	if (*irqp == NULL)
 		return;
-	nta_incoming_destroy(*irqp);
+	if (!sip->ending) // nta answers what had no answer; its own end is silent
+		nta_incoming_destroy(*irqp);
 	*irqp = NULL;
 	sip->n_requests--;
 }

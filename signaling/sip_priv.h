@@ -13,6 +13,7 @@
 #include "signaling/session_timer.h"
 #include "signaling/sip.h"
 #include "signaling/sip_agent.h"
+#include "signaling/sip_pending.h"
 #include "signaling/sip_record.h"
 #include "signaling/sip_report.h"
 #include <pthread.h>
@@ -129,6 +130,7 @@ struct sip_call {
 	struct sip_leg_report *left; // who has left the call by one, for the report; the latest
 	unsigned n_left;
 	bool recorded;             // it has a record that is kept up to date
+	bool pending;              // its record names requests without a final response
 	bool told_large;           // in the log, that the record has no room for its descriptions
 	bool restored;             // from a record
 	bool parallel;             // the caller gets a dialog for each fork
@@ -165,7 +167,9 @@ struct sip {
 	struct sip_call *by_session[CALL_BUCKETS];
 	uint32_t last_call, last_dialog;
 	bool draining, drained_told;
+	bool ending;            // the thread ends: nobody is told anything, the records are what is left
 	unsigned n_calls, n_dialogs, n_requests;
+	unsigned n_ack_due;                     // restored calls with ack_due
 	struct sip_single *singles;             // requests out of dialog (sip_relay.c)
 	struct sip_subscription *subscriptions;
 	uint32_t *subscribed;                   // subscriptions of each peer
@@ -304,6 +308,7 @@ void call_bye_out(struct sip_dialog *d, int status, const char *cause);
 int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *request);
 int call_ack_out(struct sip_dialog *d, const struct call_body *answer); // for the 2xx to d->invite_out, which is done then
 int call_ack_late(struct sip_dialog *d, uint32_t number, const char *branch); // for a 2xx to an INVITE of a life before
+void call_ack_arrived(struct sip_dialog *d); // of a restored one: no longer due
 int call_cancel_in(struct sip_dialog *d, const sip_t *request);
 void call_cancel_out(struct sip_dialog *d);
 void call_answered(struct sip_dialog *a); // a 2xx of ours to its first INVITE is out

@@ -246,6 +246,7 @@ static int dialog_from_record(struct sip_call *call, const struct dialog_record 
 	d->update = rec->update;
 	d->by_flow = rec->by_flow;
 	d->ack_due = rec->ack_due;
+	call->sip->n_ack_due += rec->ack_due;
 	d->session = rec->session;
 	d->session_since = rec->session_since;
 	if (sip_agent_listener(call->sip->agent, d->hop.listener) == NULL ||
@@ -350,27 +351,26 @@ static int restore(struct sip *sip, uint32_t session, const struct sip_record *r
 void sip_record_restore(struct sip *sip)
 {
 	static struct sip_record rec;
-	unsigned restored = 0, dropped = 0;
+	unsigned restored = 0, dropped = 0, ended = 0;
 	mono_ns began = env_now(sip->env);
 
 	if (sip->records == NULL)
 		return;
 	for (uint32_t session = 1; session <= call_records_count(sip->records); session++) {
 		int len = call_record_read(sip->records, session, CALL_RECORD_SIP, &rec, sizeof(rec));
+		int err = len < 0 ? 0 : (size_t)len >= sizeof(rec.call) ? restore(sip, session, &rec, (size_t)len) : -EBADMSG;
 
-		if (len < 0)
-			continue;
-		int err = (size_t)len >= sizeof(rec.call) ? restore(sip, session, &rec, (size_t)len) : -EBADMSG;
-
-		secret_wipe(rec.media, sizeof(rec.media));
-		restored += err == 0;
+		if (len >= 0)
+			secret_wipe(rec.media, sizeof(rec.media));
+		restored += len >= 0 && err == 0;
 		if (err < 0) {
 			dropped++;
 			log_warning("sip", "call record dropped", LOG_UINT("session", session), LOG_ERRNO(err));
 			call_record_write(sip->records, session, CALL_RECORD_SIP, NULL, 0);
 		}
+		ended += sip_pending_end(sip, session, call_by_session(sip, session));
 	}
-	if (restored + dropped > 0)
-		log_info("sip", "calls taken up", LOG_UINT("restored", restored), LOG_UINT("dropped", dropped),
+	if (restored + dropped + ended > 0)
+		log_info("sip", "calls taken up", LOG_UINT("restored", restored), LOG_UINT("dropped", dropped), LOG_UINT("ended", ended),
 			 LOG_REAL("after_ms", (double)(env_now(sip->env) - began) / (double)MONO_MS(1)));
 }

@@ -227,6 +227,12 @@ int media_session_adopt(struct media *media, uint32_t session)
 	return err;
 }
 
+void media_session_drop(struct media *media, uint32_t session)
+{
+	if (session > 0 && session <= SESSIONS_MAX && media->open[session])
+		media_session_close(media, session);
+}
+
 unsigned media_session_count(const struct media *media)
 {
 	return media->counts.sessions;

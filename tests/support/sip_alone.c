@@ -317,7 +317,8 @@ static unsigned records_in_use(void)
 	unsigned n = 0;
 
 	for (uint32_t session = 1; session <= call_records_count(records); session++)
-		n += call_record_read(records, session, CALL_RECORD_SIP, record, sizeof(record)) > 0;
+		n += call_record_read(records, session, CALL_RECORD_SIP, record, sizeof(record)) > 0 ||
+		     call_record_read(records, session, CALL_RECORD_PENDING, record, sizeof(record)) > 0;
 	return n;
 }
 
@@ -343,23 +344,23 @@ static void tell_counts(void)
 	fflush(stdout);
 }
 
-// Damages the sip part of a call's record, as a write that never ended, or another version's, would look.
-static void corrupt(unsigned session, unsigned offset)
+// Damages a part of a call's record, as a write that never ended, or another version's, would look.
+static void corrupt(enum call_record_part part, unsigned session, unsigned offset)
 {
 	uint8_t record[CALL_RECORD_SIP_SIZE];
-	int len = call_record_read(records, session, CALL_RECORD_SIP, record, sizeof(record));
+	int len = call_record_read(records, session, part, record, sizeof(record));
 
 	for (int i = (int)offset; i < len && i < (int)offset + 600; i++)
 		record[i] = 0xff;
 	if (len > 0)
-		call_record_write(records, session, CALL_RECORD_SIP, record, (size_t)len);
+		call_record_write(records, session, part, record, (size_t)len);
 }
 
-// The sip part of a call's record, in hexadecimal digits.
-static void tell_record(unsigned session)
+// A part of a call's record, in hexadecimal digits.
+static void tell_record(enum call_record_part part, unsigned session)
 {
 	static uint8_t record[CALL_RECORD_SIP_SIZE];
-	int len = call_record_read(records, session, CALL_RECORD_SIP, record, sizeof(record));
+	int len = call_record_read(records, session, part, record, sizeof(record));
 
 	printf("record ");
 	for (int i = 0; i < len; i++)
@@ -368,7 +369,7 @@ static void tell_record(unsigned session)
 	fflush(stdout);
 }
 
-// One command: mark N (logged: what was logged before it has been read when it is), counts, advance SECONDS (of the sip thread's clock; answers as counts), step SECONDS (the wall's clock), drain, forget (media's sessions), corrupt SESSION OFFSET, record SESSION, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
+// One command: mark N (logged: what was logged before it has been read when it is), counts, advance SECONDS (of the sip thread's clock; answers as counts), step SECONDS (the wall's clock), drain, forget (media's sessions), corrupt SESSION OFFSET, record SESSION, damage and pending likewise of what has no final response, limits SESSIONS SEATS, fail N (the N-th allocation of the sip thread; 0: none) and allocations, failed|silent|secured SESSION CAUSE, restart, quit
 static bool command(char *line)
 {
 	char word[16] = "", cause[96] = "";
@@ -389,10 +390,15 @@ static bool command(char *line)
 	} else if (strcmp(word, "drain") == 0) {
 		sip_drain(sip);
 	} else if (strcmp(word, "corrupt") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {
-		corrupt(a, b);
+		corrupt(CALL_RECORD_SIP, a, b);
 		say("ok");
+	} else if (strcmp(word, "damage") == 0 && sscanf(line, "%*s %u %u", &a, &b) == 2) {
+		corrupt(CALL_RECORD_PENDING, a, b);
+		say("ok");
+	} else if (strcmp(word, "pending") == 0 && sscanf(line, "%*s %u", &a) == 1) {
+		tell_record(CALL_RECORD_PENDING, a);
 	} else if (strcmp(word, "record") == 0 && sscanf(line, "%*s %u", &a) == 1) {
-		tell_record(a);
+		tell_record(CALL_RECORD_SIP, a);
 	} else if (strcmp(word, "forget") == 0) {
 		fake_media_forget(media);
 		say("ok");
