@@ -28,6 +28,7 @@ struct child {
 	int ready_fd;       // we read "ready\n" here; -1: not running
 	bool ready;         // of this life
 	bool was_ready;     // of any life
+	unsigned restarts;  // starts after the first
 	unsigned deaths;    // in a row; forgotten after a life of ten seconds
 	mono_ns born, died; // died 0: never
 	mono_ns ready_since;

@@ -67,6 +67,7 @@ void config_free(struct config *cfg)
 	schema_free(&settings_schema, cfg->settings);
 	free(cfg->settings);
 	yaml_tree_free(cfg->tree);
+	free(cfg->admin.tokens);
 	free(cfg->media.realms);
 	free(cfg->sip.realms);
 	free(cfg->sip.peers);

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/log.h"
 #include "dataplane/dp_config.h"
+#include "gateway/admin_config.h"
 #include "gateway/cdr_config.h"
 #include "gateway/yaml_tree.h"
 #include "mediarelay/media_config.h"
@@ -15,6 +16,7 @@ struct config {
 	enum log_level log_level;
 	enum log_format log_format;
 	const char *user, *state_dir; // of control; see process.*
+	struct admin_config admin;
 	struct dp_config dataplane;
 	struct media_config media;
 	struct sip_config sip;

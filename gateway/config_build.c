@@ -300,7 +300,9 @@ int config_build(struct config *cfg, const struct settings *s, struct config_err
 	cfg->log_format = s->log.format;
 	cfg->user = s->process.user;
 	cfg->state_dir = s->process.state_dir;
-	err = build_realms(cfg, s, why);
+	err = config_build_admin(&cfg->admin, &s->admin);
+	if (err == 0)
+		err = build_realms(cfg, s, why);
 	if (err < 0)
 		return err;
 	build_workers(&cfg->dataplane, &s->dataplane);

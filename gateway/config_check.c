@@ -275,6 +275,8 @@ int config_check(const struct settings *s, struct config_error *why)
 	int err = check_dtls(&s->dtls, why);
 
 	if (err == 0)
+		err = config_check_admin(&s->admin, why);
+	if (err == 0)
 		err = check_dataplane(s, why);
 	for (size_t i = 0; i < s->profiles.n && err == 0; i++)
 		err = check_profile(s, &s->profiles.items[i], why);

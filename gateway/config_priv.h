@@ -7,9 +7,12 @@
 // Values that may not stand together, names that nobody bears.
 int config_check(const struct settings *s, struct config_error *why);
 int config_check_peer(const struct settings *s, const struct peer_settings *peer, struct config_error *why);
+int config_check_admin(const struct admin_settings *a, struct config_error *why);
 int config_check_keying(const struct keying_settings *k, struct config_error *why);
 // Fills cfg->dataplane, media, sip from checked settings. -ENOMEM; -EINVAL: above a bound of the data plane.
 int config_build(struct config *cfg, const struct settings *s, struct config_error *why);
+
+int config_build_admin(struct admin_config *to, const struct admin_settings *a); // -ENOMEM
 
 // A value's place: of the key in the mapping, else the mapping itself. `index` picks a list's value, -1 the list.
 const struct yaml_node *config_at(const struct yaml_node *mapping, const char *key, int index);

@@ -3,6 +3,7 @@
 // signals; the media thread and the sip thread do the work.
 #include "gateway/control.h"
 #include "base/log.h"
+#include "gateway/admin/admin.h"
 #include "gateway/cdr.h"
 #include "gateway/config.h"
 #include "gateway/control_syscalls.h"
@@ -31,6 +32,9 @@ struct control {
 	struct config *cfg;
 	struct event_base *base;
 	struct event *on_term, *on_drained, *on_drain_timeout, *on_supervisor;
+	struct admin_door *door; // NULL: there is none
+	struct admin *admin;
+	int media_region;        // for the door: the relay's heartbeat
 	struct call_records *records;
 	struct cdr *cdr;
 	struct media *media;
@@ -60,6 +64,21 @@ static int configuration_start(struct control *ct)
 static void configuration_stop(struct control *ct)
 {
 	config_free(ct->cfg);
+}
+
+// As long as we may take any port and read any file. The regions' descriptor is media_open()'s later.
+static int door_start(struct control *ct)
+{
+	ct->media_region = fcntl(inherited_fd("SALLYPORT_MEDIA_REGION"), F_DUPFD_CLOEXEC, 0);
+	if (ct->media_region < 0)
+		return -errno;
+	return admin_door_open(&ct->door, ct->cfg);
+}
+
+static void door_stop(struct control *ct)
+{
+	admin_door_close(ct->door);
+	close(ct->media_region);
 }
 
 static bool has_low_listener(const struct sip_config *sip)
@@ -97,6 +116,7 @@ static void drain_begin(evutil_socket_t number, short what, void *arg)
 	if (ct->draining)
 		return; // the supervisor's second signal is SIGKILL
 	ct->draining = true;
+	admin_draining(ct->admin);
 	log_info(TAG, "draining", LOG_UINT("sessions", media_session_count(ct->media)));
 	evtimer_add(ct->on_drain_timeout, &patience);
 	sip_drain(ct->sip);
@@ -269,6 +289,27 @@ static void sip_stop(struct control *ct)
 	ct->sip = NULL;
 }
 
+static int admin_start_part(struct control *ct)
+{
+	struct admin_start start = {
+		.config = ct->cfg,
+		.base = ct->base,
+		.media = ct->media,
+		.sip = ct->sip,
+		.media_region_fd = ct->media_region,
+	};
+
+	if (ct->door == NULL)
+		return 0;
+	inherited_restarts(&start.control_restarts, &start.relay_restarts);
+	return admin_open(&ct->admin, ct->door, &start);
+}
+
+static void admin_stop(struct control *ct)
+{
+	admin_close(ct->admin);
+}
+
 // The order of start; stop is its mirror.
 static const struct control_part {
 	const char *name;
@@ -276,13 +317,15 @@ static const struct control_part {
 	void (*stop)(struct control *ct);
 } parts[] = {
 	{ "configuration", configuration_start, configuration_stop },
+	{ "management door", door_start, door_stop },
 	{ "privileges", privileges_start, NULL },
 	{ "system calls", confine, NULL },
 	{ "loop", loop_start, loop_stop },
 	{ "call records", records_start, records_stop },
 	{ "call record file", cdr_start_part, cdr_stop }, // ends when both that tell it have ended
 	{ "media", media_start, media_stop },
-	{ "sip", sip_start_part, sip_stop }, // last: calls only when all below is up
+	{ "sip", sip_start_part, sip_stop }, // calls only when all below is up
+	{ "admin", admin_start_part, admin_stop },
 };
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
 
@@ -315,7 +358,7 @@ static int start_parts(struct control *ct)
 
 int control_main(void)
 {
-	struct control ct = { .drained = -1 };
+	struct control ct = { .drained = -1, .media_region = -1 };
 
 	prctl(PR_SET_NAME, "sallyport-ctl"); // threads name themselves
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "control");

@@ -2,6 +2,7 @@
 // inherited.c - reads the environment; a number that is no open descriptor counts as none.
 #include "gateway/inherited.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 int inherited_fd(const char *variable)
@@ -21,4 +22,13 @@ int inherited_fd(const char *variable)
 const char *inherited_config(void)
 {
 	return getenv("SALLYPORT_CONFIG");
+}
+
+void inherited_restarts(unsigned *control, unsigned *relay)
+{
+	const char *text = getenv("SALLYPORT_RESTARTS");
+
+	*control = *relay = 0;
+	if (text != NULL)
+		sscanf(text, "%u %u", control, relay);
 }

@@ -4,3 +4,4 @@
 
 int inherited_fd(const char *variable); // close-on-exec from now on; -1: none
 const char *inherited_config(void);     // path of the configuration snapshot, or NULL
+void inherited_restarts(unsigned *control, unsigned *relay); // of the two processes, so far

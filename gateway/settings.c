@@ -64,6 +64,23 @@ static const struct schema_field dtls_fields[] = {
 };
 static const struct schema dtls_schema = SCHEMA(struct dtls_settings, dtls_fields);
 
+static const struct schema_field token_fields[] = {
+	{ "name", AT(struct token_settings, name), .type = &schema_name },
+	{ "role", AT(struct token_settings, role), .type = &schema_choice,
+	  WORDS({ "viewer", ADMIN_VIEWER }, { "operator", ADMIN_OPERATOR }) },
+	{ "sha256", AT(struct token_settings, sha256), .type = &setting_digest, .fallback = "\"\"" },
+	{ "file", AT(struct token_settings, file), .type = &setting_path, .fallback = "\"\"" },
+};
+static const struct schema token_schema = SCHEMA(struct token_settings, token_fields);
+
+static const struct schema_field admin_fields[] = {
+	{ "listen", AT(struct admin_settings, listen), .type = &setting_place, .fallback = "\"127.0.0.1:8780\"" },
+	{ "connections", AT(struct admin_settings, connections), .type = &schema_number, .min = 8, .max = 4096,
+	  .fallback = "256" },
+	{ "tokens", LIST_AT(struct admin_settings, tokens), .group = &token_schema, .max = 64, .fallback = "[]" },
+};
+static const struct schema admin_schema = SCHEMA(struct admin_settings, admin_fields);
+
 static const struct schema_field interface_fields[] = {
 	{ "name", AT(struct interface_settings, name), .type = &schema_name },
 	{ "driver", AT(struct interface_settings, driver), .type = &schema_choice, .fallback = "af_xdp",
@@ -244,6 +261,7 @@ static const struct schema_field settings_fields[] = {
 	{ "call_records", AT(struct settings, call_records), .group = &call_record_schema },
 	{ "sip", AT(struct settings, sip), .group = &sip_schema },
 	{ "dtls", AT(struct settings, dtls), .group = &dtls_schema },
+	{ "admin", AT(struct settings, admin), .group = &admin_schema },
 	{ "dataplane", AT(struct settings, dataplane), .group = &dataplane_schema },
 	{ "realms", LIST_AT(struct settings, realms), .group = &realm_schema, .min = 1, .max = DP_NETWORKS_MAX },
 	{ "profiles", LIST_AT(struct settings, profiles), .group = &profile_schema, .min = 1, .max = 256 },

@@ -4,6 +4,7 @@
 // what each folder is given.
 #pragma once
 #include "base/inet.h"
+#include "gateway/admin_config.h"
 #include "gateway/schema.h"
 #include "mediarelay/media_config.h"
 #include <net/if.h>
@@ -53,6 +54,25 @@ struct dtls_settings {
 	char certificate[SETTINGS_PATH], key[SETTINGS_PATH];
 	SETTINGS_LIST(unsigned) versions;
 	uint32_t mtu;
+};
+
+struct digest_setting {
+	bool there;
+	uint8_t bytes[ADMIN_DIGEST];
+};
+
+struct token_settings { // of admin
+	const struct yaml_node *node;
+	char name[SETTINGS_NAME], file[SETTINGS_PATH];
+	unsigned role; // enum admin_role
+	struct digest_setting sha256;
+};
+
+struct admin_settings {
+	const struct yaml_node *node;
+	struct admin_place listen;
+	uint32_t connections;
+	SETTINGS_LIST(struct token_settings) tokens;
 };
 
 struct interface_settings {
@@ -140,6 +160,7 @@ struct settings {
 	struct call_record_settings call_records;
 	struct sip_settings sip;
 	struct dtls_settings dtls;
+	struct admin_settings admin;
 	struct dataplane_settings dataplane;
 	SETTINGS_LIST(struct realm_settings) realms;
 	SETTINGS_LIST(struct profile_settings) profiles;
@@ -163,4 +184,6 @@ extern const struct schema_type setting_prefix;   // struct inet_prefix
 extern const struct schema_type setting_listener; // struct listener_setting
 extern const struct schema_type setting_ports;    // struct ports_setting
 extern const struct schema_type setting_path;     // char[SETTINGS_PATH], absolute or ""
+extern const struct schema_type setting_place;    // struct admin_place
+extern const struct schema_type setting_digest;   // struct digest_setting; "" is none
 extern const struct schema_type setting_uri;      // struct media_uri; or SETTING_EXTENSIONS_ALL

@@ -252,6 +252,15 @@ static void hear_signals(struct supervisor *sv)
 	}
 }
 
+// For control's figures; a line of the environment is all that it takes.
+static void tell_restarts(const struct supervisor *sv)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u %u", sv->control.restarts, sv->relay.restarts);
+	setenv("SALLYPORT_RESTARTS", text, 1);
+}
+
 static void restart_due(struct supervisor *sv)
 {
 	struct child *children[] = { &sv->relay, &sv->control };
@@ -263,6 +272,8 @@ static void restart_due(struct supervisor *sv)
 		// One that was never ready has no calls to come back for: its start has failed.
 		if (sv->stopping || sv->stop > 0 || !c->was_ready || clock_now() < c->restart_at)
 			continue;
+		c->restarts++;
+		tell_restarts(sv);
 		err = child_start(c);
 		if (err < 0) {
 			log_error(TAG, "cannot start", LOG_STR("child", c->name), LOG_ERRNO(err));

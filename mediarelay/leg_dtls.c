@@ -6,6 +6,7 @@
 #include "mediarelay/leg_keys.h"
 #include "mediarelay/leg_line.h"
 #include "mediarelay/leg_transport.h"
+#include "mediarelay/media_count.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -223,6 +224,7 @@ static struct dtls_candidate *candidate_open(struct leg_transport *tp, const str
 	c->role = role;
 	c->peer = *peer;
 	c->serial = ++tp->next_serial;
+	c->began = env_now(media_of(tp)->env);
 	return c;
 }
 
@@ -315,6 +317,7 @@ static void candidate_mismatch(struct dtls_candidate *c)
 	struct leg_line *line = c->transport->line;
 	struct dtls_fingerprint fp;
 
+	counter_add(&media_count_realm(line)->handshake_failures[DTLS_FAILURE_FINGERPRINT], 1);
 	c->transport->mismatches++;
 	if (dtls_endpoint_peer_fingerprint(c->endpoint, &fp) == 0)
 		dtls_fingerprint_print(line->peer_fingerprint, &fp); // what was seen; overwritten by the right one
@@ -334,6 +337,7 @@ static void candidate_failed(struct dtls_candidate *c)
 		return;
 	}
 	tp->drops[LEG_DROP_FAILED]++;
+	counter_add(&media_count_realm(line)->handshake_failures[failure], 1);
 	if (tp->failure_told == 0 || now >= tp->failure_told + FAILURE_TOLD_EVERY) { // strangers can make many
 		log_info("media", "handshake failed", LOG_STR("call_id_a", line->session->call_id_a),
 			 LOG_STR("call_id_b", line->session->call_id_b), LOG_UINT("session", line->session->id),
@@ -408,8 +412,21 @@ static bool is_nobodys(const struct dtls_candidate *c)
 	       tp->line->plan.keying.mechanism == KEYING_DTLS_SRTP && c->role == tp->line->plan.keying.dtls_role;
 }
 
+// From its first datagram to the keys, whoever's they are.
+static void candidate_timed(struct dtls_candidate *c)
+{
+	struct media_stats_realm *realm = media_count_realm(c->transport->line);
+
+	if (c->began != 0)
+		histogram_add(&realm->handshake_ms[c->role == DTLS_ACTIVE], &media_stats_handshake_scale,
+			      (env_now(media_of(c->transport)->env) - c->began) / MONO_MS(1));
+	c->began = 0;
+}
+
 static void candidate_settle(struct dtls_candidate *c)
 {
+	if (dtls_endpoint_status(c->endpoint) == DTLS_SECURED || dtls_endpoint_status(c->endpoint) == DTLS_PARKED)
+		candidate_timed(c);
 	if (dtls_endpoint_status(c->endpoint) == DTLS_PARKED && c->parked_since == 0) {
 		struct dtls_candidate *home = candidate_home(c);
 

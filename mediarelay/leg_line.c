@@ -8,6 +8,7 @@
 #include "mediarelay/leg_learn.h"
 #include "mediarelay/leg_rekey.h"
 #include "mediarelay/leg_transport.h"
+#include "mediarelay/media_count.h"
 #include "mediarelay/media_record.h"
 #include "mediarelay/media_session.h"
 
@@ -117,6 +118,7 @@ static void keying_timeout(evutil_socket_t fd, short what, void *ctx)
 	f[9] = (struct log_field)LOG_STR("seen_fingerprints", seen);
 	f[10] = (struct log_field){ .key = NULL };
 	log_emit(LOG_LEVEL_WARNING, "media", "keying failed", f);
+	counter_add(&media_count_realm(line)->keying_timeouts, 1);
 	for (size_t i = 0; i < LEG_COMPONENTS; i++)
 		keying_step(&line->transports[i].keying, KEYING_EVENT_EXPIRE);
 	leg_line_fail(line, cause);
@@ -472,10 +474,14 @@ void leg_line_tick(struct leg_line *line, mono_ns now)
 		leg_learn_tick(&line->transports[i], now);
 		leg_keys_tick(&line->transports[i], now);
 	}
+	if (!transport_live(&line->transports[LEG_RTP]) ||
+	    dp_transport_stats(line->session->media->dp, line->transports[LEG_RTP].ref, &stats) < 0)
+		memset(&stats, 0, sizeof(stats));
+	else
+		media_count_line(line, &stats, now);
 	if (limit == 0 || since == 0 || line->silent)
 		return;
-	if (dp_transport_stats(line->session->media->dp, line->transports[LEG_RTP].ref, &stats) == 0 &&
-	    stats.last_rx > since)
+	if (stats.last_rx > since)
 		since = stats.last_rx;
 	if (now < since || now - since < limit)
 		return;

@@ -10,6 +10,7 @@
 #include "mediarelay/leg_path.h"
 #include "mediarelay/leg_rtcp.h"
 #include "mediarelay/leg_transport.h"
+#include "mediarelay/media_count.h"
 #include "mediarelay/media_record.h"
 #include "mediarelay/media_session.h"
 #include "mediarelay/media_summary.h"
@@ -77,6 +78,7 @@ static void on_event(void *ctx, const struct dp_event *event)
 	case DP_EVENT_MOVED: // the session knows: it said so
 		break;
 	case DP_EVENT_RELAY_BACK:
+		counter_add(&media->stats->relay_restarts, 1);
 		log_warning("media", "relay back", LOG_REAL("gap_ms", (double)event->gap / 1e6));
 		break;
 	}
@@ -162,10 +164,12 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 	mono_ns now = env_now(media->env);
 
 	(void)fd, (void)what;
+	media_count_begin(media);
 	for (uint32_t id = 1; id <= media->config->max_sessions; id++) {
 		if (media->slots[id].session != NULL)
 			media_session_tick(media->slots[id].session, now);
 	}
+	media_count_end(media);
 	if (media->reap_at != 0 && now >= media->reap_at)
 		media_record_reap(media);
 	dtls_report_tick(media, now);
@@ -223,7 +227,8 @@ static int open_tables(struct media *media)
 	media->slots = calloc(max + 1, sizeof(*media->slots));
 	media->free_ids = calloc(max, sizeof(*media->free_ids));
 	media->removals_of = calloc(max + 1, sizeof(*media->removals_of));
-	if (media->slots == NULL || media->free_ids == NULL || media->removals_of == NULL)
+	if (media->slots == NULL || media->free_ids == NULL || media->removals_of == NULL ||
+	    media_count_open(media) < 0)
 		return -ENOMEM;
 	return mailbox_open(&media->mail, max + 1, sizeof(struct media_mail));
 }
@@ -352,6 +357,7 @@ void media_close(struct media *media)
 	dtls_identity_unref(media->identity);
 	mailbox_close(media->mail);
 	pthread_mutex_destroy(&media->free_lock);
+	media_count_close(media);
 	free(media->by_index);
 	free(media->removals_of);
 	free(media->free_ids);
@@ -448,4 +454,14 @@ unsigned media_session_count(const struct media *media)
 	count = media->config->max_sessions - media->free_count;
 	pthread_mutex_unlock(lock);
 	return count;
+}
+
+const struct media_stats *media_stats(const struct media *media)
+{
+	return media->stats;
+}
+
+const struct dp_client *media_packet_path(const struct media *media)
+{
+	return media->dp;
 }

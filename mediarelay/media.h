@@ -16,6 +16,7 @@
 #include "dataplane/client/dp_client.h"
 #include "mediarelay/keying/keying.h"
 #include "mediarelay/media_config.h"
+#include "mediarelay/media_stats.h"
 #include <stdbool.h>
 
 struct media; // the thread and all it owns
@@ -120,3 +121,8 @@ void media_session_close(struct media *media, uint32_t session); // logs the sum
 int media_session_adopt(struct media *media, uint32_t session);  // after a restart: what the records hold goes on
 void media_session_drop(struct media *media, uint32_t session);  // or ends at once; nothing, if they hold none. Before any session is opened
 unsigned media_session_count(const struct media *media);
+
+// From any thread, while the struct media lives.
+const struct media_stats *media_stats(const struct media *media);
+// For those verbs of dp_client.h that any thread may call.
+const struct dp_client *media_packet_path(const struct media *media);

@@ -47,6 +47,7 @@ struct dtls_candidate {
 	enum dtls_role role;
 	mono_ns parked_since; // 0: is not parked
 	uint32_t serial;      // of opening, to find the oldest
+	mono_ns began;        // 0: its time has been counted
 };
 
 // Our sending key, until the peer is known to have it; suite NONE: nothing is held.
@@ -120,6 +121,10 @@ struct leg_rekey { // a change of keys that is under way
 	uint32_t mismatches_before; // of certificates, on the RTP port
 };
 
+struct line_counted { // of dp_stats, as media_count.c has seen it
+	uint64_t rx_packets, rx_octets, tx_packets, tx_octets, lost;
+};
+
 struct leg_line { // one m-line of one dialog
 	struct media_session *session;
 	struct leg_line *next;
@@ -137,6 +142,7 @@ struct leg_line { // one m-line of one dialog
 	char dtls_version[8], dtls_cipher[48], dtls_group[32], peer_fingerprint[DTLS_FINGERPRINT_STRLEN];
 	const char *dtls_role; // "active", "passive"; NULL without DTLS
 	uint64_t rtcp_rx, rtcp_tx, rtcp_drops[RTCP_DROP_COUNT];
+	struct line_counted counted;
 	struct media_quality quality; // by the peer's RTCP
 };
 
@@ -199,6 +205,8 @@ struct media {
 	struct dtls_listener *listener;
 	struct dtls_listener_info listener_told; // as the log last said
 	mono_ns report_at;
+	struct media_stats *stats;
+	struct media_tally *tally; // by realm
 	char fingerprint[DTLS_FINGERPRINT_STRLEN];
 	struct media_slot *slots; // [1 .. max_sessions]
 	pthread_mutex_t free_lock;

@@ -7,6 +7,7 @@
 #include "mediarelay/leg_line.h"
 #include "mediarelay/leg_rekey.h"
 #include "mediarelay/leg_transport.h"
+#include "mediarelay/media_count.h"
 #include "mediarelay/media_session.h"
 
 #include <errno.h>
@@ -216,6 +217,7 @@ static int adopt_line(struct media_session *session, const struct recorded_line 
 	memcpy(line->dtls_version, rl->dtls_version, sizeof(line->dtls_version));
 	for (size_t i = 0; i < LEG_COMPONENTS && err == 0; i++)
 		err = adopt_transport(line, (enum leg_component)i, &rl->transports[i]);
+	media_count_from_here(line);
 	line->plan.keying.fingerprints = rl->fingerprints;
 	memcpy(line->plan.keying.suites, rl->suites, sizeof(rl->suites));
 	memcpy(line->plan.keying.tls_id, rl->tls_id, sizeof(rl->tls_id));

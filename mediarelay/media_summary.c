@@ -3,6 +3,7 @@
 #include "mediarelay/media_summary.h"
 #include "base/log.h"
 #include "mediarelay/leg_line.h"
+#include "mediarelay/media_count.h"
 #include "mediarelay/media_report.h"
 
 #include <stdio.h>
@@ -112,7 +113,7 @@ static void stats_of(const struct leg_transport *tp, struct dp_stats *stats)
 		dp_transport_stats(tp->line->session->media->dp, tp->ref, stats);
 }
 
-static void read_line(struct media_line_report *r, const struct leg_line *line)
+void media_summary_read(struct media_line_report *r, const struct leg_line *line)
 {
 	const struct leg_transport *tp = &line->transports[LEG_RTP];
 	struct dp_stats stats, rtcp;
@@ -280,12 +281,13 @@ static void report_add(struct media_session *session, const struct media_line_re
 	session->report = larger;
 }
 
-void media_summary_line(const struct leg_line *line)
+void media_summary_line(struct leg_line *line)
 {
 	struct media_line_report r;
 
-	read_line(&r, line);
+	media_summary_read(&r, line);
 	log_line(line, &r);
+	media_count_line_ends(line);
 	total_add(line->session, &r);
 	report_add(line->session, &r);
 }

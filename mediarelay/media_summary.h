@@ -5,10 +5,12 @@
 #include <stdint.h>
 
 struct leg_line;
+struct media_line_report;
 struct media;
 struct media_session;
 
-void media_summary_line(const struct leg_line *line); // adds to the session's totals and report
+void media_summary_read(struct media_line_report *r, const struct leg_line *line); // as it is now
+void media_summary_line(struct leg_line *line); // adds to the session's totals and report
 void media_summary_total(const struct media_session *session);
 // Hands over the session's report; of one that never came to media (NULL) an empty one.
 void media_summary_report(struct media *media, struct media_session *session, uint32_t id);

@@ -2,6 +2,7 @@
 // call_ack.c - ACK: theirs confirms our 2xx (or fails to come), ours confirms a 2xx of theirs. nta brings ACK and CANCEL of
 // an INVITE to one callback.
 #include "signaling/call_carry.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
 
@@ -113,6 +114,8 @@ int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *reques
 	struct sip_dialog *d = dialog;
 	bool timeout = request == NULL; // timer H
 
+	if (!timeout)
+		sip_count_request(SIP_STAT_IN, request->sip_request->rq_method);
 	if (irq != d->invite_in)
 		return 0;
 	if (!timeout && request->sip_request->rq_method == sip_method_cancel)

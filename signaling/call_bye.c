@@ -3,6 +3,7 @@
 #include "signaling/call_media.h"
 #include "signaling/call_transfer.h"
 #include "signaling/sip_header.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_extra.h>
 #include <string.h>
@@ -74,6 +75,7 @@ static int bye_response(void *dialog, nta_outgoing_t *orq, const sip_t *response
 	struct sip_dialog *d = dialog;
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 
+	sip_count_answer(response);
 	// Whatever it says, the dialog is over (section 15.1.1); a challenge is not answered.
 	if (orq == d->bye_out && status >= 200)
 		call_dialog_over(d, DIALOG_EV_BYE_DONE);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_cancel.c - CANCEL: the caller gives up before the answer, or we do towards the far side (RFC 3261 section 9).
 #include "signaling/sip_priv.h"
+#include "signaling/sip_count.h"
 #include <sofia-sip/sip_tag.h>
 
 // nta has answered the CANCEL itself with 200.
@@ -48,5 +49,7 @@ void call_cancel_out(struct sip_dialog *d)
 						      TAG_IF(d->call->reason[0] != '\0', SIPTAG_REASON_STR(d->call->reason)),
 						      TAG_END());
 
+	if (cancel != NULL)
+		sip_count_request(SIP_STAT_OUT, sip_method_cancel);
 	nta_outgoing_destroy(cancel);
 }

@@ -3,6 +3,7 @@
 #include "signaling/call_media.h"
 #include "signaling/call_timer.h"
 #include "signaling/sip_check.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_refer.h"
@@ -164,6 +165,7 @@ static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_
 	open_exchange(a, body.text != NULL, offer.text != NULL);
 	call_step(&call->fsm, CALL_EV_ROUTED, call_now(call));
 	// Not before the record has it: a caller that has heard nothing asks again, and one that has will be told of the end.
+	sip_count_response(SIP_STAT_OUT, sip_method_invite, 100);
 	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	log_info("sip", "call leg out", LOG_STR("call", call->name), LOG_STR("call_id_a", a->call_id),
 		 LOG_STR("call_id_b", b->call_id), LOG_UINT("session", call->session));

@@ -5,6 +5,7 @@
 #include "signaling/call_carry.h"
 #include "signaling/call_stray.h"
 #include "signaling/sip_peer.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 
 static struct sip_dialog *dialog_of(struct sip *sip, const sip_t *response)
@@ -83,6 +84,7 @@ int call_late(void *ctx, nta_outgoing_t *orq, const sip_t *response)
 	}
 	struct sip_dialog *d = msg != NULL && response != NULL && answers(response) ? dialog_of(sip, response) : NULL;
 
+	sip_count_answer(response);
 	if (d == NULL && msg != NULL && response != NULL && answers(response) &&
 	    response->sip_cseq->cs_method == sip_method_invite)
 		return call_stray(sip, msg);

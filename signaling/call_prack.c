@@ -2,6 +2,7 @@
 // call_prack.c - PRACK (RFC 3262): theirs for a reliable provisional response of ours, and ours for theirs. One of the far
 // side's that went on reliably is acknowledged when the caller has acknowledged it; else at once.
 #include "signaling/call_carry.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
 
@@ -71,6 +72,7 @@ static int prack_response(void *dialog, nta_outgoing_t *orq, const sip_t *respon
 	struct sip_dialog *d = dialog;
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 
+	sip_count_answer(response);
 	if (orq != d->prack_out || status < 200)
 		return 0;
 	if (d->oa.state == OA_OFFER_SENT && d->oa.by == OA_BY_PRACK)

@@ -4,6 +4,7 @@
 #include "signaling/call_carry.h"
 #include "signaling/call_timer.h"
 #include "signaling/call_transfer.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
 
@@ -65,6 +66,7 @@ static int checked(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reque
 	struct call_refusal why;
 	int err;
 
+	sip_count_response(SIP_STAT_OUT, sip_method_invite, 100);
 	nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
 	err = in.text == NULL ? ask_on(d, irq, &why) : call_carry_offer(d, OA_BY_INVITE, irq, &in, &answer, &why);
 	if (err < 0)

@@ -2,6 +2,7 @@
 // call_reliable.c - provisional responses that are sent until they are acknowledged (RFC 3262 sections 3 and 4), on each leg
 // for itself. Ours are nta's, with fences around them (decision 0111): one at a time, and never one that outlives its dialog.
 #include "signaling/sip_priv.h"
+#include "signaling/sip_count.h"
 #include <errno.h>
 #include <sofia-sip/sip_tag.h>
 #include <string.h>
@@ -45,6 +46,8 @@ static int on_prack(nta_reliable_magic_t *magic, nta_reliable_t *rel, nta_incomi
 	struct sip_dialog *d = magic;
 	struct sip_hop from;
 
+	if (request != NULL)
+		sip_count_request(SIP_STAT_IN, sip_method_prack);
 	if (irq == NULL || rel != d->reliable.sent) // given up with its INVITE
 		return 0;
 	if (!sip_dialog_is_peer(d, irq, &from))
@@ -76,6 +79,7 @@ int call_reliable_send(struct sip_dialog *d, int status, msg_t *msg, bool precio
 		msg_destroy(msg);
 		return -ENOMEM;
 	}
+	sip_count_response(SIP_STAT_OUT, sip_method_invite, status);
 	r->sent = nta_reliable_mreply(d->invite_in, on_prack, d, msg); // which takes msg
 	r->precious = precious;
 	// nta would give up at 64 * T1, free the transaction in its own callback, and never repeat the refusal.

@@ -4,6 +4,7 @@
 #include "signaling/call_media.h"
 #include "signaling/call_timer.h"
 #include "signaling/sip_option.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_status.h"
 #include <stdio.h>
@@ -248,6 +249,7 @@ void call_answered(struct sip_dialog *a)
 	dialog_step(&a->fsm, DIALOG_EV_ANSWER, call_now(call));
 	call_step(&call->fsm, CALL_EV_ANSWER, call_now(call));
 	call->answered = call_now(call);
+	sip_count_answered(call);
 	call_log(LOG_LEVEL_INFO, call, "call answered");
 	sip_record_write(call);
 	sip_pending_write(call);
@@ -335,6 +337,7 @@ int call_response_in(void *dialog, nta_outgoing_t *orq, const sip_t *response)
 	struct sip_dialog *d = dialog;
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 
+	sip_count_answer(response);
 	if (orq != d->invite_out)
 		return 0;
 	if (status == 422 && call_timer_again(d, &d->invite_out, sip_method_invite, response, call_response_in))

@@ -3,6 +3,7 @@
 // nobody wants: it is acknowledged and ended (RFC 3261 section 13.2.2.4), by its own route set and from our socket of its realm.
 #include "signaling/call_stray.h"
 #include "signaling/sip_peer.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <sofia-sip/sip_tag.h>
@@ -51,6 +52,7 @@ static int bye_response(void *ctx, nta_outgoing_t *orq, const sip_t *response)
 	struct sip_stray *s = ctx;
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 
+	sip_count_answer(response);
 	if (orq == s->bye && status >= 200)
 		stray_free(s->dialog.sip, s);
 	return 0;

@@ -3,6 +3,7 @@
 // re-INVITE with what was said last; theirs is answered like any other, and need not cross.
 #include "signaling/call_timer.h"
 #include "signaling/call_carry.h"
+#include "signaling/sip_count.h"
 #include <stdio.h>
 #include <strings.h>
 
@@ -136,6 +137,7 @@ static int refresh_response(void *dialog, nta_outgoing_t *orq, const sip_t *resp
 	struct sip_dialog *d = dialog;
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 
+	sip_count_answer(response);
 	if (orq != d->refresh_out || status < 200)
 		return 0;
 	if (status == 422 && call_timer_again(d, &d->refresh_out, sip_method_update, response, refresh_response))

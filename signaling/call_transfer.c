@@ -7,6 +7,7 @@
 #include "signaling/call_timer.h"
 #include "signaling/oa_crossing.h"
 #include "signaling/sip_check.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_relay.h"
 #include "signaling/sip_status.h"
@@ -124,6 +125,7 @@ static int notify_response(void *ctx, nta_outgoing_t *orq, const sip_t *response
 	struct call_transfer *t = ctx;
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 
+	sip_count_answer(response);
 	if (orq != t->notify_out || status < 200)
 		return 0;
 	sip_drop_outgoing(t->call->sip, &t->notify_out);
@@ -424,6 +426,7 @@ static int target_response(void *dialog, nta_outgoing_t *orq, const sip_t *respo
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 	bool internal = response == NULL || nta_sip_is_internal(response);
 
+	sip_count_answer(response);
 	if (orq != target->invite_out)
 		return 0;
 	if (target->fsm.state != DIALOG_TRYING && target->fsm.state != DIALOG_EARLY)

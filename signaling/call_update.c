@@ -3,6 +3,7 @@
 #include "signaling/call_carry.h"
 #include "signaling/call_timer.h"
 #include "signaling/call_transfer.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 
 static int offered(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
@@ -59,6 +60,7 @@ static int update_response(void *dialog, nta_outgoing_t *orq, const sip_t *respo
 	struct sip_dialog *d = dialog;
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 
+	sip_count_answer(response);
 	if (orq != d->update_out || status < 200)
 		return 0;
 	if (status == 422 && call_timer_again(d, &d->update_out, sip_method_update, response, update_response))

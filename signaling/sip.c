@@ -6,6 +6,7 @@
 #include "signaling/call_timer.h"
 #include "signaling/dialog_alias.h"
 #include "signaling/sip_check.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_relay.h"
@@ -86,6 +87,7 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 	struct sip_hop from;
 	int peer;
 
+	sip_count_request(SIP_STAT_IN, method);
 	if (method == sip_method_ack) {
 		nta_incoming_destroy(irq);
 		return 0;
@@ -94,6 +96,7 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 		return 500;
 	peer = sip_peer_by_source(sip->config, sip_agent_realm(from.listener), &from.address.addr);
 	if (peer < 0) { // default deny, and the same for every method
+		sip_count_stranger();
 		log_stranger(sip, &from, request);
 		return sip_refuse(sip, irq, 403, 0, NULL);
 	}
@@ -144,6 +147,7 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 	struct sip *sip = d->call->sip;
 	struct sip_hop from;
 
+	sip_count_request(SIP_STAT_IN, request->sip_request->rq_method);
 	if (request->sip_request->rq_method == sip_method_ack)
 		return stray_ack(d, irq);
 	if (!sip_dialog_is_peer(d, irq, &from))
@@ -266,6 +270,11 @@ static int mailbox_ready(void *magic, su_wait_t *wait, void *arg)
 	return 0;
 }
 
+static void second_passed(void *ctx, su_timer_t *timer, void *arg)
+{
+	sip_count_tick(arg);
+}
+
 static int thread_open(struct sip *sip)
 {
 	int err;
@@ -284,8 +293,10 @@ static int thread_open(struct sip *sip)
 		return err;
 	sip->sweep = su_timer_create(su_root_task(sip->root), 0);
 	sip->alias_sweep = su_timer_create(su_root_task(sip->root), 0);
+	sip->second = su_timer_create(su_root_task(sip->root), 1000);
 	sip->subscribed = calloc(sip->config->n_peers + 1, sizeof(*sip->subscribed));
-	if (sip->sweep == NULL || sip->alias_sweep == NULL || sip->subscribed == NULL)
+	if (sip->sweep == NULL || sip->alias_sweep == NULL || sip->second == NULL || sip->subscribed == NULL ||
+	    su_timer_run(sip->second, second_passed, sip) < 0)
 		return -ENOMEM;
 	if (su_wait_create(&sip->mailbox_wait, mailbox_fd(sip->mailbox), SU_WAIT_IN) < 0)
 		return -ENOMEM;
@@ -313,6 +324,8 @@ static void thread_close(struct sip *sip)
 		su_timer_destroy(sip->sweep);
 	if (sip->alias_sweep != NULL)
 		su_timer_destroy(sip->alias_sweep);
+	if (sip->second != NULL)
+		su_timer_destroy(sip->second);
 	free(sip->subscribed);
 	if (sip->mailbox_index > 0)
 		su_root_deregister(sip->root, sip->mailbox_index);
@@ -328,12 +341,14 @@ static void *sip_thread(void *arg)
 	int err;
 
 	su_init();
+	sip_count_here(sip->stats);
 	err = thread_open(sip);
 	boot->err = err;
 	sem_post(&boot->ready); // boot is gone after this
 	if (err == 0)
 		su_root_run(sip->root);
 	thread_close(sip);
+	sip_count_here(NULL);
 	su_deinit();
 	return NULL;
 }
@@ -356,6 +371,9 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	sip->report_ctx = start->report_ctx;
 	sip->t1_ms = start->t1_ms;
 	sofia_setup(); // before any root is made
+	err = sip_count_open(&sip->stats, start->config->n_realms);
+	if (err < 0)
+		goto out;
 	// Room for a failure of every call at once, and the few that come twice.
 	err = mailbox_open(&sip->mailbox, 4 * (size_t)start->config->max_calls + 64, sizeof(struct mail));
 	if (err < 0)
@@ -376,6 +394,7 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	return 0;
 out:
 	mailbox_close(sip->mailbox);
+	free(sip->stats);
 	free(sip);
 	return err;
 }
@@ -413,7 +432,13 @@ void sip_close(struct sip *sip)
 	post_surely(sip, MAIL_STOP);
 	pthread_join(sip->thread, NULL);
 	mailbox_close(sip->mailbox);
+	free(sip->stats);
 	free(sip);
+}
+
+const struct sip_stats *sip_stats(const struct sip *sip)
+{
+	return sip->stats;
 }
 
 void sip_counts(struct sip *sip, struct sip_counts *counts)

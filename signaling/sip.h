@@ -8,6 +8,7 @@
 #include "mediarelay/media.h"
 #include "signaling/sip_config.h"
 #include "signaling/sip_report.h"
+#include "signaling/sip_stats.h"
 
 struct sip;
 struct call_records;
@@ -43,5 +44,8 @@ struct sip_counts { // what is held now; all zero when no call is left and the l
 
 // From any thread but the sip thread, which it asks and waits for.
 void sip_counts(struct sip *sip, struct sip_counts *counts);
+
+// From any thread, while the struct sip lives.
+const struct sip_stats *sip_stats(const struct sip *sip);
 
 const char *sip_library_version(void); // "sofia-sip-1.12.11"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sip_agent.c - listeners, sources, Via and Contact; see sip_agent.h.
 #include "signaling/sip_agent.h"
+#include "signaling/sip_count.h"
 #include "base/log.h"
 #include <errno.h>
 #include <sofia-sip/nta_tag.h>
@@ -320,6 +321,7 @@ int sip_agent_complete(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_
 	snprintf(branch, sizeof(branch), "z9hG4bK%s" LOOP_MARK "%08x", token, mark);
 	if (add_via(msg, l, branch) < 0 ||
 	    nta_msg_request_complete(msg, leg, method, sip_method_name(method, NULL), url_string(uri)) < 0)
+<<<<<<< HEAD
 		return -ENOMEM;
 	return 0;
 }
@@ -339,6 +341,18 @@ nta_outgoing_t *sip_agent_send(struct sip_agent *agent, msg_t *msg, const struct
 					   TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
 	}
 	if (orq == NULL)
+=======
+		goto out;
+	orq = nta_outgoing_mcreate(agent->nta, callback, magic, url_string(route), msg, NTATAG_USER_VIA(1),
+				   NTATAG_BRANCH_KEY(branch), TAG_IF(acked != NULL, NTATAG_ACK_BRANCH(acked)),
+				   TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
+	if (orq != NULL) {
+		sip_count_request(SIP_STAT_OUT, method);
+		return orq;
+	}
+out:
+	if (msg != NULL)
+>>>>>>> 076333f (gateway: a management door: REST, health, metrics)
 		msg_destroy(msg);
 	return orq;
 }

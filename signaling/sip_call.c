@@ -3,6 +3,7 @@
 #include "signaling/call_media.h"
 #include "signaling/call_timer.h"
 #include "signaling/call_transfer.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <stdio.h>
@@ -72,6 +73,7 @@ int call_create(struct sip *sip, struct sip_call **callp)
 	call->link = &sip->calls;
 	sip->calls = call;
 	sip->n_calls++;
+	sip_count_now(sip);
 	call->timer_c = su_timer_create(su_root_task(sip->root), 0);
 	call->grave = su_timer_create(su_root_task(sip->root), 0);
 	if (call->timer_c == NULL || call->grave == NULL)
@@ -182,7 +184,9 @@ void call_free(struct sip_call *call)
 		call->next->link = call->link;
 	free(call->left);
 	free(call);
-	if (--sip->n_calls == 0 && sip->draining && !sip->drained_told) {
+	sip->n_calls--;
+	sip_count_now(sip);
+	if (sip->n_calls == 0 && sip->draining && !sip->drained_told) {
 		sip->drained_told = true;
 		if (sip->drained != NULL)
 			sip->drained(sip->ctx);
@@ -348,6 +352,7 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 	snprintf(call->cause, sizeof(call->cause), "%s", cause);
 	su_timer_reset(call->timer_c);
 	log_ended(call);
+	sip_count_ended(call);
 	sip_report_ended(call); // before media hears of it: whoever joins the two gets this first
 	enum call_event event = call_is_setting_up(&call->fsm) ? CALL_EV_FAIL : CALL_EV_HANGUP;
 

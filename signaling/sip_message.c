@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sip_message.c - building the requests and responses that we send; what every one of them has is put in here.
 #include "signaling/call_timer.h"
+#include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_check.h"
 #include "signaling/sip_header.h"
@@ -243,12 +244,16 @@ msg_t *sip_response_new(struct sip *sip, nta_incoming_t *irq, const struct sip_d
 
 int sip_respond(nta_incoming_t *irq, int status, msg_t *msg)
 {
-	if (msg != NULL && nta_incoming_complete_response(irq, msg, status, NULL, TAG_END()) == 0)
+	if (msg != NULL && nta_incoming_complete_response(irq, msg, status, NULL, TAG_END()) == 0) {
+		sip_count_response(SIP_STAT_OUT, nta_incoming_method(irq), status);
 		return nta_incoming_mreply(irq, msg);
+	}
 	if (msg != NULL)
 		msg_destroy(msg);
-	if (status >= 200) // whoever waits gets a final response, if there is memory for one
+	if (status >= 200) { // whoever waits gets a final response, if there is memory for one
+		sip_count_response(SIP_STAT_OUT, nta_incoming_method(irq), 500);
 		nta_incoming_treply(irq, SIP_500_INTERNAL_SERVER_ERROR, TAG_END());
+	}
 	return -1;
 }
 

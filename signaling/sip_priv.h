@@ -176,7 +176,8 @@ struct sip {
 	unsigned n_singles, n_subscriptions;
 	struct dialog_alias *aliases;           // dialog_alias.h
 	unsigned n_aliases;
-	su_timer_t *alias_sweep;
+	su_timer_t *alias_sweep, *second;
+	struct sip_stats *stats;
 	struct sip_stray *strays;               // call_stray.c
 	unsigned n_strays;
 	su_timer_t *sweep;                      // frees singles outside of nta's callbacks

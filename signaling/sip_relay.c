@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sip_relay.c - one request carried from side to side; and those that belong to no dialog. See sip_relay.h.
+#include "signaling/sip_count.h"
 #include "signaling/sip_relay.h"
 #include "signaling/sip_check.h"
 #include "signaling/sip_option.h"
@@ -90,6 +91,7 @@ static int relayed_response(void *ctx, nta_outgoing_t *orq, const sip_t *respons
 	int status = response != NULL ? response->sip_status->st_status : nta_outgoing_status(orq);
 	bool internal = response == NULL || nta_sip_is_internal(response);
 
+	sip_count_answer(response);
 	if (orq != r->out || status < 200)
 		return 0;
 	int told = sip_status_map_relayed(status, internal ? SIP_ANSWERED_BY_NOBODY : SIP_ANSWERED_BY_PEER);

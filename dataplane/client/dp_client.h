@@ -189,7 +189,7 @@ struct dp_worker_stats { // since the region was made
 	mono_ns busy, idle;             // time with something to do, and without; rest included
 	uint64_t drops[RELAY_DROP_COUNT];
 };
-int dp_worker_stats(const struct dp_client *dp, unsigned worker, struct dp_worker_stats *stats); // -ENOENT
+int dp_worker_stats(const struct dp_client *dp, unsigned worker, struct dp_worker_stats *stats); // -ENOENT; from any thread
 
 struct dp_port_stats { // of dp_config.ports[]; the relay looks about once a second
 	bool up;                       // the device has a link
@@ -200,7 +200,7 @@ struct dp_port_stats { // of dp_config.ports[]; the relay looks about once a sec
 	uint64_t to_linux, from_linux; // of a NIC that is all ours, by its TAP
 	uint64_t to_linux_lost, from_linux_lost; // did not fit, or the TAP was down
 };
-int dp_port_stats(const struct dp_client *dp, unsigned port, struct dp_port_stats *stats); // -ENOENT
+int dp_port_stats(const struct dp_client *dp, unsigned port, struct dp_port_stats *stats); // -ENOENT; from any thread
 
 // Where a source began anew, or two have one SSRC, packets leave a secured transport under an SSRC of the relay's: no
 // index under the live key is used twice. Writes those that differ, now; returns how many, at most max.
@@ -220,6 +220,16 @@ struct dp_pool_fill {
 	uint64_t refused; // times that none was left
 };
 struct dp_pool_fill dp_client_pool(const struct dp_client *dp, enum dp_pool pool);
+
+// How full the rings between control and one worker are, in octets, as two processes see it now. From any thread.
+enum dp_ring { DP_RING_COMMANDS, DP_RING_PUNTS_RTCP, DP_RING_PUNTS_PROVEN, DP_RING_PUNTS_UNPROVEN, DP_RING_EVENTS, DP_RINGS };
+
+struct dp_ring_fill {
+	const char *name; // "commands" and so on
+	uint64_t used, size;
+	uint64_t refused; // messages that did not fit
+};
+int dp_client_ring(const struct dp_client *dp, unsigned worker, enum dp_ring ring, struct dp_ring_fill *fill); // -ENOENT
 
 // Bit n: the host does not have dp_config.addresses[n] now. From any thread.
 uint64_t dp_client_absent(const struct dp_client *dp);

@@ -101,6 +101,23 @@ struct dp_pool_fill dp_client_pool(const struct dp_client *dp, enum dp_pool pool
 	};
 }
 
+int dp_client_ring(const struct dp_client *dp, unsigned worker, enum dp_ring ring, struct dp_ring_fill *fill)
+{
+	static const char *const names[DP_RINGS] = { "commands", "punts_rtcp", "punts_proven", "punts_unproven", "events" };
+	const struct byte_ring *r;
+
+	if (worker >= dp->map.config.n_workers || ring >= DP_RINGS)
+		return -ENOENT;
+	if (ring == DP_RING_COMMANDS)
+		r = &dp->commands[worker];
+	else if (ring == DP_RING_EVENTS)
+		r = &dp->events[worker];
+	else
+		r = &dp->punts[worker][ring - DP_RING_PUNTS_RTCP];
+	*fill = (struct dp_ring_fill){ names[ring], byte_ring_used(r), r->capacity, byte_ring_refused(r) };
+	return 0;
+}
+
 // Control may look while the worker writes. A slot's `stream` is stored last when it is filled, first when it is given
 // up; what was read is good if it is the same afterwards.
 __attribute__((no_sanitize_thread)) static bool tx_slot_read(const struct dp_tx_slot *slot, uint32_t n_streams,

@@ -193,7 +193,7 @@ static const struct {
 	{ "limits: {calls: 500}", "limits: {calls: [[[[[[[[[[[[[[[^[[1]]]]]]]]]]]]]]]]]}", "nested too deeply" },
 	// keys
 	{ "limits: {calls: 500}", "^limit: {calls: 500}",
-	  "unknown key \"limit\"; known here: log, process, limits, call_records, sip, dtls, dataplane, realms" },
+	  "unknown key \"limit\"; known here: log, process, limits, call_records, sip, dtls, admin, dataplane, realms" },
 	{ "calls: 500", "^cals: 500", "unknown key \"cals\"; known here: calls, subscriptions" },
 	{ "interface: ext0", "^interfaces: ext0", "unknown key \"interfaces\"" },
 	{ "{address: 10.0.0.1}", "{address: 10.0.0.1, ^port: 3}", "unknown key \"port\"" },
@@ -233,6 +233,14 @@ static const struct {
 	{ "server_name: edge", "server_name: ^~", "server_name: expected a text of at most 63 characters" },
 	{ "server_name: edge", "server_name: ^\"a\\nb\"", "server_name: expected a text" },
 	{ "state_dir: /var/lib/sallyport", "state_dir: ^var", "state_dir: expected an absolute path" },
+	{ "listen: \"unix:/run/sallyport/admin.sock\"", "listen: ^\"unix:admin.sock\"", "listen: expected an address and port such as 127.0.0.1:8780" },
+	{ "listen: \"unix:/run/sallyport/admin.sock\"", "listen: ^\"127.0.0.1\"", "listen: expected an address and port" },
+	{ "listen: \"unix:/run/sallyport/admin.sock\"", "listen: ^\"192.0.2.1:8780\"", "listen: expected a loopback address or a unix socket" },
+	{ "role: viewer, sha256: \"e3b0", "role: viewer, sha256: ^\"E3b0", "sha256: expected a SHA-256 digest, 64 lower-case" },
+	{ "role: viewer", "role: ^root", "role: expected one of viewer, operator" },
+	{ "name: noc", "name: ^scraper", "token \"scraper\" is there twice" },
+	{ "{name: noc, role: operator, file: /etc/sallyport/noc.token}", "{name: ^noc, role: operator}", "token \"noc\": expected sha256 or file, one of them" },
+	{ "connections: 32", "connections: ^4", "connections: expected a whole number from 8 to 4096" },
 	// values
 	{ "calls: 500", "calls: ^0", "calls: expected a whole number from 1 to 100000, found \"0\"" },
 	{ "calls: 500", "calls: ^99999999999999999999", "calls: expected a whole number from 1 to 100000" },

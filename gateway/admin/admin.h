@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// admin.h - the management door: REST under /v1, health, metrics. Runs on control's main loop; what belongs to the sip and the
+// media thread is read from counters that they write, or asked of them by message and waited for without holding up anybody.
+#pragma once
+#include "gateway/admin_config.h"
+
+struct admin;
+struct config;
+struct event_base;
+struct media;
+struct sip;
+
+// The part that needs privileges: the listening socket and the tokens' files. *doorp is NULL where no token is configured.
+struct admin_door;
+int admin_door_open(struct admin_door **doorp, const struct config *config);
+void admin_door_close(struct admin_door *door); // NULL is fine
+
+struct admin_start {
+	const struct config *config; // outlives it
+	struct event_base *base;
+	struct media *media;
+	struct sip *sip;
+	int media_region_fd; // the relay's heartbeat is read from it; stays the caller's
+	unsigned control_restarts, relay_restarts; // before this life of control
+};
+
+int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start);
+void admin_draining(struct admin *admin); // says so from now on; NULL is fine
+void admin_close(struct admin *admin);    // NULL is fine

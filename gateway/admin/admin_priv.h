@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// admin_priv.h - what the files of the management door share. All of it belongs to control's main loop.
+#pragma once
+#include "base/log_limit.h"
+#include "gateway/admin/admin.h"
+#include "gateway/admin/admin_auth.h"
+#include "gateway/admin/http_server.h"
+#include "gateway/config.h"
+#include "gateway/heartbeat.h"
+#include "mediarelay/media.h"
+#include "signaling/sip.h"
+#include <jansson.h>
+
+#define ADMIN_TAG "admin"
+
+struct admin {
+	struct admin_start start;
+	struct admin_door *door;
+	struct http_server *server;
+	struct heartbeat *heartbeat;
+	double started; // wall time, seconds since 1970
+	mono_ns since;
+	bool draining;
+	struct log_limit refusals; // of the log
+	uint64_t requests[6], denied; // answers by class of status; of those, without a right
+};
+
+struct admin_request {
+	struct admin *admin;
+	struct http_exchange *x;
+	const struct http_request *http;
+	const struct admin_token *who; // NULL: nobody, where nobody may
+	char id[64];                   // what stood in the place of {id}
+};
+
+typedef void admin_handler(struct admin_request *rq);
+
+struct admin_route {
+	enum http_method method;
+	const char *path; // one segment may be {id}
+	enum admin_role role;
+	admin_handler *handler;
+};
+extern const struct admin_route admin_routes[];
+
+// Answers. Each ends the request.
+void admin_answer_json(struct admin_request *rq, int status, json_t *body); // takes body; NULL: no memory
+void admin_answer_text(struct admin_request *rq, int status, const char *type, const char *text, size_t len);
+// RFC 9457. detail: of ours, never what the client said.
+void admin_problem(struct admin_request *rq, int status, const char *detail);
+
+bool admin_is_ready(const struct admin *admin, const char **why);
+
+admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// admin_config.h - the management door as the configuration has it: where it is, and who may come in.
+#pragma once
+#include "base/inet.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ADMIN_DIGEST 32 // SHA-256
+
+enum admin_role { ADMIN_NOBODY, ADMIN_VIEWER, ADMIN_OPERATOR }; // each may what those before it may
+
+struct admin_place {
+	struct inet_endpoint tcp; // a loopback address; no family: path
+	char path[104];           // of a unix socket
+};
+
+struct admin_token {
+	char name[32]; // for the audit log
+	enum admin_role role;
+	uint8_t digest[ADMIN_DIGEST];
+	const char *file; // where the token itself is, to be read at the start; NULL: `digest` is its digest
+};
+
+struct admin_config {
+	struct admin_place place;
+	uint32_t connections;
+	struct admin_token *tokens; // none: there is no door
+	size_t n_tokens;
+};
