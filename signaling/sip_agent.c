@@ -321,7 +321,6 @@ int sip_agent_complete(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_
 	snprintf(branch, sizeof(branch), "z9hG4bK%s" LOOP_MARK "%08x", token, mark);
 	if (add_via(msg, l, branch) < 0 ||
 	    nta_msg_request_complete(msg, leg, method, sip_method_name(method, NULL), url_string(uri)) < 0)
-<<<<<<< HEAD
 		return -ENOMEM;
 	return 0;
 }
@@ -340,19 +339,9 @@ nta_outgoing_t *sip_agent_send(struct sip_agent *agent, msg_t *msg, const struct
 					   TAG_IF(acked != NULL, NTATAG_ACK_BRANCH(acked)),
 					   TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
 	}
-	if (orq == NULL)
-=======
-		goto out;
-	orq = nta_outgoing_mcreate(agent->nta, callback, magic, url_string(route), msg, NTATAG_USER_VIA(1),
-				   NTATAG_BRANCH_KEY(branch), TAG_IF(acked != NULL, NTATAG_ACK_BRANCH(acked)),
-				   TPTAG_IDENT(agent->idents[hop->listener]), TAG_END());
-	if (orq != NULL) {
-		sip_count_request(SIP_STAT_OUT, method);
-		return orq;
-	}
-out:
-	if (msg != NULL)
->>>>>>> 076333f (gateway: a management door: REST, health, metrics)
+	if (orq != NULL)
+		sip_count_request(SIP_STAT_OUT, nta_outgoing_method(orq));
+	else
 		msg_destroy(msg);
 	return orq;
 }
