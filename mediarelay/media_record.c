@@ -310,6 +310,38 @@ static int record_read(const struct media *media, uint32_t id, struct media_reco
 	return 0;
 }
 
+static bool seat_is_earlier(const struct media_record *record, uint8_t line)
+{
+	for (uint8_t i = 0; i < line; i++) {
+		if (inet_endpoint_equal(&record->lines[i].seat.rtp, &record->lines[line].seat.rtp))
+			return true;
+	}
+	return false;
+}
+
+// Of a session that cannot go on: the flows that it has not taken up go, and so do the ports of lines that it has not opened.
+static void session_lose(struct media_session *session, const struct media_record *record)
+{
+	struct media *media = session->media;
+	uint8_t opened = 0;
+
+	for (const struct leg_line *line = session->lines; line != NULL; line = line->next)
+		opened++;
+	for (uint8_t i = 0; i < record->n_lines; i++) {
+		for (size_t c = 0; c < LEG_COMPONENTS; c++) {
+			struct media_found *found = flow_of(media, record->lines[i].transports[c].ref);
+
+			if (found != NULL && found->flow.transport.generation != 0) {
+				dp_transport_remove(media->dp, found->flow.transport);
+				found->flow.transport.generation = 0;
+			}
+		}
+		if (i >= opened && !seat_is_earlier(record, i))
+			seat_stock_give(media->seats, &record->lines[i].seat, false);
+	}
+	media_session_end(session);
+}
+
 int media_record_adopt(struct media *media, uint32_t id)
 {
 	struct media_record *record = calloc(1, sizeof(*record));
@@ -336,7 +368,7 @@ int media_record_adopt(struct media *media, uint32_t id)
 	} else {
 		log_warning("media", "session lost", LOG_STR("call_id_a", session->call_id_a),
 			    LOG_STR("call_id_b", session->call_id_b), LOG_UINT("session", id), LOG_ERRNO(err));
-		media_session_end(session);
+		session_lose(session, record);
 	}
 out:
 	if (record != NULL)
@@ -364,19 +396,20 @@ static void flow_found(void *ctx, const struct dp_found *flow)
 void media_record_find(struct media *media)
 {
 	struct media_record *record = calloc(1, sizeof(*record));
+	bool any = false; // also of a session whose flows had gone when its control died, and its record had not
 
 	dp_client_walk(media->dp, flow_found, media);
 	for (uint32_t id = 1; record != NULL && id <= media->config->max_sessions; id++) {
 		if (record_read(media, id, record) < 0)
 			continue;
-		media->slots[id].found = true;
+		media->slots[id].found = any = true;
 		for (uint8_t i = 0; i < record->n_lines; i++)
 			seat_stock_claim(media->seats, &record->lines[i].seat);
 	}
 	if (record != NULL)
 		secret_wipe(record, sizeof(*record));
 	free(record);
-	if (media->n_found > 0)
+	if (any || media->n_found > 0)
 		media->reap_at = env_now(media->env) + MEDIA_REAP;
 }
 

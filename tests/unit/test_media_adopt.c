@@ -80,10 +80,63 @@ static void test_adopt_after_death(void **state)
 	end_session(call.session);
 }
 
+#define SEATS_MAX 4096
+
+static unsigned seats_free(void)
+{
+	static struct media_seat taken[SEATS_MAX];
+	unsigned n = 0;
+
+	while (n < SEATS_MAX && media_seat_take(media, 0, INET_V4, &taken[n]) == 0)
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		media_seat_return(media, &taken[i]);
+	return n;
+}
+
+// Killed while a call was taken down: the relay has let its ports go, and the record stands. Nobody adopts it.
+static void a_record_without_flows_is_given_up(void **state)
+{
+	unsigned seats = seats_free();
+	pid_t pid;
+	int status;
+
+	(void)state;
+	assert_in_range(seats, 2, SEATS_MAX - 1);
+	media_close(media);
+	pid = fork();
+	if (pid == 0) {
+		struct media_plan plan;
+		uint32_t session;
+
+		media = stand_open();
+		assert_int_equal(media_session_open(media, &session), 0);
+		plan = two_legs(session);
+		plan.legs[1].lines[0].seat = seat(0); // both of one realm
+		agree_plain(&plan.legs[0].lines[0], "192.0.2.50:4000");
+		agree_plain(&plan.legs[1].lines[0], "192.0.2.51:5000");
+		apply(&plan);
+		wait_event(MEDIA_EVENT_SECURED, 1);
+		wait_event(MEDIA_EVENT_SECURED, 2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	fake_dp_reset();
+	media = stand_open();
+	assert_int_equal(media_session_count(media), 1);
+	assert_int_equal(seats_free(), seats - 2);
+	stand_ahead += MONO_S(31);
+	EVENTUALLY(media_session_count(media) == 0);
+	stand_ahead += MONO_S(61);
+	assert_int_equal(seats_free(), seats);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STAND_TEST(test_adopt_after_death),
+		STAND_TEST(a_record_without_flows_is_given_up),
 	};
 	return cmocka_run_group_tests(tests, stand_group_setup, stand_group_teardown);
 }

@@ -440,7 +440,7 @@ static void pair_half_gone(struct dtls_pair *p)
 {
 	pair_secured(p);
 	media_session_close(media, p->session[1]);
-	EVENTUALLY(fake_dp_live() == 1);
+	EVENTUALLY(media_session_count(media) == 1);
 	stand_forget_events();
 }
 
