@@ -17,18 +17,24 @@ from lib.phone import Sdp
 from lib.rekey import Changing, Verdict, missing
 
 FULL = bool(os.environ.get("SALLYPORT_FULL"))
+CORE = {"keying": "dtls", "mux": True} # of the phone that does not change, where the core side is the one that does
 SUITES = [suite for suite in dtls.PROFILES if suite in libsrtp.SUITES] if FULL else ["AES_CM_128_HMAC_SHA1_80"]
 
 
 @pytest.fixture
 def talking(topology, start):
-	"""talking(access={...}, gateway={...}): a call whose access side can change its keys, with captures on both sides."""
+	"""talking(access={...}, gateway={...}): a call whose access side can change its keys, with captures on both sides. side="core":
+	the core side does, and the access side has keys as well, which stay."""
 	made = []
 
-	def begin(access, gateway=None, core=None, dial=True):
-		running = start(**{"calls": 20, **(gateway or {})})
-		legs = Changing(topology, "access", **access), Leg(topology, "core", **(core or {}))
-		wires = Capture(topology.access), Capture(topology.core)
+	def begin(access, gateway=None, core=None, dial=True, side="access"):
+		settings, other = {"calls": 20, **(gateway or {})}, "core"
+		if side == "core":
+			settings.update(core=settings.pop("access", "secure"), rtcp_mux="offer")
+			other, core = "access", CORE
+		running = start(**settings)
+		legs = Changing(topology, side, **access), Leg(topology, other, **(core or {}))
+		wires = Capture(getattr(topology, side)), Capture(getattr(topology, other))
 		made.extend((*legs, *wires))
 		call(*legs if dial else reversed(legs))
 		legs[0].up()
@@ -61,13 +67,14 @@ def judge(topology, access, wires, lost=0, late=0):
 	for wire in wires:
 		wire.stop()
 	changes = len(access.keys) - 1
-	sealed = list(wires[0].media(source=topology.gateway("access")))
+	other = "core" if access.side == "access" else "access"
+	sealed = list(wires[0].media(source=topology.gateway(access.side)))
 	verdict = Verdict(sealed, access.keys)
 	assert verdict.packets > 30 and not verdict.unreadable and not verdict.repeated and not verdict.disputed, verdict
 	assert verdict.order == sorted(verdict.order), f"an old key came back: {verdict}"
 	assert Readable(sealed, (TONE_A, TONE_C)).plain == 0
 	to_access = sum(gap for _, gap, _ in stream_gaps(sealed).values())
-	to_core = sum(gap for _, gap, _ in stream_gaps(wires[1].media(source=topology.gateway("core"))).values())
+	to_core = sum(gap for _, gap, _ in stream_gaps(wires[1].media(source=topology.gateway(other))).values())
 	assert to_access <= lost * changes and to_core <= changes + late, (to_access, to_core)
 	return verdict
 
@@ -90,6 +97,15 @@ def change_role(access, active):
 	return not active
 
 
+# Of the core side as the changing one, a pair in continuous integration. dial: INVITE calls, UPDATE is called.
+FROM_CORE = [(method, active) for method in ("INVITE", "UPDATE") for active in (True, False)
+	     if FULL or (method == "INVITE") == active]
+
+
+def named(value):
+	return {True: "active", False: "passive"}.get(value) if isinstance(value, bool) else None
+
+
 CHANGES = [("fingerprint", change_fingerprint), ("tls-id", change_tls_id), ("role", change_role)]
 
 
@@ -103,14 +119,17 @@ def dtls_answer(access, core, active):
 	access.reoffered(core, answer)
 
 
-@pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
-@pytest.mark.parametrize("method, suite", [("INVITE", suite) for suite in SUITES] + [("UPDATE", SUITES[0])])
-def test_new_association(topology, talking, method, suite, active):
+@pytest.mark.parametrize("side, method, suite, active", [
+	*(("access", method, suite, active) for active in (True, False)
+	  for method, suite in [("INVITE", suite) for suite in SUITES] + [("UPDATE", SUITES[0])]),
+	*(("core", method, SUITES[0], active) for method, active in FROM_CORE)], ids=named)
+def test_new_association(topology, talking, side, method, suite, active):
 	"""The phone's role at the start; then by its re-offer, and by its answer to ours: each kind of change. By UPDATE the phone
 	is the called side."""
 	gateway, access, core, *wires = talking(
 		{"keying": "dtls", "suite": suite, "role": "active" if active else "passive", "mux": True},
-		{"suites": [suite], "rtcp_mux": "accept" if method == "INVITE" else "offer"}, core={"rtcp": True}, dial=method == "INVITE")
+		{"suites": [suite], "rtcp_mux": "accept" if method == "INVITE" else "offer"}, core={"rtcp": True},
+		dial=method == "INVITE", side=side)
 	access.method = method
 	change_tls_id(access, active) # from none to one
 	for expected, change in [("tls-id", lambda *_: active), *CHANGES]:
@@ -121,7 +140,7 @@ def test_new_association(topology, talking, method, suite, active):
 		assert access.described.attributes("setup") == ["passive" if active else "active"], response.body
 		access.associate(active)
 		assert access.rekeyed.wait(5), f"{expected}: no keys"
-		assert gateway.wait_event("line rekeyed", 5, since, leg="access")["cause"] == expected
+		assert gateway.wait_event("line rekeyed", 5, since, leg=access.side)["cause"] == expected
 		more(access, core)
 		reports_cross(access, core)
 	for expected, change in CHANGES:
@@ -129,7 +148,7 @@ def test_new_association(topology, talking, method, suite, active):
 		active = change(access, active)
 		dtls_answer(access, core, active)
 		assert access.rekeyed.wait(5), f"{expected} in an answer: no keys"
-		assert gateway.wait_event("line rekeyed", 5, since, leg="access")["cause"] == expected
+		assert gateway.wait_event("line rekeyed", 5, since, leg=access.side)["cause"] == expected
 		more(access, core)
 		reports_cross(access, core)
 	access.hang_up()
@@ -138,23 +157,25 @@ def test_new_association(topology, talking, method, suite, active):
 	assert missing(packet for _, packet in access.media.received) == 0
 	verdict = judge(topology, access, wires)
 	assert verdict.order == list(range(8)), verdict
-	summary = gateway.wait_event("media summary", leg="access")
+	summary = gateway.wait_event("media summary", leg=access.side)
 	assert summary["rekeys"] == 7, summary
+	assert not [e for e in gateway.events("line rekeyed") if e["leg"] != side], "the other side has keys of its own"
 
 
-@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
-@pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
-def test_kept_association(topology, talking, active, method):
+@pytest.mark.parametrize("side, method, active", [
+	*(("access", method, active) for active in (True, False) for method in ("INVITE", "UPDATE")),
+	*(("core", method, active) for method, active in FROM_CORE)], ids=named)
+def test_kept_association(topology, talking, side, method, active):
 	"""The same fingerprint, tls-id, role and transport: the same association, whoever offers, actpass or not (RFC 8842 5.1). Both
 	streams have wrapped: the roll-over counters go on, or nobody could read on."""
 	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active" if active else "passive", "mux": True,
-						 "first_sequence": 65500}, dial=method == "INVITE")
+						 "first_sequence": 65500}, dial=method == "INVITE", side=side)
 	access.method = method
 	core.media.sequence = 65500
 	change_tls_id(access, active)
 	access.reoffer(core, access.offer()) # from no tls-id to one: the last change
 	access.associate(active)
-	gateway.wait_event("line rekeyed", 5, leg="access")
+	gateway.wait_event("line rekeyed", 5, leg=access.side)
 	more(access, core, packets=60)
 	role, setup = access.role, "passive" if active else "active"
 	said = []
@@ -181,17 +202,17 @@ def test_kept_association(topology, talking, active, method):
 	assert verdict.order == [0, 1], verdict
 
 
-@pytest.mark.parametrize("active", [True, False], ids=["active", "passive"])
-def test_new_port(topology, talking, active):
+@pytest.mark.parametrize("side, active", [("access", True), ("access", False), *[("core", active) for _, active in FROM_CORE[1:]]], ids=named)
+def test_new_port(topology, talking, side, active):
 	"""Without a tls-id another port is another association (RFC 5763 6.6). Media stays at the old one until it is keyed."""
-	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active" if active else "passive", "mux": True})
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active" if active else "passive", "mux": True}, side=side)
 	access.other_port()
 	access.reoffer(core, access.offer())
 	old = access.old_media[0]
 	old.wait_received(len(old.received) + 10)
 	assert not access.media.received, "nothing comes to a port that has no keys"
 	access.associate_on_it(active)
-	assert gateway.wait_event("line rekeyed", 5, leg="access")["cause"] == "port"
+	assert gateway.wait_event("line rekeyed", 5, leg=access.side)["cause"] == "port"
 	more(access, core)
 	access.hang_up()
 	core.taken_down()
@@ -201,13 +222,14 @@ def test_new_port(topology, talking, active):
 	judge(topology, access, wires, lost=1)
 
 
-def test_an_association_moves(topology, talking):
+@pytest.mark.parametrize("side", ["access", "core"])
+def test_an_association_moves(topology, talking, side):
 	"""With the same tls-id another port is no other association (RFC 8842 4.2): its keys, indices and windows go along."""
-	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active", "mux": True})
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active", "mux": True}, side=side)
 	change_tls_id(access, True)
 	access.reoffer(core, access.offer())
 	access.associate(True)
-	gateway.wait_event("line rekeyed", 5, leg="access")
+	gateway.wait_event("line rekeyed", 5, leg=access.side)
 	since = gateway.mark()
 	old = access.media
 	access.other_port()
@@ -313,25 +335,26 @@ def sdes_answer(access, core):
 	access.reoffered(core, answer)
 
 
-@pytest.mark.parametrize("keep", [True, False], ids=["careful", "plain"])
-@pytest.mark.parametrize("suite", SUITES)
-def test_new_sdes_key(topology, talking, suite, keep):
+@pytest.mark.parametrize("side, suite, keep", [
+	*(("access", suite, keep) for suite in SUITES for keep in (True, False)), ("core", SUITES[0], True)],
+	ids=lambda value: {True: "careful", False: "plain"}.get(value) if isinstance(value, bool) else None)
+def test_new_sdes_key(topology, talking, side, suite, keep):
 	"""A phone that forgets its old key at once misses one packet at most; a careful one misses none. Both streams wrap
 	their sequence numbers while the keys change."""
 	gateway, access, core, *wires = talking(
 		{"keying": "sdes", "suite": suite, "mux": True, "keep": keep, "first_sequence": 65500},
-		gateway={"access": "sdes", "suites": [suite]}, core={"rtcp": True})
+		gateway={"access": "sdes", "suites": [suite]}, core={"rtcp": True}, side=side)
 	for number, (ack_first, expected) in enumerate([(True, "key"), (False, "key")], 1):
 		since = gateway.mark()
 		sdes_reoffer(access, core, ack_first)
-		rekeyed = gateway.wait_event("line rekeyed", 5, since, leg="access")
+		rekeyed = gateway.wait_event("line rekeyed", 5, since, leg=side)
 		assert (rekeyed["cause"], rekeyed["suite"]) == (expected, suite)
 		more(access, core)
 		reports_cross(access, core)
 		assert access.ring.opened[-1] > 10, f"change {number}: our sending key did not follow"
 	since = gateway.mark()
 	sdes_answer(access, core) # our key goes on, with its index; the phone's is new
-	gateway.wait_event("line rekeyed", 5, since, leg="access")
+	gateway.wait_event("line rekeyed", 5, since, leg=side)
 	more(access, core)
 	reports_cross(access, core)
 	access.hang_up()
