@@ -45,7 +45,7 @@ static struct sip_dialog *find(const struct sip_dialog *trunk, const char *tag)
 static void acknowledge_all(struct sip_dialog *trunk)
 {
 	for (struct sip_dialog *d = trunk->call->dialogs; d != NULL; d = d->next) {
-		if (d->trunk == trunk && may_answer(d) && d->reliable.prack_due)
+		if (d->trunk == trunk && may_answer(d) && d->reliable.prack_due && d->oa.state != OA_OFFER_RECEIVED)
 			call_prack_out(d, NULL);
 	}
 }
@@ -201,6 +201,52 @@ bool call_fork_is_own(const struct sip_dialog *b)
 	return b->joined != call_caller(b->call);
 }
 
+bool call_fork_is_second(const struct sip_dialog *b)
+{
+	const struct sip_dialog *a = call_caller(b->call);
+
+	return b->outgoing && b != a->joined && b->oa.state == OA_ASKED && a->oa.state != OA_OWED;
+}
+
+int call_fork_offering(struct sip_dialog *b)
+{
+	struct call_media *m = call_media_fork_offering(b->call);
+
+	if (m == NULL)
+		return -ENOMEM;
+	call_media_forget(b->call, &b->media);
+	b->media = m;
+	return 0;
+}
+
+void call_fork_offered(struct sip_dialog *b, enum oa_carrier by, const struct call_body *in, struct call_body *answer)
+{
+	mono_ns now = call_now(b->call);
+	struct call_refusal why;
+	struct call_offer offer;
+
+	*answer = (struct call_body){ NULL, 0 };
+	b->declined = true;
+	if (call_media_relieve(b, b) < 0 || call_media_offer(b, in->text, in->len, &offer, &why) < 0)
+		return;
+	oa_open(&b->oa, OA_EV_RECV_OFFER, by, now);
+	if (!offer.concerns && call_media_answer_here(b, answer, &why) == 0)
+		b->declined = false;
+	else if (call_media_decline(b, answer) < 0)
+		*answer = (struct call_body){ NULL, 0 };
+	oa_step(&b->oa, OA_EV_SEND_ANSWER, now);
+	log_info("sip", "second offer", LOG_CALL_IDS(&b->call->ids), LOG_STR("call", b->call->name), LOG_UINT("dialog", b->number),
+		 LOG_BOOL("declined", b->declined));
+}
+
+void call_fork_put_back(struct sip_dialog *b, struct sip_dialog *was)
+{
+	call_media_withdraw(b->call);
+	call_media_relieve_undo(b->call);
+	call_fork_follow(was);
+	call_media_open(b->call);
+}
+
 struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag)
 {
 	struct sip_dialog *d = NULL;
@@ -212,6 +258,8 @@ struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag)
 		if (tag != NULL)
 			strcpy(d->remote_tag, tag);
 	}
+	if (call_fork_is_second(d) && call_caller(d->call)->oa.state == OA_STABLE && !d->call->closing)
+		call_fork_offering(d); // else its offer is for nobody
 	call_fork_follow(d);
 	take_transaction(d);
 	free_others(d, trunk);

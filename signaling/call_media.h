@@ -53,6 +53,8 @@ void call_media_open(struct sip_call *call);
 bool call_media_offered(const struct sip_call *call); // an offer is open
 // call_media_fork.c - the descriptions of several forks of one INVITE. Each answers the same offer.
 struct call_media *call_media_fork(struct sip_call *call); // as our INVITE left them; NULL: no memory
+// The same for one that makes an offer when the caller has answered another one's: what the caller has stays, the rest is new.
+struct call_media *call_media_fork_offering(struct sip_call *call);
 int call_media_keep_asked(struct sip_call *call); // before an answer is final: other forks' may follow
 // call->media is the followed fork's from now on. What the caller has been told holds, by whichever fork it was.
 void call_media_follow(struct sip_call *call, const struct call_media *before);

@@ -59,6 +59,17 @@ struct call_media *call_media_fork(struct sip_call *call)
 	return m;
 }
 
+struct call_media *call_media_fork_offering(struct sip_call *call)
+{
+	struct call_media *m = call->media != NULL && !call->media->offered ? calloc(1, sizeof(*m)) : NULL;
+
+	if (m != NULL && copy_asked(m, call->media) < 0)
+		call_media_forget(call, &m);
+	for (unsigned i = 0; m != NULL && i < m->stable.n; i++) // the other one's ports
+		m->stable.list[i].side[SIDE_CALLEE] = (struct stream_side){ .planned = false };
+	return m;
+}
+
 int call_media_keep_asked(struct sip_call *call)
 {
 	if (call->asked == NULL)

@@ -54,6 +54,7 @@ static int read_progress(struct sip_dialog *b, enum oa_carrier carrier, const st
 {
 	struct sip_call *call = b->call;
 	enum oa_meaning meaning = oa_read(&b->oa, carrier, in->text != NULL);
+	struct call_body answer;
 	struct call_offer offer;
 	int err;
 
@@ -72,6 +73,13 @@ static int read_progress(struct sip_dialog *b, enum oa_carrier carrier, const st
 			oa_step(&b->oa, OA_EV_RECV_ANSWER, call_now(call));
 		return err;
 	case OA_IS_OFFER:
+		if (b->joined->oa.state != OA_OWED) {
+			call_fork_offered(b, carrier, in, &answer);
+			call_prack_out(b, answer.text != NULL ? &answer : NULL);
+			return 0;
+		}
+		if (call_media_keep_asked(call) < 0)
+			return call_refuse(why, 500, 0, "no memory");
 		err = call_media_offer(b, in->text, in->len, &offer, why);
 		if (err < 0)
 			return err;
@@ -132,8 +140,11 @@ static int progress(struct sip_dialog *trunk, nta_outgoing_t *orq, const sip_t *
 
 	if (b == NULL)
 		return 0; // one too many: its 2xx would still be taken
-	bool reliable = call_reliable_is(b, response);
+	struct sip_dialog *was = call_caller(call)->joined;
+	bool reliable = call_reliable_is(b, response), second = reliable && sip_body_is_sdp(response) && call_fork_is_second(b);
 
+	if (second && (call_caller(call)->oa.state != OA_STABLE || call_fork_offering(b) < 0))
+		return 0; // it comes again, when the caller has answered the first
 	if (reliable && !call_reliable_arrived(b, response)) {
 		if (b->reliable.prack_due && b->joined->reliable.sent == NULL) // ours could not be sent
 			call_prack_out(b, NULL);
@@ -141,7 +152,7 @@ static int progress(struct sip_dialog *trunk, nta_outgoing_t *orq, const sip_t *
 	}
 	if (sip_body_is_sdp(response))
 		in = sip_body_of(response);
-	if (b->left) // others have spoken since: it is heard again if it answers
+	if (b->left || (b->oa.state == OA_ASKED && !reliable)) // others have spoken since: it is heard again if it answers; no offer
 		in.text = NULL;
 	if (in.text != NULL || (!b->left && call_fork_is_own(b)))
 		call_fork_follow(b);
@@ -163,9 +174,11 @@ static int progress(struct sip_dialog *trunk, nta_outgoing_t *orq, const sip_t *
 		call_end(call, "gateway", why.status == 400 ? 488 : why.status, why.text);
 		return 0;
 	}
+	if (second && b->declined)
+		call_fork_put_back(b, was);
 	// Reliable on both sides: ours is due when the caller's is here, if it is for this one alone.
 	if ((!tell_progress(b, orq, sip_status_map_provisional(status), reliable, &out) || call_fork_is(b)) && reliable &&
-	    b->reliable.prack_due)
+	    b->reliable.prack_due && b->oa.state != OA_OFFER_RECEIVED) // its PRACK has the answer
 		call_prack_out(b, NULL);
 	return 0;
 }
@@ -177,8 +190,9 @@ static void take_dialog(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *
 	dialog_step(&b->fsm, DIALOG_EV_ANSWER, call_now(b->call));
 }
 
-// What the 2xx brings, after all that its 1xx may have brought. out: what the caller's is to say.
-static int read_answer(struct sip_dialog *b, const struct call_body *in, struct call_body *out, struct call_refusal *why)
+// What the 2xx brings, after all that its 1xx may have brought. out: what the caller's is to say. ack: what ours, if it is sent now.
+static int read_answer(struct sip_dialog *b, const struct call_body *in, struct call_body *out, struct call_body *ack,
+		       struct call_refusal *why)
 {
 	struct sip_call *call = b->call;
 	struct sip_dialog *a = b->joined;
@@ -187,9 +201,13 @@ static int read_answer(struct sip_dialog *b, const struct call_body *in, struct 
 	int err = 0;
 
 	call_media_versions(call, a, &id, &told);
-	*out = (struct call_body){ NULL, 0 };
+	*out = *ack = (struct call_body){ NULL, 0 };
 	switch (oa_read(&b->oa, OA_BY_OK, in->text != NULL)) {
 	case OA_IS_OFFER: // ours had none: the ACK waits for the caller's answer
+		if (a->oa.state != OA_OWED) {
+			call_fork_offered(b, OA_BY_OK, in, ack);
+			break;
+		}
 		err = call_media_offer(b, in->text, in->len, &offer, why);
 		if (err < 0)
 			return err;
@@ -208,6 +226,8 @@ static int read_answer(struct sip_dialog *b, const struct call_body *in, struct 
 	default:
 		break;
 	}
+	if (b->declined)
+		return call_refuse(why, 488, 399, "another offer than the caller's");
 	call_media_versions(call, a, &id, &version);
 	// A caller that had its answer in a reliable 1xx, from one that was not, may have been told something else.
 	// So may one that had it from another fork.
@@ -258,17 +278,17 @@ void call_answered(struct sip_dialog *a)
 static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response)
 {
 	struct sip_call *call = b->call;
-	struct call_body in = sip_body_of(response), out;
+	struct call_body in = sip_body_of(response), out, ack = { NULL, 0 };
 	struct call_refusal why;
 	bool acked = true;
 	int err = 0;
 
 	take_dialog(b, orq, response);
 	if (!call->closing)
-		err = read_answer(b, &in, &out, &why);
+		err = read_answer(b, &in, &out, &ack, &why);
 	// An answer needs its ACK even when nobody wants it any more.
 	if (call->closing || err < 0 || b->oa.state != OA_OFFER_RECEIVED) {
-		acked = call_ack_out(b, NULL) == 0;
+		acked = call_ack_out(b, ack.text != NULL ? &ack : NULL) == 0;
 		dialog_step(&b->fsm, DIALOG_EV_ACK, call_now(call));
 	}
 	if (err < 0) { // a 400 would blame the caller for what the far side wrote

@@ -64,6 +64,7 @@ struct sip_dialog {
 	struct call_media *media;  // of a fork that is not followed (call_fork.c), as the next
 	struct early_media early;
 	bool left;                 // it was followed before
+	bool declined;             // its offer came second, and was answered with nothing
 	uint32_t number;
 	bool outgoing; // we sent its INVITE
 	bool leaving;  // it has transferred the call: its end is not the call's (call_transfer.c)
@@ -335,6 +336,12 @@ void call_fork_follow(struct sip_dialog *b); // its descriptions and its media a
 bool call_fork_is(const struct sip_dialog *d); // there are several that may still answer
 bool call_fork_is_own(const struct sip_dialog *b); // the caller has a dialog of its own with it
 struct sip_dialog *call_fork_win(struct sip_dialog *trunk, const char *tag); // the others leave nothing
+// The caller has had its offer from another fork, and this one may make one, too. Once the caller has answered, this one can be
+// answered here, if that would tell the caller nothing new; else it is declined, and cannot win.
+bool call_fork_is_second(const struct sip_dialog *b);
+int call_fork_offering(struct sip_dialog *b); // before it is followed with its offer
+void call_fork_offered(struct sip_dialog *b, enum oa_carrier by, const struct call_body *in, struct call_body *answer);
+void call_fork_put_back(struct sip_dialog *b, struct sip_dialog *was); // it was declined
 void call_fork_only(struct sip_dialog *trunk); // the others leave nothing, though nobody has won
 void call_fork_end(struct sip_call *call); // nobody has won
 int call_late(void *sip, nta_outgoing_t *orq, const sip_t *response); // a response of no transaction that we have

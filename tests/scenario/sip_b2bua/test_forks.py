@@ -30,10 +30,10 @@ def secure(text, mechanism, setup="active", key=None, offer=""):
 class Forks:
     """An INVITE that a proxy behind the gateway has forked to `n` phones."""
 
-    def __init__(self, net, n, near=(OLD,), mechanism="plain", near_mechanism="plain"):
+    def __init__(self, net, n, near=(OLD,), mechanism="plain", near_mechanism="plain", body=True):
         self.net, self.mechanism = net, mechanism
         self.caller = net.caller()
-        self.caller.send_invite(secure(plain_sdp(net.access), near_mechanism, "actpass"), near)
+        self.caller.send_invite(body and secure(plain_sdp(net.access), near_mechanism, "actpass"), near)
         invite = net.core.fresh("INVITE")
         self.branches = [Far(net.core, invite) for _ in range(n)]
 
@@ -315,6 +315,135 @@ def test_delayed_offer(net):
     ack = net.core.expect("ACK")
     assert ack.tag("To") == two.local_tag and ack.body
     finish(net, caller, two)
+
+
+class Offering(Forks):
+    """The INVITE has no offer: the forks make theirs, in reliable responses. The caller has answered the first one's."""
+
+    def __init__(self, net, n=2, answered=True):
+        super().__init__(net, n, [ALLOW, RELIABLE], body=None)
+        assert not self.branches[0].invite.body
+        self.offer(0, (0, 8))
+        self.told = net.access.expect("183")
+        if answered:
+            self.caller_answers()
+
+    def caller_answers(self, formats=(8,)):
+        prack(self.caller, self.told, plain_sdp(self.net.access, formats=formats))
+        assert formats_of(self.acknowledged(0).body) == [formats]
+        self.net.access.expect("200 PRACK")
+
+    def offer(self, i, formats):
+        self.branches[i].rseq = 700 + 100 * i
+        self.branches[i].reliable(183, plain_sdp(self.net.core, formats=formats, port=50000 + 100 * i))
+
+    def acknowledged(self, i):
+        """Our PRACK for what phone i has said last."""
+        asked = self.net.core.fresh("PRACK")
+        assert asked.tag("To") == self.branches[i].local_tag and asked.get("RAck").startswith(f"{self.branches[i].rseq} ")
+        self.branches[i].answer_to(asked)
+        return asked
+
+    def pracked(self, i):
+        asked = self.acknowledged(i)
+        again = self.told
+        while again.get("RSeq") == self.told.get("RSeq"):  # repeated, before the PRACK for it had come
+            again = self.net.access.expect("183")
+        assert again.body == ""
+        prack(self.caller, again)
+        self.net.access.expect("200 PRACK")
+        return asked
+
+
+@pytest.mark.parametrize("winner", [0, 1])
+@pytest.mark.parametrize("waits", [False, True])
+def test_offers_of_several(net, winner, waits):
+    """The caller is offered the first one's, and what it has answered answers the second's, with ports of its own. Not before
+    the caller has: until then the second's response is repeated."""
+    forks = Offering(net, answered=not waits)
+    forks.offer(1, (0, 8))
+    if waits:
+        net.core.nothing("PRACK", 0.05)
+        forks.caller_answers()
+        forks.branches[1].rseq -= 1
+        forks.offer(1, (0, 8))
+    asked = forks.pracked(1)
+    assert formats_of(asked.body) == [(8,)]
+    assert forks.heard() == ["127.0.2.1:50000"] and forks.far()["remote"] == "127.0.2.1:50100"
+    far = [line for line in forks.plan() if line["realm"] == forks.far()["realm"]]
+    assert ports_of(asked.body) == [int(far[0]["local"].rpartition(":")[2])] and far[0]["local"] != far[1]["local"]
+    ok = forks.answer(winner, body=False)
+    assert ok.body == ""
+    for peer in (net.access, net.core):
+        peer.nothing("UPDATE", 0.05)
+    assert len(forks.plan()) == 2 and forks.far()["remote"] == f"127.0.2.1:{50000 + 100 * winner}"
+    assert all(line["agreed"] for line in forks.plan()) and net.gateway.counts()["seats"] == 2
+    forks.finish(winner)
+
+
+@pytest.mark.parametrize("winner", [0, 1])
+def test_an_offer_that_the_caller_has_not_had(net, winner):
+    """It cannot be told before the answer: that fork is answered with nothing, and does not win."""
+    forks = Offering(net)
+    forks.offer(1, (0, 101))
+    asked = forks.pracked(1)
+    assert re.search(r"m=audio 0 ", asked.body), asked.body
+    assert forks.heard() == [] and forks.far()["remote"] == "127.0.2.1:50000"
+    if winner == 0:
+        forks.answer(0, body=False)
+        forks.finish(0)
+        return
+    forks.branches[1].reply(200, "OK", None, [ALLOW])
+    assert net.core.expect("ACK").tag("To") == forks.branches[1].local_tag
+    bye = net.core.expect("BYE")
+    assert bye.tag("To") == forks.branches[1].local_tag
+    net.core.reply(bye, 200)
+    forks.caller.ack(net.access.expect("488 INVITE"))
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("formats, answered, taken", [((0, 8), True, True), ((0, 101), True, False), ((0, 8), False, False)])
+def test_an_offer_in_the_2xx_of_another(net, formats, answered, taken):
+    """The caller has the first one's offer, and the second answers with its own: the ACK has the caller's answer, or takes nothing."""
+    forks = Offering(net, answered=answered)
+    forks.branches[1].reply(200, "OK", plain_sdp(net.core, formats=formats, port=50100), [ALLOW])
+    ack = net.core.expect("ACK")
+    assert ack.tag("To") == forks.branches[1].local_tag
+    if taken:
+        assert formats_of(ack.body) == [(8,)]
+        ok = net.access.expect("200 INVITE")
+        assert ok.body == ""
+        forks.caller.ack(ok)
+        net.gateway.wait_event("state", tag="call", to="up")
+        assert forks.far()["remote"] == "127.0.2.1:50100" and len(forks.plan()) == 2
+        forks.finish(1)
+        return
+    assert re.search(r"m=audio 0 ", ack.body), ack.body
+    net.core.reply(net.core.expect("BYE"), 200)
+    forks.caller.ack(net.access.expect("488 INVITE"))
+    net.gateway.wait_idle()
+
+
+@options(core_policy="delayed_offer=insert")
+@pytest.mark.parametrize("winner", [0, 1])
+def test_forks_of_an_offer_of_ours(net, winner):
+    """`insert`: each fork answers our offer. The caller is offered what the first has said, in that one's dialog or with the 2xx."""
+    caller = net.caller()
+    caller.send_invite(None)
+    invite = net.core.fresh("INVITE")
+    assert invite.body
+    branches = [Far(net.core, invite), Far(net.core, invite)]
+    for i, branch in enumerate(branches):
+        branch.reply(183, "Progress", plain_sdp(net.core, port=50000 + 100 * i), [ALLOW])
+        net.access.expect("183")
+    branches[winner].reply(200, "OK", plain_sdp(net.core, port=50000 + 100 * winner), [ALLOW])
+    ok = net.access.expect("200 INVITE")
+    assert net.core.expect("ACK").tag("To") == branches[winner].local_tag
+    caller.ack(ok, plain_sdp(net.access))
+    net.gateway.wait_event("state", tag="call", to="up")
+    assert lines(net)[1]["remote"] == f"127.0.2.1:{50000 + 100 * winner}" and lines(net)[1]["agreed"]
+    assert net.gateway.counts()["seats"] == 2
+    finish(net, caller, branches[winner])
 
 
 def test_restart_after_forks(net):
