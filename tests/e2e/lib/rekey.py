@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A phone whose keys change in a call, and the judge who reads the wire with all of them.
 import threading
+import time
 
 from . import dtls, libsrtp, srtp
 from .capture import Rtp
@@ -54,6 +55,7 @@ class Changing(Leg):
 		self.old_media = []
 		self.method, self.rounds = "INVITE", 0 # of offers within the call
 		self.rekeyed = threading.Event()
+		self.taken = [] # when each new key was
 		if first_sequence is not None:
 			self.media.sequence = first_sequence
 
@@ -77,6 +79,7 @@ class Changing(Leg):
 		"""New keys: opened from now on, and used to send."""
 		self.ring.add(receiving, self.keep)
 		self._remember(receiving)
+		self.taken.append(time.time())
 		self.media.sending = sending
 		self.rekeyed.set()
 
