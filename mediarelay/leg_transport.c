@@ -18,7 +18,7 @@ static struct media *media_of(const struct leg_transport *tp)
 
 struct leg_transport *leg_transport_find(const struct media *media, struct dp_ref ref)
 {
-	struct leg_transport *tp = ref.index < media->by_index_size ? media->by_index[ref.index] : NULL;
+	struct leg_transport *tp = ref.index < media->by_index_size ? media->by_index[ref.index].live : NULL;
 
 	return tp != NULL && tp->ref.generation == ref.generation ? tp : NULL;
 }
@@ -27,7 +27,7 @@ static int index_bind(struct media *media, uint32_t index, struct leg_transport 
 {
 	if (index >= media->by_index_size) {
 		uint32_t size = index + 64;
-		struct leg_transport **grown = realloc(media->by_index, size * sizeof(*grown));
+		struct media_port *grown = realloc(media->by_index, size * sizeof(*grown));
 
 		if (grown == NULL)
 			return -ENOMEM;
@@ -35,7 +35,7 @@ static int index_bind(struct media *media, uint32_t index, struct leg_transport 
 		media->by_index = grown;
 		media->by_index_size = size;
 	}
-	media->by_index[index] = tp;
+	media->by_index[index].live = tp;
 	return 0;
 }
 
@@ -92,12 +92,11 @@ static void removal_await(const struct leg_transport *tp, bool last_of_seat)
 			seat_stock_give(media->seats, &tp->line->plan.seat, false);
 		return;
 	}
-	removal->ref = tp->ref;
+	removal->generation = tp->ref.generation;
 	if (last_of_seat)
 		removal->seat = tp->line->plan.seat;
 	removal->session = session->id;
-	removal->next = media->removals;
-	media->removals = removal;
+	media->by_index[tp->ref.index].removal = removal;
 	media->removals_of[session->id]++;
 }
 
@@ -111,26 +110,24 @@ void leg_transport_close(struct leg_transport *tp, bool last_of_seat)
 	leg_dtls_close(tp);
 	leg_keys_forget(tp);
 	removal_await(tp, last_of_seat);
-	media->by_index[tp->ref.index] = NULL;
+	media->by_index[tp->ref.index].live = NULL;
 	dp_transport_remove(media->dp, tp->ref);
 	memset(tp, 0, sizeof(*tp));
 }
 
 void leg_removal_done(struct media *media, struct dp_ref ref)
 {
-	for (struct leg_removal **at = &media->removals; *at != NULL; at = &(*at)->next) {
-		struct leg_removal *removal = *at;
+	struct media_port *port = ref.index < media->by_index_size ? &media->by_index[ref.index] : NULL;
+	struct leg_removal *removal = port != NULL ? port->removal : NULL;
 
-		if (removal->ref.index != ref.index || removal->ref.generation != ref.generation)
-			continue;
-		*at = removal->next;
-		if (removal->seat.id != 0)
-			seat_stock_give(media->seats, &removal->seat, false);
-		if (--media->removals_of[removal->session] == 0)
-			media_session_gone(media, removal->session);
-		free(removal);
+	if (removal == NULL || removal->generation != ref.generation)
 		return;
-	}
+	port->removal = NULL;
+	if (removal->seat.id != 0)
+		seat_stock_give(media->seats, &removal->seat, false);
+	if (--media->removals_of[removal->session] == 0)
+		media_session_gone(media, removal->session);
+	free(removal);
 }
 
 // The path

@@ -99,6 +99,13 @@ static void tell_no_session(const struct media *media, const struct media_plan *
 		  LOG_UINT("session", plan->session));
 }
 
+static void plan_free(struct media_plan *plan)
+{
+	if (plan != NULL)
+		secret_wipe(plan, media_plan_size(plan));
+	free(plan);
+}
+
 static void slot_apply(struct media *media, uint32_t id)
 {
 	struct media_slot *slot = &media->slots[id];
@@ -112,8 +119,7 @@ static void slot_apply(struct media *media, uint32_t id)
 		media_session_follow(slot->session, plan);
 	else
 		tell_no_session(media, plan);
-	secret_wipe(plan, sizeof(*plan));
-	free(plan);
+	plan_free(plan);
 }
 
 static void slot_close(struct media *media, uint32_t id)
@@ -318,16 +324,10 @@ static void close_sessions(struct media *media)
 
 		if (media->slots[id].session != NULL)
 			media_session_end(media->slots[id].session);
-		if (plan != NULL)
-			secret_wipe(plan, sizeof(*plan));
-		free(plan);
+		plan_free(plan);
 	}
-	while (media->removals != NULL) {
-		struct leg_removal *removal = media->removals;
-
-		media->removals = removal->next;
-		free(removal);
-	}
+	for (uint32_t i = 0; i < media->by_index_size; i++)
+		free(media->by_index[i].removal);
 }
 
 void media_close(struct media *media)
@@ -413,14 +413,12 @@ int media_session_apply(struct media *media, const struct media_plan *plan)
 
 	if (plan->session == 0 || plan->session > media->config->max_sessions)
 		return -EINVAL;
-	copy = malloc(sizeof(*copy));
+	copy = malloc(media_plan_size(plan));
 	if (copy == NULL)
 		return -ENOMEM;
-	*copy = *plan;
+	memcpy(copy, plan, media_plan_size(plan));
 	older = atomic_exchange(&media->slots[plan->session].pending, copy);
-	if (older != NULL)
-		secret_wipe(older, sizeof(*older));
-	free(older);
+	plan_free(older);
 	slot_order(media, plan->session, MEDIA_ORDER_APPLY);
 	return 0;
 }

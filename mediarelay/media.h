@@ -75,9 +75,15 @@ struct media_plan {
 	uint32_t session; // as media_session_open() gave it
 	char call_id_a[MEDIA_CALL_ID_MAX], call_id_b[MEDIA_CALL_ID_MAX]; // for the log
 	uint8_t n_legs, n_joins;
-	struct media_leg legs[MEDIA_LEGS_MAX];
 	struct media_join joins[MEDIA_LEGS_MAX * MEDIA_LINES_MAX];
+	struct media_leg legs[MEDIA_LEGS_MAX]; // last: those that are not used take most of it
 };
+
+// So much of it says something: copies and wipes concern no more.
+static inline size_t media_plan_size(const struct media_plan *plan)
+{
+	return offsetof(struct media_plan, legs) + plan->n_legs * sizeof(plan->legs[0]);
+}
 
 enum media_event_kind {
 	MEDIA_EVENT_SECURED = 1, // every agreed line of the leg has its keys (plain lines count as secured)

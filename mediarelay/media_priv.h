@@ -177,10 +177,15 @@ struct media_slot {
 
 // A port whose removal the relay has yet to confirm.
 struct leg_removal {
-	struct dp_ref ref;
+	uint32_t generation;
 	struct media_seat seat; // given back with the last of its ports; id 0: the other port does it
 	uint32_t session;       // freed with its last removal
-	struct leg_removal *next;
+};
+
+// What a dp_ref.index is to us. The relay gives an index back before it can be another port's: never two of the same.
+struct media_port {
+	struct leg_transport *live;
+	struct leg_removal *removal;
 };
 
 struct media_found {
@@ -212,9 +217,8 @@ struct media {
 	pthread_mutex_t free_lock;
 	uint32_t *free_ids; // ring of session numbers, least recently used first
 	uint32_t free_head, free_count;
-	struct leg_transport **by_index; // dp_ref.index -> live transport
+	struct media_port *by_index; // by dp_ref.index
 	uint32_t by_index_size;
-	struct leg_removal *removals;
 	uint32_t *removals_of; // by session: ports still to be confirmed
 	struct media_found *found; // transports of an earlier life
 	size_t n_found, found_room;

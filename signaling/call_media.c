@@ -156,7 +156,7 @@ int call_media_plan(struct sip_call *call, enum plan_of of)
 	}
 	int err = media_session_apply(call->sip->media, &plan);
 
-	explicit_bzero(&plan, sizeof(plan));
+	explicit_bzero(&plan, media_plan_size(&plan));
 	for (unsigned i = 0; of != PLAN_STABLE && i < m->pending.n; i++) {
 		if (of == PLAN_PREPARED && i < m->stable.n && m->stable.list[i].wanted && !m->pending.list[i].agreed)
 			continue; // the plan has it as it was
