@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bench_calls.c - callers on one side of a gateway and callees on the other, in one thread: as many calls as are asked for.
 //
-//   bench_calls CPU udp|tcp NEAR FAR GATEWAY CALLED sdes|dtls|plain
+//   bench_calls CPU udp|tcp NEAR FAR GATEWAY CALLED sdes|dtls|plain [PATIENCE]
 //
 // NEAR and FAR are its own addresses, GATEWAY is where the callers send to, CALLED stands in the URI that they call. Led by lines
 // on standard input, each answered with a line of JSON when its last call is over:
 //   KINDS COUNT RATE   that many calls a second, the letters of KINDS (calls_near.h) one after the other
 //   drop RATE          ends the calls that are held
-// A call that is not over after 4 s has failed; so has one that is refused and should not be.
+// A call that is not over after PATIENCE seconds (4) has failed; so has one that is refused and should not be.
 #include "tests/bench/calls_dtls.h"
 #include "tests/bench/calls_far.h"
 #include "tests/bench/calls_near.h"
@@ -19,9 +19,10 @@
 
 #define AT_ONCE 16        // calls that are begun before what came is looked at again
 #define KEYING 10000000   // microseconds after the last call until the handshakes must be over
-#define LAG 200000        // microseconds behind: calls that should have begun by then are left out
+#define LAG 20            // a call that could not begin in this part of the patience is left out
 
 static char sdp[1024];
+static unsigned patience_s = 4;
 
 struct load {
 	const char *kinds; // NULL: held calls are ended
@@ -41,7 +42,7 @@ static void ends_open(char **argv)
 {
 	bool tcp = strcmp(argv[2], "tcp") == 0;
 	struct near_setup setup = { .own = argv[3], .to = argv[6], .transport = tcp ? "TCP" : "UDP", .n_gateways = tcp ? CONNECTIONS : 1,
-				    .sdp = sdp };
+				    .sdp = sdp, .patience_s = patience_s };
 	struct sockaddr_in near = wire_address(argv[3], 5060), far = wire_address(argv[4], 5060), gateway = wire_address(argv[5], 5060);
 	struct sockaddr_in any = wire_address(argv[3], 0);
 
@@ -73,7 +74,7 @@ static bool load_one(const struct load *l)
 // Begins what is due. What it could not begin in time is counted: then the generator is the limit, or the machine.
 static void load_step(struct load *l)
 {
-	uint64_t now = near_now(), due = (now - l->began) * l->rate / 1000000, lag = l->rate * LAG / 1000000 + AT_ONCE;
+	uint64_t now = near_now(), due = (now - l->began) * l->rate / 1000000, lag = l->rate * patience_s / LAG + AT_ONCE;
 
 	if (due > l->count)
 		due = l->count;
@@ -141,8 +142,10 @@ int main(int argc, char **argv)
 	char line[256], kinds[64];
 	cpu_set_t cpus;
 
-	if (argc != 8)
-		errx(64, "usage: bench_calls CPU udp|tcp NEAR FAR GATEWAY CALLED sdes|dtls|plain");
+	if (argc == 9)
+		patience_s = (unsigned)atoi(argv[8]);
+	if (argc < 8 || argc > 9 || patience_s == 0)
+		errx(64, "usage: bench_calls CPU udp|tcp NEAR FAR GATEWAY CALLED sdes|dtls|plain [PATIENCE]");
 	CPU_ZERO(&cpus);
 	CPU_SET(atoi(argv[1]), &cpus);
 	if (sched_setaffinity(0, sizeof(cpus), &cpus) < 0)

@@ -15,7 +15,6 @@
 
 #define SLOTS (1u << 17)
 #define QUEUE (1u << 20)
-#define PATIENCE 4000000u // microseconds: a call that is not over by then has failed
 
 enum call_step { CALL_IDLE, CALL_INVITED, CALL_RINGING, CALL_UP, CALL_ENDING };
 
@@ -32,7 +31,7 @@ struct waiting {
 	uint8_t step;
 };
 
-static const uint32_t waits[] = { 500000, 1000000, 2000000, PATIENCE }; // RFC 3261's T1, doubled; the last: failed
+static uint32_t waits[] = { 500000, 1000000, 2000000, 0 }; // RFC 3261's T1, doubled; the last: failed
 
 #define WAITS (sizeof(waits) / sizeof(waits[0]))
 
@@ -63,6 +62,7 @@ static void *room_for(size_t n, size_t size)
 void near_open(const struct near_setup *with)
 {
 	setup = *with;
+	waits[WAITS - 1] = with->patience_s * 1000000;
 	calls = room_for(SLOTS, sizeof(calls[0]));
 	free_slots = room_for(SLOTS, sizeof(free_slots[0]));
 	held = room_for(SLOTS, sizeof(held[0]));

@@ -22,6 +22,7 @@ struct near_setup {
 	const char *own, *to; // addresses: of the callers; of the URI that is called
 	const char *transport;
 	const char *sdp;      // the offer; NULL: that of calls_dtls.c
+	unsigned patience_s;  // a call that is not over by then has failed
 };
 
 struct near_counts {
