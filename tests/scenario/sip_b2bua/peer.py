@@ -184,8 +184,9 @@ class Peer:
             return True
 
     def expect(self, what, timeout=10.0, again=False):
-        """The next message of this method (a request) or status (a response, e.g. 200 or "200 BYE"). Others are kept. A 2xx to an
-        INVITE that was returned before and comes once more, since the ACK took its time, is not meant; unless `again`."""
+        """The next message of this method (a request) or status (a response, e.g. 200 or "200 BYE"). Others are kept. A request,
+        or a 2xx to an INVITE, that was returned before and is sent once more since its answer or its ACK took some time, is
+        not meant; unless `again`."""
         deadline = time.monotonic() + timeout
         for i, message in enumerate(self.kept):
             if self.is_a(message, what, again):
@@ -203,17 +204,13 @@ class Peer:
             self.kept.append(message)
 
     def _returned(self, message):
-        if message.method == "INVITE" and 200 <= message.status < 300:
+        repeated = message.method != "ACK" if message.is_request else message.method == "INVITE" and 200 <= message.status < 300
+        if repeated:
             self.returned.add(message.text)
         return message
 
     def fresh(self, method, timeout=10.0):
-        """The next request of this method that is no repetition of one that was returned here before."""
-        while True:
-            message = self.expect(method, timeout)
-            if self.branch_of(message) not in self.returned:
-                self.returned.add(self.branch_of(message))
-                return message
+        return self.expect(method, timeout)
 
     @staticmethod
     def branch_of(message):
@@ -228,15 +225,11 @@ class Peer:
         return message.is_request and message.method == wanted
 
     def nothing(self, what, timeout=0.5):
-        """No such message comes within the time; of requests, none that is no repetition of what fresh() has returned."""
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                message = self.expect(what, max(deadline - time.monotonic(), 0.01))
-            except AssertionError:
-                return
-            if not message.is_request or self.branch_of(message) not in self.returned:
-                break
+        """No such message comes within the time, but for repetitions."""
+        try:
+            message = self.expect(what, timeout)
+        except AssertionError:
+            return
         raise AssertionError(f"unexpected {message} {message.headers}")
 
     def branch(self):

@@ -8,7 +8,7 @@ def test_invite_is_repeated_until_somebody_answers(net):
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000))
     first = net.core.expect("INVITE")
-    again = net.core.expect("INVITE")
+    again = net.core.expect("INVITE", again=True)
     assert first.get("Via") == again.get("Via")
     callee = Dialog(net.core, invite=first)
     callee.reply(486)

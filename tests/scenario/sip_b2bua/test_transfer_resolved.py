@@ -95,7 +95,7 @@ def test_blind(net, by_caller, who_hangs_up):
         leaver.peer.expect("BYE")  # they crossed
         leaver.bye()
         leaver.peer.expect("200 BYE")
-        leaver.peer.reply(leaver.peer.expect("BYE"), 200)
+        leaver.peer.reply(leaver.peer.expect("BYE", again=True), 200)
     assert [a == b for a, b in zip(legs, legs_of(net))] == [not by_caller, by_caller]
     now = state(net)[1 if by_caller else 0]
     assert now[0] == staying_line[0] and now[4]  # the port that it had
