@@ -11,6 +11,7 @@
 #include "mediarelay/leg_rtcp.h"
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_count.h"
+#include "mediarelay/media_question.h"
 #include "mediarelay/media_record.h"
 #include "mediarelay/media_session.h"
 #include "mediarelay/media_summary.h"
@@ -156,6 +157,12 @@ static void on_mail(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
+static void on_question(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd, (void)what;
+	media_questions_answer(ctx, true);
+}
+
 static void on_dp(evutil_socket_t fd, short what, void *ctx)
 {
 	struct media *media = ctx;
@@ -234,7 +241,7 @@ static int open_tables(struct media *media)
 	media->free_ids = calloc(max, sizeof(*media->free_ids));
 	media->removals_of = calloc(max + 1, sizeof(*media->removals_of));
 	if (media->slots == NULL || media->free_ids == NULL || media->removals_of == NULL ||
-	    media_count_open(media) < 0)
+	    media_count_open(media) < 0 || media_questions_open(media) < 0)
 		return -ENOMEM;
 	return mailbox_open(&media->mail, max + 1, sizeof(struct media_mail));
 }
@@ -268,9 +275,11 @@ static int open_loop(struct media *media)
 	media->mail_event = event_new(media->base, mailbox_fd(media->mail), EV_READ | EV_PERSIST, on_mail, media);
 	media->dp_event = event_new(media->base, dp_client_fd(media->dp), EV_READ | EV_PERSIST, on_dp, media);
 	media->tick_event = event_new(media->base, -1, EV_PERSIST, on_tick, media);
-	if (media->mail_event == NULL || media->dp_event == NULL || media->tick_event == NULL)
+	media->question_event = event_new(media->base, mailbox_fd(media->questions), EV_READ | EV_PERSIST, on_question, media);
+	if (media->question_event == NULL || media->mail_event == NULL || media->dp_event == NULL || media->tick_event == NULL)
 		return -ENOMEM;
 	event_add(media->mail_event, NULL);
+	event_add(media->question_event, NULL);
 	event_add(media->dp_event, NULL);
 	event_add(media->tick_event, &tick);
 	event_active(media->dp_event, EV_READ, 0); // what came before we listened
@@ -343,6 +352,7 @@ void media_close(struct media *media)
 	if (media->dp != NULL)
 		close_sessions(media);
 	close_event(media->mail_event);
+	close_event(media->question_event);
 	close_event(media->dp_event);
 	close_event(media->tick_event);
 	if (media->base != NULL)
@@ -356,6 +366,7 @@ void media_close(struct media *media)
 	dtls_cookie_close(media->cookie);
 	dtls_identity_unref(media->identity);
 	mailbox_close(media->mail);
+	media_questions_close(media);
 	pthread_mutex_destroy(&media->free_lock);
 	media_count_close(media);
 	free(media->by_index);

@@ -73,13 +73,33 @@ static void count_traffic(struct leg_line *line, const struct dp_stats *stats)
 	count_up(&realm->lost, &before->lost, stats->lost);
 }
 
+// When packets were dropped last, and mostly why.
+static void note_drops(struct leg_line *line, const struct dp_stats *stats, mono_ns now)
+{
+	struct line_counted *before = &line->counted;
+	uint32_t most = 0;
+
+	for (unsigned i = 1; i < RELAY_DROP_COUNT; i++) {
+		uint32_t grown = (uint32_t)stats->drops[i] - before->drops[i];
+
+		before->drops[i] = (uint32_t)stats->drops[i];
+		if (grown <= most)
+			continue;
+		most = grown;
+		before->dropped_by = i;
+		before->dropped_at = now;
+	}
+}
+
 void media_count_from_here(struct leg_line *line)
 {
 	struct dp_stats stats;
 
 	if (dp_transport_stats(line->session->media->dp, line->transports[LEG_RTP].ref, &stats) == 0)
-		line->counted = (struct line_counted){ stats.rx_packets, stats.rx_octets, stats.tx_packets,
-						       stats.tx_octets, stats.lost };
+		line->counted = (struct line_counted){
+			.rx_packets = stats.rx_packets, .rx_octets = stats.rx_octets, .tx_packets = stats.tx_packets,
+			.tx_octets = stats.tx_octets, .lost = stats.lost,
+		};
 }
 
 static unsigned mos_of(const struct leg_line *line, const struct dp_stats *stats)
@@ -96,6 +116,7 @@ void media_count_line(struct leg_line *line, const struct dp_stats *stats, mono_
 	mono_ns since = line->expecting_since > stats->last_rx ? line->expecting_since : stats->last_rx;
 
 	count_traffic(line, stats);
+	note_drops(line, stats, now);
 	if (!line->plan.agreed || !leg_line_secured(line))
 		tally->unsecured++;
 	else

@@ -123,6 +123,9 @@ struct leg_rekey { // a change of keys that is under way
 
 struct line_counted { // of dp_stats, as media_count.c has seen it
 	uint64_t rx_packets, rx_octets, tx_packets, tx_octets, lost;
+	uint32_t drops[RELAY_DROP_COUNT]; // their low bits
+	mono_ns dropped_at;               // when one had last grown; 0: never
+	enum relay_drop dropped_by;       // the one that had grown most, then
 };
 
 struct leg_line { // one m-line of one dialog
@@ -200,8 +203,8 @@ struct media {
 	pthread_t thread;
 	bool running;
 	struct event_base *base;
-	struct event *mail_event, *dp_event, *tick_event;
-	struct mailbox *mail;
+	struct event *mail_event, *dp_event, *tick_event, *question_event;
+	struct mailbox *mail, *questions;
 	struct dp_client *dp;
 	struct seat_stock *seats;
 	struct call_records *records;

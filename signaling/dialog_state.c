@@ -72,3 +72,8 @@ bool dialog_is_over(const struct dialog_fsm *fsm)
 {
 	return fsm->state == DIALOG_TERMINATED;
 }
+
+const char *dialog_state_text(enum dialog_state state)
+{
+	return state < DIALOG_STATE_COUNT ? state_text[state] : "?";
+}

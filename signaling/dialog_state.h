@@ -43,4 +43,5 @@ struct dialog_fsm {
 void dialog_fsm_start(struct dialog_fsm *fsm, uint32_t number, mono_ns now);
 // Moves and logs. -EPROTO: the event is not allowed here, nothing moved.
 int dialog_step(struct dialog_fsm *fsm, enum dialog_event event, mono_ns now);
+const char *dialog_state_text(enum dialog_state state);
 bool dialog_is_over(const struct dialog_fsm *fsm);

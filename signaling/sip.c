@@ -9,6 +9,7 @@
 #include "signaling/sip_count.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
+#include "signaling/sip_question.h"
 #include "signaling/sip_relay.h"
 #include <errno.h>
 #include <semaphore.h>
@@ -19,7 +20,7 @@
 
 #define STRANGER_LINES 5 // a second
 
-enum mail_kind { MAIL_MEDIA = 1, MAIL_COUNT, MAIL_DRAIN, MAIL_STOP };
+enum mail_kind { MAIL_MEDIA = 1, MAIL_COUNT, MAIL_QUESTION, MAIL_DRAIN, MAIL_STOP };
 
 struct count_question {
 	struct sip_counts *counts;
@@ -30,6 +31,7 @@ struct mail {
 	enum mail_kind kind;
 	struct media_event media;
 	struct count_question *count;
+	struct sip_question *question;
 };
 
 struct sip_boot { // start-up, shared with the thread until `ready` is posted
@@ -259,6 +261,9 @@ static int mailbox_ready(void *magic, su_wait_t *wait, void *arg)
 		case MAIL_COUNT:
 			count(sip, mail.count);
 			break;
+		case MAIL_QUESTION:
+			sip_question_answer(sip, mail.question, true);
+			break;
 		case MAIL_DRAIN:
 			call_drain(sip);
 			break;
@@ -420,6 +425,22 @@ void sip_media_event(void *ctx, const struct media_event *event)
 	post(ctx, &(struct mail){ .kind = MAIL_MEDIA, .media = *event });
 }
 
+int sip_question_post(struct sip *sip, struct sip_question *q)
+{
+	return mailbox_push(sip->mailbox, &(struct mail){ .kind = MAIL_QUESTION, .question = q });
+}
+
+// Who asked when the thread was ending hears that there is no answer.
+static void answer_the_rest(struct sip *sip)
+{
+	struct mail mail;
+
+	while (mailbox_pop(sip->mailbox, &mail) == 0) {
+		if (mail.kind == MAIL_QUESTION)
+			sip_question_answer(sip, mail.question, false);
+	}
+}
+
 void sip_drain(struct sip *sip)
 {
 	post_surely(sip, MAIL_DRAIN);
@@ -431,6 +452,7 @@ void sip_close(struct sip *sip)
 		return;
 	post_surely(sip, MAIL_STOP);
 	pthread_join(sip->thread, NULL);
+	answer_the_rest(sip);
 	mailbox_close(sip->mailbox);
 	free(sip->stats);
 	free(sip);

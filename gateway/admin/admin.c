@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // admin.c - the door itself: its socket, who comes in, where a request goes, and how it is answered.
+#include "gateway/admin/admin_ask.h"
 #include "gateway/admin/admin_priv.h"
 #include "gateway/user.h"
 #include <errno.h>
@@ -19,6 +20,7 @@
 struct admin_door {
 	int listener;
 	struct admin_auth *auth;
+	struct admin_asks *asks; // here, since answers may come when the rest has ended
 };
 
 // The socket
@@ -77,6 +79,8 @@ int admin_door_open(struct admin_door **doorp, const struct config *config)
 		return -ENOMEM;
 	door->listener = -1;
 	err = admin_auth_open(&door->auth, c);
+	if (err == 0)
+		err = admin_asks_open(&door->asks, c->connections);
 	if (err < 0)
 		goto out;
 	door->listener = c->place.path[0] != '\0' ? listen_unix(c->place.path, config->user) : listen_tcp(&c->place.tcp);
@@ -101,6 +105,7 @@ void admin_door_close(struct admin_door *door)
 	if (door->listener >= 0)
 		close(door->listener);
 	admin_auth_close(door->auth);
+	admin_asks_close(door->asks);
 	free(door);
 }
 
@@ -294,6 +299,9 @@ const struct admin_route admin_routes[] = {
 	{ HTTP_GET, "/metrics", ADMIN_VIEWER, admin_metrics },
 	{ HTTP_GET, "/v1/status", ADMIN_VIEWER, admin_status },
 	{ HTTP_GET, "/v1/version", ADMIN_VIEWER, admin_version },
+	{ HTTP_GET, "/v1/calls", ADMIN_VIEWER, admin_calls },
+	{ HTTP_GET, "/v1/calls/{id}", ADMIN_VIEWER, admin_call },
+	{ HTTP_DELETE, "/v1/calls/{id}", ADMIN_OPERATOR, admin_hang_up },
 	{ .path = NULL },
 };
 
@@ -313,12 +321,15 @@ int admin_open(struct admin **adminp, struct admin_door *door, const struct admi
 		return -ENOMEM;
 	admin->start = *start;
 	admin->door = door;
+	admin->asks = door->asks;
 	admin->since = clock_now();
 	clock_gettime(CLOCK_REALTIME, &now);
 	admin->started = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 	http.limits.connections = start->config->admin.connections;
 	http.listener = door->listener;
 	err = heartbeat_open(&admin->heartbeat, start->media_region_fd);
+	if (err == 0)
+		err = admin_asks_listen(door->asks, start->base);
 	if (err == 0)
 		err = http_server_open(&admin->server, &http);
 	if (err < 0)
@@ -327,6 +338,7 @@ int admin_open(struct admin **adminp, struct admin_door *door, const struct admi
 	*adminp = admin;
 	return 0;
 out:
+	admin_asks_deaf(door->asks);
 	heartbeat_close(admin->heartbeat);
 	free(admin);
 	return err;
@@ -343,6 +355,7 @@ void admin_close(struct admin *admin)
 	if (admin == NULL)
 		return;
 	http_server_close(admin->server);
+	admin_asks_deaf(admin->asks);
 	heartbeat_close(admin->heartbeat);
 	free(admin);
 }

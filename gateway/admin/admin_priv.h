@@ -16,6 +16,7 @@
 struct admin {
 	struct admin_start start;
 	struct admin_door *door;
+	struct admin_asks *asks; // the door's
 	struct http_server *server;
 	struct heartbeat *heartbeat;
 	double started; // wall time, seconds since 1970
@@ -51,4 +52,4 @@ void admin_problem(struct admin_request *rq, int status, const char *detail);
 
 bool admin_is_ready(const struct admin *admin, const char **why);
 
-admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics;
+admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics, admin_calls, admin_call, admin_hang_up;

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Calls by the management door: found, looked at, ended; and why a silent one is silent.
+import time
+
+import pytest
+
+from lib import srtp
+from lib.admin import Managed
+from lib.leg import Leg, both_hear, call
+
+
+@pytest.fixture
+def managed(topology):
+	made = []
+
+	def start(**settings):
+		made.append(Managed(topology, **settings))
+		return made[-1]
+	yield start
+	for gateway in made:
+		gateway.__exit__(None)
+
+
+def only(managed):
+	calls = managed.get("/v1/calls")["calls"]
+	assert len(calls) == 1, calls
+	return f"/v1/calls/{calls[0]['id']}"
+
+
+def ways(managed, path):
+	return {way["from"]: way for way in managed.get(path)["media"]}
+
+
+def wait_reason(managed, path, realm, *reasons, timeout=20):
+	"""Why nothing comes from that realm, once it is one of these."""
+	seen = managed.wait(path, lambda c: [w for w in c["media"] if w["from"] == realm and w["reason"] in reasons], timeout)
+	return next(way for way in seen["media"] if way["from"] == realm)
+
+
+def test_one_call_with_all_there_is(topology, managed):
+	managed = managed(core="sdes")
+	with Leg(topology, "access", keying="dtls", attributes=("ice-pwd:abcdefghijklmnopqrstuvwx",)) as access, \
+	     Leg(topology, "core", keying="sdes") as core:
+		call(access, core)
+		both_hear(access, core)
+		path = only(managed)
+		seen = managed.wait(path, lambda c: all(way["flows"] for way in c["media"]) and len(c["media"]) == 2)
+		assert seen["state"] == "up" and seen["answered_seconds"] > 0 and seen["worker"] == 0
+		caller, callee = seen["legs"]
+		assert (caller["side"], caller["realm"], caller["peer"]) == ("caller", "access", "phones")
+		assert (callee["side"], callee["realm"], callee["peer"]) == ("callee", "core", "pbx")
+		assert caller["call_id"] == access.dialog.call_id and callee["call_id"] == core.dialog.call_id
+		line, = caller["lines"]
+		assert line["keying"]["mechanism"] == "dtls-srtp" and line["keying"]["dtls_version"] in ("1.2", "1.3")
+		assert line["keying"]["seen_fingerprint"].lower() == access.fingerprint.lower()
+		assert line["keying"]["expected_fingerprints"] == line["keying"]["seen_fingerprint"]
+		assert line["traffic"]["rx_packets"] > 10 and line["direction"] == "sendrecv" and line["quality"]["mos"] > 3
+		assert callee["lines"][0]["keying"]["suite"]
+		text = str(seen)
+		for secret in ("abcdefghijklmnopqrstuvwx", *(master.hex() for master in core.masters.values())):
+			assert secret not in text
+		import base64
+		for master in core.masters.values():
+			assert base64.b64encode(master).decode() not in text
+		assert "a=crypto:" in callee["sdp"]["received"] and "inline:(removed)" in callee["sdp"]["received"]
+		assert "a=ice-pwd:(removed)" in caller["sdp"]["received"] and "m=audio" in caller["sdp"]["sent"]
+		assert f"a=fingerprint:{access.fingerprint}" in caller["sdp"]["received"]
+		access.hang_up()
+		core.taken_down()
+	managed.wait("/v1/calls", lambda c: c["calls"] == [])
+	assert managed.ask(path).status == 404
+
+
+def test_pages_and_filters(topology, managed):
+	managed = managed()
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+		for _ in range(5): # which nobody answers
+			access.dial()
+		page = managed.wait("/v1/calls", lambda c: len(c["calls"]) == 5)
+		numbers = [row["id"] for row in page["calls"]]
+		assert numbers == sorted(numbers, reverse=True) and page["next_before"] is None
+		first = managed.get("/v1/calls?limit=2")
+		assert [row["id"] for row in first["calls"]] == numbers[:2] and first["next_before"] == numbers[1]
+		assert [row["id"] for row in managed.get(f"/v1/calls?limit=3&before={first['next_before']}")["calls"]] == numbers[2:]
+		assert len(managed.get("/v1/calls?realm=core")["calls"]) == 5
+		state = page["calls"][0]["state"]
+		assert len(managed.get(f"/v1/calls?state={state}")["calls"]) >= 1 and managed.get("/v1/calls?state=up")["calls"] == []
+		for bad in ("limit=0", "limit=501", "limit=x", "realm=nowhere", "before=-1", "limit=1&limit=2", "realm=%00", "state=%0a"):
+			assert managed.ask(f"/v1/calls?{bad}").status == 400, bad
+		for number in numbers: # a callee that says nothing at all cannot be told (RFC 3261 section 9.1); the caller is
+			assert managed.ask(f"/v1/calls/{number}", method="DELETE", token="operator").status == 202
+			assert managed.get(f"/v1/calls/{number}")["state"] == "ending"
+			assert managed.ask(f"/v1/calls/{number}", method="DELETE", token="operator").status == 409
+		assert access.phone.wait_response(access.dialog.cseq).status == 480
+
+
+def test_hang_up(topology, managed):
+	managed = managed()
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+		call(access, core)
+		path = only(managed)
+		assert managed.ask(path, method="DELETE", token=None).status == 401
+		assert managed.ask(path, method="DELETE", token="viewer").status == 403
+		assert managed.ask(path, method="DELETE", token="operator", headers={"Origin": "http://evil.test"}).status == 403
+		assert managed.ask(path, method="DELETE", token="operator", headers={"Sec-Fetch-Site": "cross-site"}).status == 403
+		assert managed.ask("/v1/calls/4294967295", method="DELETE", token="operator").status == 404
+		assert managed.ask("/v1/calls/x", method="DELETE", token="operator").status == 404
+		assert managed.get(path)["state"] == "up"
+		assert managed.ask(path, method="DELETE", token="operator").status == 202
+		access.taken_down()
+		core.taken_down()
+	ended = managed.wait_event("call ended", 10)
+	assert ended["by"] == "gateway" and ended["cause"] == "ended by an operator"
+	audit = managed.events("admin change")
+	assert [(line["token"], line["status"]) for line in audit] == [
+		(None, 401), ("a-viewer", 403), ("a-operator", 403), ("a-operator", 403), ("a-operator", 404), ("a-operator", 404), ("a-operator", 202)]
+	assert audit[-1]["method"] == "DELETE" and audit[-1]["path"] == path and audit[-1]["tag"] == "audit"
+
+
+# Why it is silent
+
+def test_no_keys(topology, managed):
+	managed = managed(keying_timeout=60)
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+		access._begin_dtls = lambda active: None # never shakes hands
+		access.dial()
+		core.ring()
+		core.pick_up()
+		access.dialled_answer()
+		way = wait_reason(managed, only(managed), "access", "no_keys")
+		assert not way["flows"] and "access" in way["explanation"] and "dtls-srtp" in way["explanation"]
+		assert ways(managed, only(managed))["core"]["reason"] == "no_keys" # the other way would leave by the same leg
+
+
+def test_wrong_fingerprint(topology, managed):
+	managed = managed(keying_timeout=60)
+	wrong = "sha-256 " + ":".join(["AB"] * 32)
+	with Leg(topology, "access", keying="dtls", signalled_fingerprint=wrong) as access, Leg(topology, "core") as core:
+		access.dial()
+		core.ring()
+		core.pick_up()
+		access.dialled_answer()
+		way = wait_reason(managed, only(managed), "access", "wrong_fingerprint")
+		assert wrong in way["explanation"] and access.certificate.fingerprint.split()[1].upper() in way["explanation"].upper()
+
+
+def test_one_way(topology, managed):
+	managed = managed()
+	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
+		access.dial()
+		core.ring()
+		core.pick_up()
+		access.dialled_answer()
+		path = only(managed)
+		access.talk()
+		assert wait_reason(managed, path, "access", "flows")["flows"]
+		way = wait_reason(managed, path, "core", "nothing_comes") # it says nothing
+		assert "core" in way["explanation"] and core.address in way["explanation"]
+		core.talk()
+		assert wait_reason(managed, path, "core", "flows")["flows"]
+
+
+def test_hold(topology, managed):
+	managed = managed()
+	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
+		call(access, core)
+		both_hear(access, core, packets=20, seconds=0.2)
+		access.dialog.request("INVITE", access.offer("sendonly"))
+		number = access.dialog.cseq
+		core.phone.accept(core.phone.wait_request("INVITE"), core.begin_answer(core.described.text).replace("a=sendrecv", "a=recvonly"))
+		core.phone.wait_request("ACK")
+		response = access.phone.wait_response(number)
+		access.dialog.ack(number)
+		assert response.status == 200
+		way = wait_reason(managed, only(managed), "core", "hold")
+		assert "hold" in way["explanation"].lower() and not way["flows"]
+		assert wait_reason(managed, only(managed), "access", "flows")
+
+
+def test_other_keys_and_another_source(topology, managed):
+	managed = managed(learn="never")
+	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
+		describe = core._describe
+		core._describe = lambda *some, **more: describe(*some, **more).replace(f"c=IN IP4 {core.address}", "c=IN IP4 10.20.0.19")
+		access.dial()
+		core.ring()
+		core.pick_up()
+		access.dialled_answer()
+		for suite in access.masters: # not what its SDP said
+			access.masters[suite] = srtp.fresh_master(suite)
+		suite = access.media.suite
+		access.media.sdes(access.media.receiving, srtp.Context(suite, access.masters[suite]))
+		access.talk()
+		core.talk()
+		path = only(managed)
+		way = wait_reason(managed, path, "access", "wrong_keys")
+		assert "tags do not verify" in way["explanation"]
+		way = wait_reason(managed, path, "core", "wrong_source")
+		assert "10.20.0.19" in way["explanation"] and "learn" in way["explanation"]
