@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #define VALUE_MAX 1024    // bytes of one value that are looked at
 
 static struct {
-	enum log_level level;
+	_Atomic unsigned level; // enum log_level
 	enum log_format format;
 	char process[16];
 } log_state = { LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "sallyport" };
@@ -30,9 +31,19 @@ struct line {
 	bool full; // something did not fit
 };
 
+enum log_level log_level(void)
+{
+	return atomic_load_explicit(&log_state.level, memory_order_relaxed);
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&log_state.level, level, memory_order_relaxed);
+}
+
 void log_setup(enum log_level level, enum log_format format, const char *process)
 {
-	log_state.level = level;
+	log_set_level(level);
 	log_state.format = format;
 	snprintf(log_state.process, sizeof(log_state.process), "%s", process);
 }
@@ -228,7 +239,7 @@ void log_emit(enum log_level level, const char *tag, const char *event, const st
 	int saved = errno;
 	struct line ln;
 
-	if (level < log_state.level)
+	if (level < log_level())
 		return;
 	ln.len = 0;
 	ln.full = false;

@@ -28,6 +28,8 @@ struct log_field {
 #define LOG_ERRNO(err) LOG_STR("error", log_errno((err))) // negative errno
 
 void log_setup(enum log_level level, enum log_format format, const char *process); // before threads start
+enum log_level log_level(void);
+void log_set_level(enum log_level level); // from any thread
 void log_emit(enum log_level level, const char *tag, const char *event, const struct log_field *fields);
 const char *log_errno(int err);
 

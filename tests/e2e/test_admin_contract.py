@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The OpenAPI document is the contract: every route of it, by every role and with every kind of token, answers as it says; and there
+# is no route beside those.
+import json
+import re
+
+import jsonschema
+import pytest
+
+from lib.admin import Managed
+from lib.gateway import ROOT
+from lib.leg import Leg, both_hear, call
+
+WHO = {"none": None, "bad": "nobody-0123456789abcdef", "viewer": "viewer", "operator": "operator"}
+RANK = {"none": 0, "bad": 0, "viewer": 1, "operator": 2}
+BODIES = {"/v1/log/level": '{"level": "info"}'}
+
+
+@pytest.fixture
+def managed(topology):
+	with Managed(topology) as gateway:
+		yield gateway
+
+
+def operations(document):
+	for path, methods in document["paths"].items():
+		for method, operation in methods.items():
+			yield path, method.upper(), operation
+
+
+def check(document, operation, reply):
+	"""The reply is one that the operation names, of a type that it names, and fits the schema."""
+	said = operation["responses"].get(str(reply.status))
+	assert said, f"{operation['summary']} does not name {reply}"
+	kind = reply.headers["Content-Type"].partition(";")[0]
+	assert kind in said["content"], reply
+	schema = said["content"][kind]["schema"]
+	if kind.endswith("json"):
+		resolver = jsonschema.RefResolver.from_schema(document)
+		jsonschema.Draft202012Validator(schema, resolver=resolver).validate(reply.json())
+
+
+def test_the_document(managed):
+	document = managed.get("/v1/openapi.json")
+	assert document == json.loads((ROOT / "gateway/admin/openapi.json").read_text())
+	for schema in document["components"]["schemas"].values():
+		jsonschema.Draft202012Validator.check_schema(schema)
+	table = re.findall(r'\{ HTTP_(\w+), "([^"]+)", ADMIN_(\w+),', (ROOT / "gateway/admin/admin.c").read_text())
+	roles = {"NOBODY": "none", "VIEWER": "viewer", "OPERATOR": "operator"}
+	assert {(path, method, roles[role]) for method, path, role in table} == \
+	       {(path, method, operation["x-role"]) for path, method, operation in operations(document)}
+	listed = set(re.findall(r"^\| `([A-Z]+) (/[^`]*)`", (ROOT / "docs/admin.md").read_text(), re.M))
+	assert listed == {(method, path) for path, method, _ in operations(document)}
+
+
+def test_every_route_and_role(topology, managed):
+	document = managed.get("/v1/openapi.json")
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+		call(access, core)
+		both_hear(access, core, packets=20, seconds=0.2)
+		number = str(managed.get("/v1/calls")["calls"][0]["id"])
+		for path, method, operation in sorted(operations(document), key=lambda o: o[1] == "DELETE"): # which ends the call
+			for who, token in WHO.items():
+				reply = managed.ask(path.replace("{id}", number), method=method, token=token, body=BODIES.get(path) if method == "PUT" else None)
+				needed = RANK[operation["x-role"]]
+				expected = (200, 202) if RANK[who] >= needed else (403,) if RANK[who] else (401,)
+				assert reply.status in expected, (path, method, who, reply)
+				check(document, operation, reply)
+		core.taken_down()
+
+
+def test_other_answers_keep_to_it(managed):
+	document = managed.get("/v1/openapi.json")
+	paths = document["paths"]
+	for path in ("/v1/calls?limit=0", "/v1/calls?realm=x"):
+		reply = managed.ask(path)
+		assert reply.status == 400
+		check(document, paths["/v1/calls"]["get"], reply)
+	for method in ("get", "delete"):
+		for number in ("77", "0", "99999999999999999999", "x"):
+			reply = managed.ask(f"/v1/calls/{number}", method=method.upper(), token="operator")
+			assert reply.status == 404
+			check(document, paths["/v1/calls/{id}"][method], reply)
+	put = paths["/v1/log/level"]["put"]
+	for body, status in (("", 400), ("{", 400), ("[]", 400), ('{"level": "info", "level": "debug"}', 400), ("[" * 1000, 400),
+			     ('{"level": "loud"}', 422), ('{"level": 1}', 422), ('{"level": "info", "x": 1}', 422), ('{}', 422),
+			     ('{"level": "inf\\u0000o"}', 400), (b'\xff\xfe', 400), ('{"a": ' * 9 + "1" + "}" * 9, 400)):
+		reply = managed.ask("/v1/log/level", method="PUT", token="operator", body=body)
+		assert reply.status == status, (body, reply)
+		check(document, put, reply)
+	reply = managed.ask("/v1/log/level", method="PUT", token="operator", body="level=debug", headers={"Content-Type": "text/plain"})
+	assert reply.status == 415
+	check(document, put, reply)
+
+
+def test_log_level(topology, managed):
+	assert managed.get("/v1/log/level") == {"level": "info"}
+	managed.ask("/v1/log/level", method="PUT", token="operator", body='{"level": "debug"}')
+	assert managed.get("/v1/log/level") == {"level": "debug"}
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+		call(access, core)
+		assert [event for event in managed.events() if event["level"] == "debug" and event["process"] == "control"]
+	managed.ask("/v1/log/level", method="PUT", token="operator", body='{"level": "error"}')
+	assert managed.get("/v1/log/level") == {"level": "error"}
