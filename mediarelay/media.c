@@ -25,8 +25,10 @@
 
 #define DTLS_CERTIFICATE_DAYS 365
 
+#define MAIL_ADOPTED UINT32_MAX // no session's number
+
 struct media_mail {
-	uint32_t session; // whose slot has orders; 0: end the thread
+	uint32_t session; // whose slot has orders; 0: end the thread; MAIL_ADOPTED
 };
 
 // From the relay
@@ -146,6 +148,10 @@ static void on_mail(evutil_socket_t fd, short what, void *ctx)
 			event_base_loopbreak(media->base);
 			return;
 		}
+		if (mail.session == MAIL_ADOPTED) {
+			media_record_reap(media);
+			continue;
+		}
 		orders = atomic_exchange(&media->slots[mail.session].orders, 0);
 		// One that was lost has ended, and its number is free.
 		if (orders & MEDIA_ORDER_ADOPT && media_record_adopt(media, mail.session) < 0)
@@ -183,8 +189,6 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 			media_session_tick(media->slots[id].session, now);
 	}
 	media_count_end(media);
-	if (media->reap_at != 0 && now >= media->reap_at)
-		media_record_reap(media);
 	dtls_report_tick(media, now);
 }
 
@@ -243,7 +247,7 @@ static int open_tables(struct media *media)
 	if (media->slots == NULL || media->free_ids == NULL || media->removals_of == NULL ||
 	    media_count_open(media) < 0 || media_questions_open(media) < 0)
 		return -ENOMEM;
-	return mailbox_open(&media->mail, max + 1, sizeof(struct media_mail));
+	return mailbox_open(&media->mail, max + 2, sizeof(struct media_mail)); // and the two that are no slot's
 }
 
 static int open_relay(struct media *media)
@@ -448,10 +452,10 @@ int media_session_adopt(struct media *media, uint32_t session)
 	return 0;
 }
 
-void media_session_drop(struct media *media, uint32_t session)
+// Behind the orders to adopt, in the mailbox.
+void media_adopted(struct media *media)
 {
-	if (session != 0 && session <= media->config->max_sessions && media->slots[session].found)
-		slot_order(media, session, MEDIA_ORDER_ADOPT | MEDIA_ORDER_CLOSE);
+	mailbox_push(media->mail, &(struct media_mail){ .session = MAIL_ADOPTED });
 }
 
 unsigned media_session_count(const struct media *media)

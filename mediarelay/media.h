@@ -125,7 +125,7 @@ int media_session_open(struct media *media, uint32_t *session); // -ENOSPC: at t
 int media_session_apply(struct media *media, const struct media_plan *plan);
 void media_session_close(struct media *media, uint32_t session); // logs the summary; seats come back after their rest
 int media_session_adopt(struct media *media, uint32_t session);  // after a restart: what the records hold goes on
-void media_session_drop(struct media *media, uint32_t session);  // or ends at once; nothing, if they hold none. Before any session is opened
+void media_adopted(struct media *media); // all that goes on has been named: what else the records and the relay hold ends
 unsigned media_session_count(const struct media *media);
 
 // From any thread, while the struct media lives.

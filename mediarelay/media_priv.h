@@ -31,7 +31,6 @@
 #define LEG_OVERLAP MONO_S(2)        // the old receive key is good this long after the first packet under the new one
 #define LEG_OVERLAP_MAX MONO_S(10)   // or after the new key, if none comes
 #define MEDIA_TICK_MS 1000
-#define MEDIA_REAP MONO_S(30)      // flows found at start and not claimed by then go
 
 enum leg_component { LEG_RTP, LEG_RTCP, LEG_COMPONENTS };
 
@@ -225,7 +224,6 @@ struct media {
 	uint32_t *removals_of; // by session: ports still to be confirmed
 	struct media_found *found; // transports of an earlier life
 	size_t n_found, found_room;
-	mono_ns reap_at; // 0: nothing to reap
 };
 
 static inline bool transport_live(const struct leg_transport *tp)

@@ -396,27 +396,25 @@ static void flow_found(void *ctx, const struct dp_found *flow)
 void media_record_find(struct media *media)
 {
 	struct media_record *record = calloc(1, sizeof(*record));
-	bool any = false; // also of a session whose flows had gone when its control died, and its record had not
 
 	dp_client_walk(media->dp, flow_found, media);
 	for (uint32_t id = 1; record != NULL && id <= media->config->max_sessions; id++) {
 		if (record_read(media, id, record) < 0)
 			continue;
-		media->slots[id].found = any = true;
+		media->slots[id].found = true;
 		for (uint8_t i = 0; i < record->n_lines; i++)
 			seat_stock_claim(media->seats, &record->lines[i].seat);
 	}
 	if (record != NULL)
 		secret_wipe(record, sizeof(*record));
 	free(record);
-	if (any || media->n_found > 0)
-		media->reap_at = env_now(media->env) + MEDIA_REAP;
 }
 
 void media_record_reap(struct media *media)
 {
 	size_t reaped = 0;
 
+	// A session whose flows had gone when its control died may still have a record.
 	for (uint32_t id = 1; id <= media->config->max_sessions; id++) {
 		struct media_session *session;
 
@@ -432,9 +430,9 @@ void media_record_reap(struct media *media)
 		dp_transport_remove(media->dp, media->found[i].flow.transport);
 		reaped++;
 	}
-	log_info("media", "unclaimed flows reaped", LOG_UINT("flows", reaped));
+	if (reaped > 0)
+		log_info("media", "unclaimed flows reaped", LOG_UINT("flows", reaped));
 	free(media->found);
 	media->found = NULL;
 	media->n_found = media->found_room = 0;
-	media->reap_at = 0;
 }

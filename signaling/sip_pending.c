@@ -337,7 +337,6 @@ bool sip_pending_end(struct sip *sip, uint32_t session, struct sip_call *call)
 		log_warning("sip", "pending requests dropped", LOG_UINT("session", session), LOG_ERRNO(err));
 	if (call != NULL)
 		return false;
-	media_session_drop(sip->media, session);
 	if (head.number > sip->last_call)
 		sip->last_call = head.number;
 	if (err == 0 && !head.told)

