@@ -102,30 +102,34 @@ static inline void frame_finish_ip(uint8_t *udp, const struct frame_fit *f)
 	frame_set16(ip + 10, (uint16_t)~frame_sum_fold32((uint32_t)frame_get16(ip + 10) + total + (unsigned)(ip[1] << 8)));
 }
 
+static __attribute__((noinline)) uint16_t frame_udp_check(uint64_t pseudo, const uint8_t *udp, size_t len)
+{
+	uint16_t check = (uint16_t)~frame_sum_fold(frame_sum(pseudo, udp, len));
+
+	return check != 0 ? check : 0xffff;
+}
+
 static inline void frame_finish_udp(struct rte_mbuf *m, uint8_t *udp, const struct frame_fit *f)
 {
-	uint16_t len = __builtin_bswap16((uint16_t)(f->len + FRAME_UDP)), check;
+	uint16_t len = __builtin_bswap16((uint16_t)(f->len + FRAME_UDP));
 	uint64_t pseudo = (uint64_t)frame_get16(udp + 6) + len;
 
 	frame_set16(udp + 4, len);
-	if (f->checksum == DP_CHECKSUM_ZERO && !f->v6) {
-		frame_set16(udp + 6, 0);
-		return;
-	}
-	if (f->checksum == DP_CHECKSUM_OFFLOAD) {
-		frame_set16(udp + 6, frame_sum_fold(pseudo));
-		m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM | (f->v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
-		m->l3_len = f->v6 ? FRAME_IPV6 : FRAME_IPV4;
-		m->l2_len = (uint64_t)(f->headers - FRAME_UDP - m->l3_len);
-		return;
-	}
 	frame_set16(udp + 6, 0);
-	check = (uint16_t)~frame_sum_fold(frame_sum(pseudo, udp, (size_t)f->len + FRAME_UDP));
-	frame_set16(udp + 6, check != 0 ? check : 0xffff);
+	if (f->checksum == DP_CHECKSUM_ZERO && !f->v6)
+		return;
+	if (f->checksum != DP_CHECKSUM_OFFLOAD) {
+		frame_set16(udp + 6, frame_udp_check(pseudo, udp, (size_t)f->len + FRAME_UDP));
+		return;
+	}
+	frame_set16(udp + 6, frame_sum_fold(pseudo));
+	m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM | (f->v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4);
+	m->l3_len = f->v6 ? FRAME_IPV6 : FRAME_IPV4;
+	m->l2_len = (uint64_t)(f->headers - FRAME_UDP - m->l3_len);
 }
 
 // The headers stand in front of the `len` octets at `payload`, which lie in m: they become the frame.
-static inline void frame_finish(struct rte_mbuf *m, uint8_t *payload, const struct frame_fit *f)
+static inline __attribute__((always_inline)) void frame_finish(struct rte_mbuf *m, uint8_t *payload, const struct frame_fit *f)
 {
 	uint8_t *udp = payload - FRAME_UDP;
 

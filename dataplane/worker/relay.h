@@ -297,7 +297,7 @@ uint16_t stage_protect(struct relay_worker *w, uint16_t n);
 void extension_choose(struct packet *p, const struct dp_extensions *x); // what of its header extension goes on
 
 // relay_output.c
-uint16_t stage_ready(struct relay_worker *w, uint16_t n);
+enum relay_drop relay_no_way(const struct dp_transport *tp); // why its path is not resolved
 void stage_headers(struct relay_worker *w, uint16_t n);
 void relay_datagram(struct relay_worker *w, uint32_t index, const struct inet_endpoint *to, const void *bytes,
 		    size_t len);

@@ -37,8 +37,7 @@ static inline bool edge_leads(const struct relay_worker *w, struct dp_ref ref)
 // Sends what is in out[] on its way.
 static void leave(struct relay_worker *w, uint16_t n)
 {
-	n = stage_ready(w, n);   // other leg secured, keyed, reachable?
-	n = stage_protect(w, n); // SRTP out
+	n = stage_protect(w, n); // SRTP out, if that leg is keyed and can be reached
 	stage_headers(w, n);     // addresses, checksums, frame; to the ports
 }
 

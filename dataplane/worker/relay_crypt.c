@@ -416,14 +416,17 @@ static inline void source_set(struct relay_worker *w, struct srtp_op *op, struct
 	op->stream = &dp_stream_at(&w->relay->map, slot->stream)->srtp;
 }
 
-static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct packet *p)
+static inline enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct packet *p)
 {
-	struct srtp_key *key = key_at(w->relay, &p->tp->out.key);
+	const struct dp_out *out = &p->tp->out;
+	struct srtp_key *key = key_at(w->relay, &out->key);
 	const struct dp_tx_slot *slot;
 	enum relay_drop why;
 
-	if (key == NULL)
+	if (out->security != DP_SRTP || key == NULL)
 		return RELAY_DROP_TX_NOT_KEYED;
+	if (!nexthop_ready(w->relay->hops, p->index, out->path_serial))
+		return relay_no_way(p->tp);
 	p->ssrc = rtp_ssrc(p->bytes);
 	slot = slot_out(w, p, &why);
 	if (slot == NULL)
@@ -435,7 +438,7 @@ static enum relay_drop op_out(struct relay_worker *w, struct srtp_op *op, struct
 		.hdr_len = p->hdr_len,
 		.key = key,
 	};
-	op_header(w, op, p->tp, p->tp->out.work);
+	op_header(w, op, p->tp, out->work);
 	source_set(w, op, p, slot);
 	return RELAY_OK;
 }
@@ -456,33 +459,43 @@ static enum relay_drop repeats(struct relay_worker *w, struct srtp_op *op, struc
 	return drop_of[op->result];
 }
 
+static inline enum relay_drop result_out(struct relay_worker *w, struct packet *p, struct srtp_op *op)
+{
+	enum relay_drop drop = drop_of[op->result];
+
+	if (drop == RELAY_DROP_TX_REPEAT)
+		drop = repeats(w, op, p);
+	p->len = op->len;
+	return drop;
+}
+
+// What is not to be encrypted stays as it is.
 uint16_t stage_protect(struct relay_worker *w, uint16_t n)
 {
 	enum relay_drop drop[RELAY_FAN];
 	uint16_t who[RELAY_FAN], kept = 0;
-	unsigned secured = 0;
+	unsigned secured = 0, dropped = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		drop[i] = RELAY_OK;
-		if (w->out[i].tp->out.security != DP_SRTP)
+		if (w->out[i].tp->out.security == DP_PLAIN)
 			continue;
 		drop[i] = op_out(w, &w->ops[secured], &w->out[i]);
 		if (drop[i] == RELAY_OK)
 			who[secured++] = i;
+		dropped |= drop[i] != RELAY_OK;
 	}
 	if (secured > 0)
 		srtp_protect_burst(w->engine, w->ops, secured);
 	for (unsigned k = 0; k < secured; k++) {
-		drop[who[k]] = drop_of[w->ops[k].result];
-		if (drop[who[k]] == RELAY_DROP_TX_REPEAT)
-			drop[who[k]] = repeats(w, &w->ops[k], &w->out[who[k]]);
-		w->out[who[k]].len = w->ops[k].len;
+		drop[who[k]] = result_out(w, &w->out[who[k]], &w->ops[k]);
+		dropped |= drop[who[k]] != RELAY_OK;
 	}
-	for (uint16_t i = 0; i < n; i++) {
+	for (uint16_t i = 0; i < n && dropped; i++) {
 		if (drop[i] == RELAY_OK)
 			packet_keep(w->out, kept++, i);
 		else
 			relay_drop(w, w->out[i].tp, drop[i], w->out[i].m);
 	}
-	return kept;
+	return dropped ? kept : n;
 }

@@ -191,7 +191,9 @@ static inline bool ipv4_sum_usual(const uint8_t *at)
 static inline bool parse_usual(struct packet *p, struct place *pl, const uint8_t *at, size_t len)
 {
 	static const uint8_t ipv4[2] = { 0x08, 0x00 }, vlan[2] = { 0x81, 0x00 };
+	const uint64_t whole = htole64(UINT64_C(0xff3f0000000000ff)); // version and length; more fragments, offset
 	unsigned total, udp_len;
+	uint64_t begin;
 
 	if (len < RTE_ETHER_HDR_LEN + 4 + sizeof(struct iphdr) + sizeof(struct udphdr) || (at[0] & 1) != 0)
 		return false;
@@ -207,9 +209,9 @@ static inline bool parse_usual(struct packet *p, struct place *pl, const uint8_t
 	len -= RTE_ETHER_HDR_LEN;
 	total = be16(at + 2);
 	udp_len = be16(at + 24);
-	if (at[0] != 0x45 || at[9] != IPPROTO_UDP || (be16(at + 6) & 0x3fff) != 0 || total > len ||
-	    udp_len < sizeof(struct udphdr) || udp_len + sizeof(struct iphdr) > total ||
-	    !ipv4_sum_usual(at))
+	memcpy(&begin, at, sizeof(begin));
+	if ((begin & whole) != htole64(0x45) || at[9] != IPPROTO_UDP || total > len || udp_len < sizeof(struct udphdr) ||
+	    udp_len + sizeof(struct iphdr) > total || !ipv4_sum_usual(at))
 		return false;
 	pl->family = INET_V4;
 	pl->destination = at + 16;

@@ -63,35 +63,9 @@ static inline void frame_send(struct relay_worker *w, struct dp_transport *tp, u
 
 // ---- media
 
-static __attribute__((noinline)) enum relay_drop not_ready(const struct dp_transport *tp)
+enum relay_drop relay_no_way(const struct dp_transport *tp)
 {
 	return tp->path.remote.addr.family == INET_NONE ? RELAY_DROP_NO_PATH : RELAY_DROP_NO_NEXTHOP;
-}
-
-static inline enum relay_drop ready(struct relay_worker *w, const struct packet *p)
-{
-	const struct dp_out *out = &p->tp->out;
-
-	if (out->security != DP_PLAIN && (out->security != DP_SRTP || key_at(w->relay, &out->key) == NULL))
-		return RELAY_DROP_TX_NOT_KEYED;
-	if (!nexthop_ready(w->relay->hops, p->index, out->path_serial))
-		return not_ready(p->tp);
-	return RELAY_OK;
-}
-
-uint16_t stage_ready(struct relay_worker *w, uint16_t n)
-{
-	uint16_t kept = 0;
-
-	for (uint16_t i = 0; i < n; i++) {
-		enum relay_drop drop = ready(w, &w->out[i]);
-
-		if (drop == RELAY_OK)
-			packet_keep(w->out, kept++, i);
-		else
-			relay_drop(w, w->out[i].tp, drop, w->out[i].m);
-	}
-	return kept;
 }
 
 static inline void sent_account(struct dp_out *out, const struct packet *p, mono_ns now)
@@ -111,7 +85,7 @@ void stage_headers(struct relay_worker *w, uint16_t n)
 		struct frame_fit fit;
 
 		if (!nexthop_headers(w->relay->hops, p->index, out->path_serial, p->bytes, &way)) {
-			relay_drop(w, p->tp, RELAY_DROP_NO_NEXTHOP, p->m);
+			relay_drop(w, p->tp, relay_no_way(p->tp), p->m);
 			continue;
 		}
 		if (!fits(out->mtu, way.mtu, p->len, way.v6)) {

@@ -105,10 +105,8 @@ static inline void cipher_add(struct srtp_engine *engine, struct srtp_op *op, un
 	list = &engine->cipher[size];
 	job = &list->jobs[list->n++];
 	job->enc_keys = key->cm.rounds;
-	job->dec_keys = key->cm.rounds;
-	job->src = packet;
+	job->src = packet + start;
 	job->dst = packet + start;
-	job->cipher_start_src_offset_in_bytes = start;
 	job->msg_len_to_cipher_in_bytes = len - start;
 	job->iv = iv;
 }
@@ -130,7 +128,7 @@ static void cipher_run(struct srtp_engine *engine)
 	}
 }
 
-// Leaves the roll-over counter in the packet; see rx_hash_undo().
+// Leaves the roll-over counter in the packet: behind what is left of one that is good. Any other: rx_hash_undo().
 static inline void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
 	const struct srtp_key *key = op->key;
@@ -141,7 +139,7 @@ static inline void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsig
 	hash_add(engine, op, slot, len);
 }
 
-static inline void rx_hash_undo(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
+static void rx_hash_undo(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
 {
 	memcpy(op->packet + op->len - srtp_trailer_len(op->key), engine->under_roc[slot], 4);
 }
@@ -165,8 +163,8 @@ static inline void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, un
 static enum srtp_result rx_again(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
 	rx_hash(engine, op, slot);
+	engine->hashed[slot] = true;
 	hash_run(engine);
-	rx_hash_undo(engine, op, slot);
 	return op->result;
 }
 
@@ -190,8 +188,10 @@ static __attribute__((noinline)) bool rx_look_again(struct srtp_engine *engine, 
 	if (op->result != SRTP_OK)
 		return false;
 	index = srtp_op_index(op);
-	if (index != op->index)
+	if (index != op->index && engine->hashed[slot]) {
+		rx_hash_undo(engine, op, slot);
 		engine->hashed[slot] = false;
+	}
 	op->index = index;
 	op->result = srtp_index_check(op);
 	if (op->result != SRTP_OK)
@@ -206,20 +206,29 @@ static inline bool rx_stands(const struct srtp_engine *engine, const struct srtp
 	return op->result == SRTP_OK && engine->hashed[slot] && op->key->remaining == engine->remaining[slot];
 }
 
+// Whether the packet is good, and what of its header is encrypted; op->result says why not.
+static inline bool rx_good(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned *header)
+{
+	if (!rx_stands(engine, op, slot) && !rx_look_again(engine, op, slot))
+		return false;
+	if (!srtp_tag_equal(engine->digest[slot], engine->tag[slot], op->key->tag_len)) {
+		op->result = SRTP_AUTH;
+		return false;
+	}
+	if (srtp_header_concerned(op))
+		*header = srtp_header_rx(op);
+	if (*header == SRTP_HEADER_BROKEN)
+		op->result = SRTP_EXTENSION;
+	return op->result == SRTP_OK;
+}
+
 static inline void rx_decide(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
 	unsigned header = SRTP_HEADER_CLEAR;
 
-	if (!rx_stands(engine, op, slot) && !rx_look_again(engine, op, slot))
-		return;
-	if (!srtp_tag_equal(engine->digest[slot], engine->tag[slot], op->key->tag_len)) {
-		op->result = SRTP_AUTH;
-		return;
-	}
-	if (srtp_header_concerned(op))
-		header = srtp_header_rx(op);
-	if (header == SRTP_HEADER_BROKEN) {
-		op->result = SRTP_EXTENSION;
+	if (!rx_good(engine, op, slot, &header)) {
+		if (engine->hashed[slot])
+			rx_hash_undo(engine, op, slot);
 		return;
 	}
 	srtp_rx_accept(op);
@@ -232,11 +241,8 @@ void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigne
 	for (unsigned i = 0; i < n; i++)
 		rx_prepare(engine, ops[i], i);
 	hash_run(engine);
-	for (unsigned i = 0; i < n; i++) {
-		if (engine->hashed[i])
-			rx_hash_undo(engine, ops[i], i);
+	for (unsigned i = 0; i < n; i++)
 		rx_decide(engine, ops[i], i);
-	}
 	cipher_run(engine);
 	for (unsigned i = 0; i < engine->n_cryptex; i++)
 		srtp_cryptex_rx_done(engine->cryptex[i], true);

@@ -35,7 +35,7 @@ struct srtp_engine {
 	alignas(16) uint8_t digest[SRTP_BURST_MAX][32];
 	alignas(16) uint8_t tag[SRTP_BURST_MAX][SRTP_TAG_MAX]; // as received
 	uint8_t under_roc[SRTP_BURST_MAX][4]; // what stands where the roll-over counter is hashed
-	bool hashed[SRTP_BURST_MAX];
+	bool hashed[SRTP_BURST_MAX];          // and the counter stands there
 	uint64_t remaining[SRTP_BURST_MAX]; // of the key, when it was hashed
 	unsigned n_cryptex; // heads to be moved back
 	struct srtp_op *cryptex[SRTP_BURST_MAX];

@@ -73,6 +73,14 @@ static inline void srtp_window_start(struct srtp_stream *stream, uint64_t index)
 	stream->started = 1; // a stream that a kill left unstarted starts again; its packet went nowhere
 }
 
+// Words of blocks that the window has moved to.
+static inline void srtp_window_clear(struct srtp_stream *stream, uint64_t first, uint64_t last)
+{
+	for (uint64_t b = first; b <= last; b++)
+		stream->bits[b & srtp_window_mask(stream)] = 0;
+	srtp_window_order();
+}
+
 // Notes an index that srtp_window_check() found fresh. The packet leaves the relay only after this.
 //
 // The window moves by blocks of 64 (RFC 6479), but in another order: advance, clear, set. The words to clear may still
@@ -82,7 +90,7 @@ static inline void srtp_window_start(struct srtp_stream *stream, uint64_t index)
 // one block more than the window, so no word to be cleared belongs to the window as it will be.
 static inline void srtp_window_accept(struct srtp_stream *stream, uint64_t index)
 {
-	uint64_t block = index / 64, mask = srtp_window_mask(stream), newest, first;
+	uint64_t block = index / 64, mask = srtp_window_mask(stream), newest;
 
 	if (!stream->started) {
 		srtp_window_start(stream, index);
@@ -92,10 +100,8 @@ static inline void srtp_window_accept(struct srtp_stream *stream, uint64_t index
 		newest = stream->highest / 64;
 		stream->highest = index;
 		srtp_window_order();
-		first = block - newest > mask ? block - mask : newest + 1;
-		for (uint64_t b = first; b <= block; b++)
-			stream->bits[b & mask] = 0;
-		srtp_window_order();
+		if (block != newest)
+			srtp_window_clear(stream, block - newest > mask ? block - mask : newest + 1, block);
 	}
 	stream->bits[block & mask] |= UINT64_C(1) << index % 64;
 }
