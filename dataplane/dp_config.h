@@ -45,6 +45,7 @@ struct dp_port_config { // one network interface that carries media
 	uint16_t queues;          // 0: AF_XDP: as many as the interface has; else one a worker
 	uint16_t busy_poll;       // AF_XDP: packets a poll of the device by the worker itself; 0: off
 	uint16_t busy_poll_us;    // and for how long
+	uint16_t mtu;             // 0: the interface's, or 1,500 without one. Not AF_XDP, whose packets lie in a page
 	char device[64];          // PCI, BIFURCATED: PCI address, or a virtual device of DPDK's ("net_tap0")
 	char devargs[128];        // for drivers that are not AF_XDP
 };

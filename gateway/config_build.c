@@ -39,6 +39,7 @@ static int add_port(struct dp_config *dp, const struct settings *s, const char *
 		port->queues = (uint16_t)in->queues;
 		port->busy_poll = (uint16_t)in->busy_poll;
 		port->busy_poll_us = (uint16_t)in->busy_poll_us;
+		port->mtu = (uint16_t)in->mtu;
 		config_text(port->device, sizeof(port->device), in->device);
 		config_text(port->devargs, sizeof(port->devargs), in->devargs);
 	}

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MTU_LEAST 576 // RFC 791: what each host takes
+#define MTU_USUAL 1500
+
 static int check_dtls(const struct dtls_settings *d, struct config_error *why)
 {
 	if ((d->certificate[0] == '\0') != (d->key[0] == '\0'))
@@ -48,9 +51,28 @@ static int check_driver(const struct interface_settings *in, struct config_error
 		return config_complain(why, config_at(in->node, "zero_copy", -1), "zero_copy: is of driver: af_xdp");
 	if (!xdp && in->busy_poll != 0)
 		return config_complain(why, config_at(in->node, "busy_poll", -1), "busy_poll: is of driver: af_xdp");
+	if (xdp && in->mtu != 0)
+		return config_complain(why, config_at(in->node, "mtu", -1), "mtu: with driver: af_xdp it is the interface's");
+	if (in->mtu != 0 && in->mtu < MTU_LEAST)
+		return config_complain(why, config_at(in->node, "mtu", -1), "mtu: expected 0, or %d to 9600, found %u",
+				       MTU_LEAST, in->mtu);
 	if (in->zero_copy == DP_ZERO_COPY_ON && in->xdp_mode == DP_XDP_GENERIC)
 		return config_complain(why, config_at(in->node, "zero_copy", -1),
 				       "zero_copy: generic XDP always copies");
+	return 0;
+}
+
+// A packet may leave by another interface than it came in by: all lie in one memory, and af_xdp's are a page at most.
+static int check_mtu(const struct settings *s, const struct interface_settings *in, struct config_error *why)
+{
+	for (size_t i = 0; i < s->realms.n && in->mtu > MTU_USUAL; i++) {
+		const struct interface_settings *other = find_interface(&s->dataplane, s->realms.items[i].interface);
+
+		if (other == NULL || other->driver == DP_DRIVER_AF_XDP)
+			return config_complain(why, config_at(in->node, "mtu", -1),
+					       "mtu: above %d only where no interface is af_xdp's, as \"%s\" is", MTU_USUAL,
+					       s->realms.items[i].interface);
+	}
 	return 0;
 }
 
@@ -108,7 +130,7 @@ static int check_dataplane(const struct settings *s, struct config_error *why)
 		if (!interface_is_used(s, in->name))
 			return config_complain(why, config_at(in->node, "name", -1), "no realm uses interface \"%s\"",
 					       in->name);
-		if (check_driver(in, why) < 0)
+		if (check_driver(in, why) < 0 || check_mtu(s, in, why) < 0)
 			return -EINVAL;
 	}
 	return 0;

@@ -21,7 +21,7 @@ static bool ports_equal(const struct dp_config *a, const struct dp_config *b)
 
 		if (strcmp(p->name, q->name) != 0 || p->driver != q->driver || p->xdp_mode != q->xdp_mode ||
 		    p->zero_copy != q->zero_copy || p->tx_checksum != q->tx_checksum || p->queues != q->queues ||
-		    p->busy_poll != q->busy_poll || p->busy_poll_us != q->busy_poll_us ||
+		    p->busy_poll != q->busy_poll || p->busy_poll_us != q->busy_poll_us || p->mtu != q->mtu ||
 		    strcmp(p->device, q->device) != 0 || strcmp(p->devargs, q->devargs) != 0)
 			return false;
 	}

@@ -94,6 +94,7 @@ static const struct schema_field interface_fields[] = {
 	{ "busy_poll", AT(struct interface_settings, busy_poll), .type = &schema_number, .max = 1024, .fallback = "0" },
 	{ "busy_poll_us", AT(struct interface_settings, busy_poll_us), .type = &schema_number, .min = 1, .max = 1000,
 	  .fallback = "20" },
+	{ "mtu", AT(struct interface_settings, mtu), .type = &schema_number, .max = 9600, .fallback = "0" },
 	{ "tx_checksum", AT(struct interface_settings, tx_checksum), .type = &schema_choice, .fallback = "auto",
 	  WORDS({ "auto", DP_TX_CHECKSUM_AUTO }, { "software", DP_TX_CHECKSUM_SOFTWARE }, { "zero", DP_TX_CHECKSUM_ZERO }) },
 	{ "device", AT(struct interface_settings, device), .type = &schema_text, .fallback = "\"\"" },

@@ -79,7 +79,7 @@ struct interface_settings {
 	const struct yaml_node *node;
 	char name[IF_NAMESIZE];
 	unsigned driver, xdp_mode, zero_copy, tx_checksum;
-	uint32_t queues, busy_poll, busy_poll_us;
+	uint32_t queues, busy_poll, busy_poll_us, mtu;
 	char device[64];
 	char devargs[128];
 };

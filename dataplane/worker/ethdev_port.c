@@ -210,16 +210,32 @@ static int queues_setup(struct ethdev_port *p, unsigned n_queues)
 	return err;
 }
 
+// -ENOTSUP: the device has no such setting, and carries what fits into our buffers (memif).
+static int mtu_choose(struct ethdev_port *p)
+{
+	uint16_t mtu = p->pc->mtu;
+	int err = mtu != 0 ? rte_eth_dev_set_mtu(p->device, mtu) : 0;
+
+	if (mtu != 0)
+		p->port.mtu = mtu;
+	if (err == -ENOTSUP)
+		return 0;
+	if (err == 0 && rte_eth_dev_get_mtu(p->device, &mtu) == 0 && mtu < p->port.mtu)
+		p->port.mtu = mtu;
+	return err;
+}
+
 static int device_start(struct ethdev_port *p, unsigned n_queues)
 {
 	struct rte_eth_conf conf = { 0 };
 	struct rte_ether_addr mac;
-	uint16_t mtu;
 	int err;
 
 	checksums_choose(p, &conf);
 	rss_choose(p, n_queues, &conf);
 	err = rte_eth_dev_configure(p->device, (uint16_t)n_queues, (uint16_t)n_queues, &conf);
+	if (err == 0)
+		err = mtu_choose(p);
 	if (err == 0)
 		err = queues_setup(p, n_queues);
 	if (err == 0)
@@ -229,8 +245,6 @@ static int device_start(struct ethdev_port *p, unsigned n_queues)
 	p->started = true;
 	if (p->pc->driver == DP_DRIVER_PCI)
 		(void)rte_eth_allmulticast_enable(p->device); // neighbour discovery; what knows no groups takes all
-	if (rte_eth_dev_get_mtu(p->device, &mtu) == 0 && mtu < p->port.mtu)
-		p->port.mtu = mtu;
 	err = rte_eth_macaddr_get(p->device, &mac);
 	if (err == 0 && (p->port.ifindex == 0 || p->pc->driver == DP_DRIVER_PCI))
 		memcpy(p->port.mac, mac.addr_bytes, sizeof(p->port.mac));

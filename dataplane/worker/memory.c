@@ -30,9 +30,22 @@ static unsigned free_hugepages(void)
 	return n;
 }
 
+// The longest frame of all ports fits: a packet may leave by another than it came in by.
+static uint16_t frame_room(const struct dp_config *config)
+{
+	uint16_t room = MEMORY_FRAME;
+
+	for (unsigned i = 0; i < config->n_ports; i++) {
+		if (config->ports[i].mtu + MEMORY_AROUND > room)
+			room = (uint16_t)(config->ports[i].mtu + MEMORY_AROUND);
+	}
+	return room;
+}
+
 static unsigned megabytes(const struct dp_config *config, unsigned n_packets)
 {
-	unsigned need = (unsigned)(((uint64_t)n_packets * ELEMENT >> 20) + 24);
+	unsigned element = ELEMENT + frame_room(config) - MEMORY_FRAME;
+	unsigned need = (unsigned)(((uint64_t)n_packets * element >> 20) + 24);
 
 	if (config->crypto.engine == DP_ENGINE_CRYPTODEV)
 		need += crypto_device_megabytes(config);
@@ -102,7 +115,7 @@ static void pool_name(char name[32], unsigned index)
 	snprintf(name, 32, "packets%u", index);
 }
 
-static int pools_make(const struct memory_plan *plan, struct rte_mempool *pools[MEMORY_NODES], char why[256])
+static int pools_make(const struct dp_config *config, const struct memory_plan *plan, struct rte_mempool *pools[MEMORY_NODES], char why[256])
 {
 	char name[32];
 
@@ -110,11 +123,11 @@ static int pools_make(const struct memory_plan *plan, struct rte_mempool *pools[
 		int node = plan->pools[i].node;
 
 		pool_name(name, i);
-		pools[i] = rte_pktmbuf_pool_create(name, plan->pools[i].packets, CACHE, 0, MEMORY_FRAME,
+		pools[i] = rte_pktmbuf_pool_create(name, plan->pools[i].packets, CACHE, 0, frame_room(config),
 						   node < 0 ? SOCKET_ID_ANY : node);
 		if (pools[i] == NULL) {
 			snprintf(why, 256, "no memory for %u packets (%u MB) on NUMA node %d: %s",
-				 plan->pools[i].packets, megabytes(&(struct dp_config){ 0 }, plan->pools[i].packets),
+				 plan->pools[i].packets, megabytes(config, plan->pools[i].packets),
 				 node < 0 ? 0 : node, strerror(rte_errno));
 			return -ENOMEM;
 		}
@@ -141,7 +154,7 @@ int memory_pools_open(const struct dp_config *config, const struct memory_plan *
 	err = eal_start(config, mb, room && config->hugepages != DP_HUGEPAGES_OFF, why);
 	if (err < 0)
 		return err;
-	err = pools_make(plan, pools, why);
+	err = pools_make(config, plan, pools, why);
 	if (err < 0) {
 		for (unsigned i = 0; i < plan->n_pools; i++)
 			rte_mempool_free(pools[i]);

@@ -9,6 +9,7 @@ struct rte_mempool;
 // Size of an mbuf's data: headroom for new headers, the kernel's XDP headroom, a full frame with two VLAN tags, the
 // tag.
 #define MEMORY_FRAME 2176
+#define MEMORY_AROUND (MEMORY_FRAME - 1500) // of that, what is not a datagram of IP
 
 #define MEMORY_NODES 8
 #define MEMORY_PER_QUEUE 8192  // packets: what fills the rings of a queue, waits in them, and is under way

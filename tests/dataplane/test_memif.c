@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // test_memif.c - two ports driven by net_memif, one the other's peer, in this process: frames cross both ways, by two
-// queues.
+// queues; jumbo frames, too, in buffers that are as long as the ports' MTU wants them.
 #include "dataplane/worker/dp_port.h"
 #include "dataplane/worker/memory.h"
 #include "base/clock.h"
@@ -14,7 +14,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static bool crosses(struct dp_port *from, struct dp_port *to, unsigned queue, struct rte_mempool *pool, uint8_t mark)
+#define MTU 9000
+
+static bool crosses(struct dp_port *from, struct dp_port *to, unsigned queue, struct rte_mempool *pool, uint8_t mark,
+		    uint16_t len)
 {
 	mono_ns end = clock_now() + MONO_S(10); // the two must meet first
 	struct rte_mbuf *m, *got[32];
@@ -24,14 +27,16 @@ static bool crosses(struct dp_port *from, struct dp_port *to, unsigned queue, st
 
 		m = rte_pktmbuf_alloc(pool);
 		assert_non_null(m);
-		memset(rte_pktmbuf_append(m, 100), mark, 100);
+		memset(rte_pktmbuf_append(m, len), mark, len);
 		if (from->queues[queue]->ops->tx(from->queues[queue], &m, 1) == 0)
 			rte_pktmbuf_free(m);
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 		n = to->queues[queue]->ops->rx(to->queues[queue], got, 32);
 		for (uint16_t i = 0; i < n; i++) {
-			assert_int_equal(got[i]->data_len, 100);
+			assert_int_equal(got[i]->nb_segs, 1);
+			assert_int_equal(got[i]->data_len, len);
 			assert_int_equal(*rte_pktmbuf_mtod(got[i], uint8_t *), mark);
+			assert_int_equal(*rte_pktmbuf_mtod_offset(got[i], uint8_t *, len - 1), mark);
 			assert_int_equal(got[i]->port, to->index);
 			rte_pktmbuf_free(got[i]);
 		}
@@ -50,6 +55,7 @@ static void frames_cross(void **state)
 
 	for (unsigned i = 0; i < 2; i++) {
 		config.ports[i].driver = DP_DRIVER_MEMIF;
+		config.ports[i].mtu = MTU;
 		snprintf(config.ports[i].name, sizeof(config.ports[i].name), "memif%u", i);
 		snprintf(config.ports[i].devargs, sizeof(config.ports[i].devargs),
 			 "role=%s,id=0,socket=/tmp/sallyport-memif-%d,socket-abstract=no", i == 0 ? "server" : "client",
@@ -62,8 +68,11 @@ static void frames_cross(void **state)
 	}
 	for (unsigned q = 0; q < 2; q++) { // a queue a worker, each to its like
 		assert_int_equal(ports[q]->n_queues, 2);
-		assert_true(crosses(ports[0], ports[1], q, pool, (uint8_t)(0x11 + q)));
-		assert_true(crosses(ports[1], ports[0], q, pool, (uint8_t)(0x22 + q)));
+		assert_int_equal(ports[q]->mtu, MTU);
+		assert_true(crosses(ports[0], ports[1], q, pool, (uint8_t)(0x11 + q), 100));
+		assert_true(crosses(ports[1], ports[0], q, pool, (uint8_t)(0x22 + q), 100));
+		assert_true(crosses(ports[0], ports[1], q, pool, (uint8_t)(0x33 + q), 14 + MTU));
+		assert_true(crosses(ports[1], ports[0], q, pool, (uint8_t)(0x44 + q), 4000));
 	}
 	dp_port_close(ports[1]);
 	// DPDK's interrupt thread hears of it and takes the other end down; doing the same here meanwhile crashes in the driver.

@@ -68,7 +68,7 @@ static void on_event(void *ctx, const struct dp_event *event)
 	alone.events[event->kind % 16]++;
 }
 
-static void config_make(struct dp_config *c, unsigned n_workers, uint16_t vlan)
+static void config_make(struct dp_config *c, unsigned n_workers, uint16_t vlan, uint16_t mtu)
 {
 	*c = (struct dp_config){ .n_ports = 2,
 				 .n_networks = 2,
@@ -78,6 +78,7 @@ static void config_make(struct dp_config *c, unsigned n_workers, uint16_t vlan)
 				 .hugepages = DP_HUGEPAGES_OFF };
 	for (unsigned i = 0; i < 2; i++) {
 		c->networks[i].port = (uint8_t)i;
+		c->ports[i].mtu = mtu;
 		for (unsigned v6 = 0; v6 < 2; v6++) {
 			struct dp_address *a = &c->addresses[c->n_addresses++];
 			char text[32];
@@ -90,12 +91,12 @@ static void config_make(struct dp_config *c, unsigned n_workers, uint16_t vlan)
 	c->networks[1].vlan = vlan;
 }
 
-static void ports_make(unsigned n_queues)
+static void ports_make(unsigned n_queues, uint16_t mtu)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		alone.ports[i] = (struct dp_port){ .index = (uint8_t)i,
 						   .mac = { 2, 0, 0, 0, 0, (uint8_t)(1 + i) },
-						   .mtu = 1500,
+						   .mtu = mtu,
 						   .n_queues = (uint16_t)n_queues };
 		for (unsigned q = 0; q < n_queues; q++) {
 			alone.queues[i][q].queue =
@@ -121,21 +122,21 @@ static void workers_close(void)
 	}
 }
 
-static struct relay_alone *alone_open(unsigned n_workers, uint16_t vlan_of_second)
+static struct relay_alone *alone_open(unsigned n_workers, uint16_t vlan_of_second, uint16_t mtu)
 {
 	const struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event };
 	struct dp_config config;
 	struct region region;
 	char why[256] = "";
 
-	config_make(&config, n_workers, vlan_of_second);
+	config_make(&config, n_workers, vlan_of_second, mtu);
 	alone.n_workers = n_workers;
 	must(region_create(&region, "alone", dp_region_size(&config), false) == 0, "region");
 	must(dp_region_format(region.base, region.size, &config) == 0, "format");
 	must(dp_map_open(&alone.relay.map, dup(region.fd)) == 0, "map");
 	must(memory_open(&config, n_workers == 1 ? POOL : 8 * POOL + 7, &alone.relay.pool, why) == 0, why);
 	alone.relay.control_event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	ports_make(n_workers);
+	ports_make(n_workers, mtu);
 	must(relay_table_open(&alone.relay.table, &config) == 0, "table");
 	must(nexthops_open(&alone.relay.hops, &alone.relay.map, alone.relay.table, alone.relay.ports,
 			   alone.relay.control_event) == 0, "next hops");
@@ -149,12 +150,17 @@ static struct relay_alone *alone_open(unsigned n_workers, uint16_t vlan_of_secon
 
 struct relay_alone *relay_alone_open(uint16_t vlan_of_second)
 {
-	return alone_open(1, vlan_of_second);
+	return alone_open(1, vlan_of_second, 1500);
 }
 
 struct relay_alone *relay_alone_open_workers(unsigned n_workers)
 {
-	return alone_open(n_workers, 0);
+	return alone_open(n_workers, 0, 1500);
+}
+
+struct relay_alone *relay_alone_open_long(uint16_t vlan_of_second, uint16_t mtu)
+{
+	return alone_open(1, vlan_of_second, mtu);
 }
 
 void relay_alone_close(struct relay_alone *ra)
@@ -180,10 +186,11 @@ struct dp_ref relay_alone_leg(struct relay_alone *ra, unsigned network, const ch
 			      const char *remote, enum dp_security security, enum dp_mode mode)
 {
 	struct dp_transport_conf conf = { .network = (uint16_t)network, .mode = mode, .local.port = port };
-	struct nexthop hop = { .kind = NEXTHOP_ETHER, .port = (uint8_t)network, .mtu = 1500, .mac = { 2, 9 } };
+	struct nexthop hop = { .kind = NEXTHOP_ETHER, .port = (uint8_t)network, .mac = { 2, 9 } };
 	struct dp_path path = { .remote.port = 4000, .learn = true };
 	struct dp_ref ref;
 
+	hop.mtu = ra->ports[network].mtu;
 	hop.vlan = ra->relay.map.config.networks[network].vlan;
 	must(inet_addr_parse(&conf.local.addr, local) == 0 && inet_addr_parse(&path.remote.addr, remote) == 0,
 	     "address");

@@ -8,6 +8,7 @@
 #define ALONE_FRAMES 512
 #define ALONE_WORKERS 3
 #define ALONE_QUEUED 2048
+#define ALONE_LONGEST 4400 // octets of a frame
 
 struct alone_to { // of a frame to be made: from 198.51.100.source_last to the media address of a network
 	unsigned network;
@@ -18,7 +19,7 @@ struct alone_to { // of a frame to be made: from 198.51.100.source_last to the m
 struct alone_frame {
 	unsigned port, queue;
 	uint16_t len;
-	uint8_t bytes[2048];
+	uint8_t bytes[ALONE_LONGEST];
 };
 
 struct alone_queue {
@@ -44,6 +45,7 @@ struct relay_alone {
 
 struct relay_alone *relay_alone_open(uint16_t vlan_of_second); // network 1 is this VLAN of port 1; 0: untagged
 struct relay_alone *relay_alone_open_workers(unsigned n_workers);
+struct relay_alone *relay_alone_open_long(uint16_t vlan_of_second, uint16_t mtu); // of both ports
 void relay_alone_close(struct relay_alone *ra);
 void relay_alone_commands(struct relay_alone *ra); // carries out what the client said
 // Published, with security and path, its next hop known.
