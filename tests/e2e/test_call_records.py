@@ -14,22 +14,10 @@ FORGED = 'eve\\"\x1b[2J \\u000a{\\"version\\":1}'
 
 
 @pytest.fixture
-def folder(tmp_path):
-	"""That control may write to, whoever it has become."""
-	made = tmp_path / "records"
-	made.mkdir()
-	for path in (made, *made.parents):
-		if path.stat().st_uid == os.getuid() and not path.stat().st_mode & 0o001:
-			path.chmod(path.stat().st_mode | 0o011)
-	made.chmod(0o777)
-	return made
-
-
-@pytest.fixture
-def recording(start, folder):
+def recording(start, shared_folder):
 	def begin(more="", **settings):
-		gateway = start(calls=20, records=f"file: {folder}/calls.jsonl{more}", **settings)
-		gateway.records = folder / "calls.jsonl"
+		gateway = start(calls=20, records=f"file: {shared_folder}/calls.jsonl{more}", **settings)
+		gateway.records = shared_folder / "calls.jsonl"
 		return gateway
 	return begin
 
@@ -145,29 +133,29 @@ def short_calls(access, core, n):
 		access.phone.ack_failure(access.dialog, access.phone.wait_response(access.dialog.cseq))
 
 
-def test_rotation_by_others_and_by_size(topology, recording, folder):
+def test_rotation_by_others_and_by_size(topology, recording, shared_folder):
 	gateway = recording(more=", max_size_mb: 0", access="plain", core="plain")
 	with Leg(topology, "access") as access, Leg(topology, "core") as core:
 		short_calls(access, core, 3)
 		records.wait(gateway.records, 3)
-		rules = folder / "rules"
+		rules = shared_folder / "rules"
 		rules.write_text(f"{gateway.records} {{\n rotate 3\n missingok\n nocreate\n}}\n")
 		rules.chmod(0o644)
-		folder.chmod(0o755) # logrotate trusts no folder that all may write to
+		shared_folder.chmod(0o755) # logrotate trusts no folder that all may write to
 		owner = gateway.records.stat()
-		os.chown(folder, owner.st_uid, owner.st_gid)
-		subprocess.run(["/usr/sbin/logrotate", "-f", "-s", folder / "state", rules], check=True)
+		os.chown(shared_folder, owner.st_uid, owner.st_gid)
+		subprocess.run(["/usr/sbin/logrotate", "-f", "-s", shared_folder / "state", rules], check=True)
 		short_calls(access, core, 2)
 		assert len(records.wait(gateway.records, 2)) == 2
-		assert len(records.read(folder / "calls.jsonl.1")) == 3
+		assert len(records.read(shared_folder / "calls.jsonl.1")) == 3
 
 
-def test_full_disk_costs_no_call(topology, recording, folder):
+def test_full_disk_costs_no_call(topology, recording, shared_folder):
 	"""On a small file system of its own; what did not fit is written when there is room again."""
-	subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=64,mode=777", "sallyport-e2e", folder], check=True)
+	subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=64,mode=777", "sallyport-e2e", shared_folder], check=True)
 	try:
 		gateway = recording(access="plain", core="plain")
-		filler = folder / "filler"
+		filler = shared_folder / "filler"
 		with Leg(topology, "access") as access, Leg(topology, "core") as core:
 			short_calls(access, core, 1)
 			records.wait(gateway.records, 1)
@@ -182,7 +170,7 @@ def test_full_disk_costs_no_call(topology, recording, folder):
 			gateway.wait_event("call records are written again", lost=0)
 		gateway.stop()
 	finally:
-		subprocess.run(["umount", "-l", folder], check=True)
+		subprocess.run(["umount", "-l", shared_folder], check=True)
 
 
 def test_nothing_is_lost_at_the_end(topology, recording):

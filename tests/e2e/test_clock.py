@@ -13,15 +13,13 @@ from lib.leg import Leg, both_hear
 
 
 @pytest.fixture
-def clock(tmp_path, monkeypatch):
+def clock(shared_folder, monkeypatch):
 	"""clock(seconds): the wall's clock of what is started from now on stands so far from ours."""
 	if sanitized():
 		pytest.skip("a sanitizer's library must be the first")
-	library, shared = tmp_path / "wall_clock.so", tmp_path / "ahead"
+	library, shared = shared_folder / "wall_clock.so", shared_folder / "ahead"
 	subprocess.run(["cc", "-shared", "-fPIC", "-O1", f"-I{ROOT}", "-o", library, ROOT / "tests/support/wall_clock.c"], check=True)
 	shared.write_bytes(bytes(8))
-	for path in (tmp_path, *tmp_path.parents[:2]):
-		path.chmod(0o755) # control is another user
 	monkeypatch.setenv("LD_PRELOAD", str(library))
 	monkeypatch.setenv("WALL_CLOCK", str(shared))
 

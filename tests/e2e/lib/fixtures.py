@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # pytest's part: a topology for a test, a gateway that must end as it should, and its last words when the test fails.
+import pathlib
+import tempfile
+
 import pytest
 
 from . import cleanup, gateway, netns
 
-__all__ = ["pytest_configure", "pytest_sessionstart", "pytest_sessionfinish", "pytest_runtest_makereport", "start", "topology"]
+__all__ = ["pytest_configure", "pytest_sessionstart", "pytest_sessionfinish", "pytest_runtest_makereport", "shared_folder",
+	   "start", "topology"]
 
 
 def pytest_configure(config):
@@ -23,6 +27,15 @@ def pytest_sessionfinish(session):
 def topology():
 	with netns.Topology() as made:
 		yield made
+
+
+@pytest.fixture
+def shared_folder():
+	"""That control may read and write, whoever it has become; pytest shuts its own ones to others whenever a run begins."""
+	with tempfile.TemporaryDirectory(prefix="spe2e-") as name:
+		folder = pathlib.Path(name)
+		folder.chmod(0o777)
+		yield folder
 
 
 @pytest.fixture

@@ -30,11 +30,11 @@ def read(*files):
 
 
 def wait(file, number, timeout=15):
-	"""Until there are so many; all of them."""
+	"""Until there are so many; all of them. Half a line may be seen while it is written."""
 	deadline = time.monotonic() + timeout
 	while True:
-		found = read(file)
-		if len(found) >= number:
-			return found
-		assert time.monotonic() < deadline, f"{len(found)} of {number} records after {timeout} s"
+		lines = file.read_bytes().count(b"\n") if file.exists() else 0
+		if lines >= number:
+			return read(file)
+		assert time.monotonic() < deadline, f"{lines} of {number} records after {timeout} s"
 		time.sleep(0.05)
