@@ -151,6 +151,11 @@ void cdr_configure(struct cdr *cdr, const struct cdr_config *config)
 	cdr->on = cdr->file != NULL;
 }
 
+bool cdr_is_idle(const struct cdr *cdr)
+{
+	return cdr->first == NULL;
+}
+
 void cdr_reopen(struct cdr *cdr)
 {
 	if (cdr->file != NULL)

@@ -35,5 +35,6 @@ void cdr_media(void *cdr, struct media_report *report);
 
 // The rest is for the main thread.
 void cdr_configure(struct cdr *cdr, const struct cdr_config *config);
+bool cdr_is_idle(const struct cdr *cdr); // nothing that was read waits for its other half
 void cdr_reopen(struct cdr *cdr); // after somebody else's rotation; a file that was renamed is noticed without it, too
 void cdr_counts(const struct cdr *cdr, struct cdr_counts *counts);

@@ -81,8 +81,9 @@ static void notice_rotation(struct cdr_file *f)
 {
 	struct stat here, there;
 
-	if (f->fd >= 0 && (fstat(f->fd, &here) < 0 || stat(f->path, &there) < 0 || here.st_ino != there.st_ino ||
-			   here.st_dev != there.st_dev))
+	if (f->fd < 0 || fstat(f->fd, &here) < 0)
+		return;
+	if (stat(f->path, &there) < 0 ? errno == ENOENT : here.st_ino != there.st_ino || here.st_dev != there.st_dev)
 		cdr_file_reopen(f);
 }
 

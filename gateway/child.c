@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,15 +90,15 @@ _Noreturn static void become(const struct child *c, pid_t supervisor, int ready_
 int child_start(struct child *c)
 {
 	pid_t supervisor = getpid(), pid;
-	int pair[2];
+	int pair[2], err;
 
 	c->restart_at = MONO_NEVER;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return -errno;
+	err = link_open(pair);
+	if (err < 0)
+		return err;
 	pid = fork();
 	if (pid < 0) {
-		int err = -errno;
-
+		err = -errno;
 		close(pair[0]);
 		close(pair[1]);
 		return err;
@@ -109,33 +108,37 @@ int child_start(struct child *c)
 	close(pair[1]);
 	c->pid = pid;
 	c->ready_fd = pair[0];
-	c->ready = false;
+	c->ready = c->leaves = c->left = false;
 	c->born = clock_now();
 	log_debug(TAG, "child started", LOG_STR("child", c->name), LOG_INT("pid", pid));
 	return 0;
 }
 
-void child_hear(struct child *c)
+static void now_ready(struct child *c)
 {
-	char text[64];
-	ssize_t n = read(c->ready_fd, text, sizeof(text) - 1);
-
-	if (n <= 0) {
-		if (n == 0 || errno != EAGAIN) { // its end; SIGCHLD tells the rest
-			close(c->ready_fd);
-			c->ready_fd = -1;
-		}
-		return;
-	}
-	text[n] = '\0';
-	if (strcmp(text, "ready\n") != 0 || c->ready)
-		return;
 	c->ready = true;
 	c->ready_since = clock_now();
 	if (c->was_ready)
 		log_info(TAG, "child back", LOG_STR("child", c->name), LOG_INT("pid", c->pid),
 			 LOG_UINT("after_ms", (clock_now() - c->died) / MONO_MS(1)));
 	c->was_ready = true;
+}
+
+bool child_hear(struct child *c, char text[LINK_TEXT])
+{
+	int n = c->ready_fd >= 0 ? link_hear(c->ready_fd, text, NULL) : -EAGAIN;
+
+	if (n == -EAGAIN)
+		return false;
+	if (n <= 0) { // its end; SIGCHLD tells the rest
+		close(c->ready_fd);
+		c->ready_fd = -1;
+		return false;
+	}
+	text[strcspn(text, "\n")] = '\0';
+	if (strcmp(text, "ready") == 0 && !c->ready)
+		now_ready(c);
+	return true;
 }
 
 static mono_ns backoff(unsigned deaths)
@@ -164,6 +167,13 @@ static void log_end(const struct child *c, int status)
 void child_ended(struct child *c, int status)
 {
 	c->died = clock_now();
+	c->left = c->leaves && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (c->left) {
+		log_info(TAG, "child left", LOG_STR("child", c->name), LOG_INT("pid", c->pid));
+		child_forget(c);
+		c->restart_at = c->died;
+		return;
+	}
 	c->deaths = c->died - c->born >= LONG_LIFE ? 1 : c->deaths + 1;
 	log_end(c, status);
 	child_forget(c);

@@ -2,6 +2,7 @@
 // child.h - one child process of the supervisor: how it is started, when it is ready, when it may come back.
 #pragma once
 #include "base/clock.h"
+#include "gateway/link.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -25,10 +26,11 @@ struct child {
 	size_t n_fds;
 	const char *config; // value of SALLYPORT_CONFIG
 	pid_t pid;          // 0: not running
-	int ready_fd;       // we read "ready\n" here; -1: not running
+	int ready_fd;       // our end of the link (link.h); -1: not running
 	bool ready;         // of this life
 	bool was_ready;     // of any life
 	unsigned restarts;  // starts after the first
+	bool leaves, left;  // it has said that it makes room for another; it has, and that was no death
 	unsigned deaths;    // in a row; forgotten after a life of ten seconds
 	mono_ns born, died; // died 0: never
 	mono_ns ready_since;
@@ -38,8 +40,9 @@ struct child {
 void child_init(struct child *c, const char *name, const struct child_program *program, const char *config);
 void child_give(struct child *c, const char *variable, int fd); // before the first start
 int child_start(struct child *c);
-// Reads what the child says; logs "child back" when it says that it is ready for the second time or more.
-void child_hear(struct child *c);
+// Takes one of the things that the child has said: true, and `text` if it is not for us. "ready" is: it is logged as "child back"
+// the second time and later.
+bool child_hear(struct child *c, char text[LINK_TEXT]);
 // waitpid() reported its end: logs it and plans the next life.
 void child_ended(struct child *c, int status);
 void child_signal(const struct child *c, int number); // not running: nothing

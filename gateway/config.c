@@ -74,6 +74,7 @@ void config_free(struct config *cfg)
 	free(cfg->sip.routes);
 	free(cfg->sip.profiles);
 	free(cfg->sip.policies);
+	free(cfg->retired_uris);
 	free(cfg);
 }
 

@@ -17,10 +17,12 @@ struct config {
 	enum log_format log_format;
 	const char *user, *state_dir; // of control; see process.*
 	struct admin_config admin;
+	uint32_t drain_timeout_s;
 	struct dp_config dataplane;
 	struct media_config media;
 	struct sip_config sip;
 	struct cdr_config call_records;
+	struct media_uri *retired_uris; // of profiles that only calls have still; see config_change.h
 	struct settings *settings; // the file, value for value
 	struct yaml_tree *tree;    // places in it
 };

@@ -9,6 +9,11 @@
 // Leg transports a call may need: two legs, audio and video, RTP and RTCP.
 #define TRANSPORTS_PER_CALL 8
 
+uint32_t config_capacity(const struct settings *s)
+{
+	return s->limits.capacity > 0 ? s->limits.capacity : s->limits.calls;
+}
+
 static int port_index(struct dp_config *dp, const char *name)
 {
 	for (int i = 0; i < dp->n_ports; i++) {
@@ -132,7 +137,7 @@ static const char *or_null(const char *text)
 
 static void build_media(struct media_config *media, const struct settings *s)
 {
-	media->max_sessions = s->limits.calls;
+	media->max_sessions = config_capacity(s);
 	media->dtls_certificate = or_null(s->dtls.certificate);
 	media->dtls_key = or_null(s->dtls.key);
 	media->state_dir = s->process.state_dir;
@@ -241,15 +246,28 @@ static void build_peer(struct sip_peer *to, const struct settings *s, const stru
 	config_text(to->target, sizeof(to->target), peer->target);
 }
 
+// The first ones: a call of a peer that is no more, taken up by a new control, is its realm's.
+static void build_realm_peer(struct sip_peer *to, const struct settings *s, size_t realm)
+{
+	to->realm = (uint16_t)realm;
+	to->profile = profile_index(s, s->realms.items[realm].profile);
+	to->retired = true;
+}
+
+static uint16_t peer_index(const struct settings *s, const struct peer_settings *peer)
+{
+	return (uint16_t)(s->realms.n + (size_t)(peer - s->peers.items));
+}
+
 static void build_route(struct sip_route *to, const struct settings *s, const struct route_settings *route)
 {
 	const struct peer_settings *from = config_peer(s, route->from);
 	const char *realm = from != NULL ? from->realm : route->from;
 
 	to->from_realm = (uint16_t)(config_realm(s, realm) - s->realms.items);
-	to->from_peer = from != NULL ? (int32_t)(from - s->peers.items) : -1;
+	to->from_peer = from != NULL ? peer_index(s, from) : -1;
 	config_text(to->user, sizeof(to->user), route->user);
-	to->to_peer = (uint16_t)(config_peer(s, route->to) - s->peers.items);
+	to->to_peer = peer_index(s, config_peer(s, route->to));
 }
 
 static int allocate(struct config *cfg, const struct settings *s)
@@ -261,14 +279,14 @@ static int allocate(struct config *cfg, const struct settings *s)
 	sip->realms = calloc(s->realms.n + 1, sizeof(*sip->realms));
 	sip->profiles = calloc(s->profiles.n + 1, sizeof(*sip->profiles));
 	sip->policies = calloc(s->profiles.n + 1, sizeof(*sip->policies));
-	sip->peers = calloc(s->peers.n + 1, sizeof(*sip->peers));
+	sip->peers = calloc(s->realms.n + s->peers.n, sizeof(*sip->peers));
 	sip->routes = calloc(s->routes.n + 1, sizeof(*sip->routes));
 	if (cfg->media.realms == NULL || sip->realms == NULL || sip->profiles == NULL || sip->peers == NULL ||
 	    sip->routes == NULL || sip->policies == NULL)
 		return -ENOMEM;
 	cfg->media.n_realms = sip->n_realms = s->realms.n;
 	sip->n_profiles = s->profiles.n;
-	sip->n_peers = s->peers.n;
+	sip->n_peers = s->realms.n + s->peers.n;
 	sip->n_routes = s->routes.n;
 	return 0;
 }
@@ -301,6 +319,7 @@ int config_build(struct config *cfg, const struct settings *s, struct config_err
 	cfg->log_format = s->log.format;
 	cfg->user = s->process.user;
 	cfg->state_dir = s->process.state_dir;
+	cfg->drain_timeout_s = s->process.drain_timeout;
 	err = config_build_admin(&cfg->admin, &s->admin);
 	if (err == 0)
 		err = build_realms(cfg, s, why);
@@ -308,17 +327,20 @@ int config_build(struct config *cfg, const struct settings *s, struct config_err
 		return err;
 	build_workers(&cfg->dataplane, &s->dataplane);
 	build_crypto(&cfg->dataplane.crypto, &s->dataplane.crypto);
-	cfg->dataplane.max_transports = s->limits.calls * TRANSPORTS_PER_CALL;
+	cfg->dataplane.max_transports = config_capacity(s) * TRANSPORTS_PER_CALL;
 	build_media(&cfg->media, s);
 	for (size_t i = 0; i < s->profiles.n; i++)
 		build_profile(&cfg->sip.profiles[i], &s->profiles.items[i]);
 	for (size_t i = 0; i < s->profiles.n; i++)
 		build_policy(&cfg->sip.policies[i], &s->profiles.items[i]);
+	for (size_t i = 0; i < s->realms.n; i++)
+		build_realm_peer(&cfg->sip.peers[i], s, i);
 	for (size_t i = 0; i < s->peers.n; i++)
-		build_peer(&cfg->sip.peers[i], s, &s->peers.items[i]);
+		build_peer(&cfg->sip.peers[s->realms.n + i], s, &s->peers.items[i]);
 	for (size_t i = 0; i < s->routes.n; i++)
 		build_route(&cfg->sip.routes[i], s, &s->routes.items[i]);
 	cfg->sip.max_calls = s->limits.calls;
+	cfg->sip.most_calls = config_capacity(s);
 	cfg->sip.max_subscriptions = s->limits.subscriptions;
 	cfg->sip.timer_c_s = s->sip.timer_c;
 	config_text(cfg->call_records.file, sizeof(cfg->call_records.file), s->call_records.file);

@@ -292,9 +292,20 @@ static int check_route(const struct settings *s, const struct route_settings *ro
 	return 0;
 }
 
+static int check_limits(const struct limit_settings *l, struct config_error *why)
+{
+	if (l->capacity > 0 && l->capacity < l->calls)
+		return config_complain(why, config_at(l->node, "capacity", -1), "capacity: %u, below calls: %u", l->capacity,
+				       l->calls);
+	return 0;
+}
+
 int config_check(const struct settings *s, struct config_error *why)
 {
-	int err = check_dtls(&s->dtls, why);
+	int err = check_limits(&s->limits, why);
+
+	if (err == 0)
+		err = check_dtls(&s->dtls, why);
 
 	if (err == 0)
 		err = config_check_admin(&s->admin, why);

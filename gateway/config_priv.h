@@ -18,6 +18,7 @@ int config_build_admin(struct admin_config *to, const struct admin_settings *a);
 const struct yaml_node *config_at(const struct yaml_node *mapping, const char *key, int index);
 // Copies a text that fits by the table's bounds.
 void config_text(char *dst, size_t size, const char *text);
+uint32_t config_capacity(const struct settings *s); // calls that shared memory is made for
 const struct realm_settings *config_realm(const struct settings *s, const char *name); // NULL: no such
 const struct profile_settings *config_profile(const struct settings *s, const char *name);
 const struct peer_settings *config_peer(const struct settings *s, const char *name);

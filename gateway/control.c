@@ -4,14 +4,11 @@
 #include "gateway/control.h"
 #include "base/log.h"
 #include "gateway/admin/admin.h"
-#include "gateway/cdr.h"
-#include "gateway/config.h"
+#include "gateway/control_priv.h"
 #include "gateway/control_syscalls.h"
 #include "gateway/inherited.h"
+#include "gateway/link.h"
 #include "gateway/privileges.h"
-#include "mediarelay/call_record.h"
-#include "mediarelay/media.h"
-#include "signaling/sip.h"
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/thread.h>
@@ -27,22 +24,6 @@
 #define TAG "control"
 #define DRAIN_TIME_S 4 // of the five that a stop may take
 #define DESCRIPTORS 65536
-
-struct control {
-	struct config *cfg;
-	struct event_base *base;
-	struct event *on_term, *on_drained, *on_drain_timeout, *on_supervisor;
-	struct admin_door *door; // NULL: there is none
-	struct admin *admin;
-	int media_region;        // for the door: the relay's heartbeat
-	struct call_records *records;
-	struct cdr *cdr;
-	struct media *media;
-	_Atomic(struct sip *) sip; // main: wo; read by the media thread
-	int drained;               // eventfd: the sip thread says that the last call has ended
-	int supervisor;            // socket: we say when we are ready
-	bool draining;
-};
 
 static int configuration_start(struct control *ct)
 {
@@ -131,18 +112,6 @@ static void drain_end(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(ct->base);
 }
 
-// The kernel kills us when the supervisor dies, but only after it has closed the supervisor's sockets, and before that a
-// child is ended by nothing. Nothing is taken down: the next supervisor may have the regions, and then the calls go on.
-static void supervisor_gone(evutil_socket_t fd, short what, void *arg)
-{
-	char byte;
-
-	if (recv(fd, &byte, 1, MSG_DONTWAIT) != 0)
-		return;
-	log_error(TAG, "supervisor is gone");
-	_exit(1);
-}
-
 static int loop_start(struct control *ct)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -155,11 +124,9 @@ static int loop_start(struct control *ct)
 	ct->on_term = evsignal_new(ct->base, SIGTERM, drain_begin, ct);
 	ct->on_drain_timeout = evtimer_new(ct->base, drain_end, ct);
 	ct->on_drained = event_new(ct->base, ct->drained, EV_READ, drain_end, ct);
-	ct->on_supervisor = event_new(ct->base, ct->supervisor, EV_READ | EV_PERSIST, supervisor_gone, ct);
-	if (ct->on_term == NULL || ct->on_drain_timeout == NULL || ct->on_drained == NULL || ct->on_supervisor == NULL)
+	if (ct->on_term == NULL || ct->on_drain_timeout == NULL || ct->on_drained == NULL)
 		return -ENOMEM;
-	if (evsignal_add(ct->on_term, NULL) < 0 || event_add(ct->on_drained, NULL) < 0 ||
-	    event_add(ct->on_supervisor, NULL) < 0)
+	if (evsignal_add(ct->on_term, NULL) < 0 || event_add(ct->on_drained, NULL) < 0)
 		return -EIO;
 	return 0;
 }
@@ -172,7 +139,6 @@ static void event_drop(struct event *ev)
 
 static void loop_stop(struct control *ct)
 {
-	event_drop(ct->on_supervisor);
 	event_drop(ct->on_drained);
 	event_drop(ct->on_drain_timeout);
 	event_drop(ct->on_term);
@@ -270,6 +236,7 @@ static int sip_start_part(struct control *ct)
 		.env = &env_real,
 		.records = ct->records,
 		.drained = sip_is_drained,
+		.empty = orders_sip_empty,
 		.ctx = ct,
 		.report = cdr_call,
 		.report_ctx = ct->cdr,
@@ -325,6 +292,7 @@ static const struct control_part {
 	{ "call record file", cdr_start_part, cdr_stop }, // ends when both that tell it have ended
 	{ "media", media_start, media_stop },
 	{ "sip", sip_start_part, sip_stop }, // calls only when all below is up
+	{ "orders", orders_start, orders_stop },
 	{ "admin", admin_start_part, admin_stop },
 };
 #define N_PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -358,7 +326,8 @@ static int start_parts(struct control *ct)
 
 int control_main(void)
 {
-	struct control ct = { .drained = -1, .media_region = -1 };
+	struct control ct = { .drained = -1, .empty = -1, .media_region = -1 };
+	int err;
 
 	prctl(PR_SET_NAME, "sallyport-ctl"); // threads name themselves
 	log_setup(LOG_LEVEL_INFO, LOG_FORMAT_TEXT, "control");
@@ -370,8 +339,9 @@ int control_main(void)
 	evthread_use_pthreads();
 	if (start_parts(&ct) < 0)
 		return 1;
-	if (write(ct.supervisor, "ready\n", 6) != 6)
-		log_warning(TAG, "supervisor does not listen", LOG_ERRNO(-errno));
+	err = link_say(ct.supervisor, "ready", -1);
+	if (err < 0)
+		log_warning(TAG, "supervisor does not listen", LOG_ERRNO(err));
 	event_base_dispatch(ct.base);
 	stop_parts(&ct, N_PARTS);
 	libevent_global_shutdown();

@@ -73,7 +73,7 @@ static int find_programs(struct paths *p)
 	return access(p->relay, X_OK) < 0 ? -errno : 0;
 }
 
-static int run(const struct config *cfg)
+static int run(const struct config *cfg, const char *file)
 {
 	struct supervisor_programs programs = { .control.argument = "--control" };
 	struct paths paths;
@@ -86,6 +86,7 @@ static int run(const struct config *cfg)
 	}
 	programs.control.path = paths.self;
 	programs.relay.path = paths.relay;
+	programs.file = file;
 	return supervisor_run(cfg, &programs);
 }
 
@@ -120,7 +121,7 @@ static int act(const struct options *o)
 	if (o->action == PRINT)
 		status = config_print(cfg, stdout) < 0;
 	else if (o->action == RUN)
-		status = run(cfg);
+		status = run(cfg, o->file);
 	config_free(cfg);
 	return status;
 }

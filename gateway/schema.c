@@ -232,6 +232,108 @@ void schema_print(const struct schema *schema, const void *from, FILE *to)
 	print_group(schema, from, to, 0, false);
 }
 
+// Where two differ
+
+struct difference {
+	schema_differ_fn *tell;
+	void *ctx;
+};
+
+static char *field_text(const struct schema_field *f, const void *from)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *to = open_memstream(&text, &len);
+
+	if (to == NULL)
+		return NULL;
+	print_field(f, from, to, 0);
+	if (fclose(to) == 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int same_text(const struct schema_field *f, const void *a, const void *b)
+{
+	char *x = field_text(f, a), *y = field_text(f, b);
+	int same = x != NULL && y != NULL ? strcmp(x, y) == 0 : -ENOMEM;
+
+	free(x);
+	free(y);
+	return same;
+}
+
+// A mapping's name; NULL: such mappings have none.
+static const char *name_of(const struct schema *schema, const void *of)
+{
+	const struct schema_field *f = &schema->fields[0];
+
+	return f->type == &schema_name && strcmp(f->key, "name") == 0 ? (const char *)at(of, f->offset) : NULL;
+}
+
+static bool same_members(const struct schema_field *f, const struct schema_list *a, const struct schema_list *b)
+{
+	for (size_t i = 0; i < a->n && a->n == b->n; i++) {
+		const char *x = name_of(f->group, at(a->items, i * f->group->size));
+		const char *y = name_of(f->group, at(b->items, i * f->group->size));
+
+		if (x == NULL || strcmp(x, y) != 0)
+			return false;
+	}
+	return a->n == b->n;
+}
+
+static int differ(const struct schema *schema, const void *a, const void *b, const char *prefix, const struct difference *d);
+
+static int differ_members(const struct schema_field *f, const struct schema_list *a, const struct schema_list *b, const char *path,
+			  const struct difference *d)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < a->n && err == 0; i++) {
+		const void *x = at(a->items, i * f->group->size);
+		char inner[SCHEMA_PATH];
+
+		if (snprintf(inner, sizeof(inner), "%s[%s].", path, name_of(f->group, x)) >= (int)sizeof(inner))
+			return -ENAMETOOLONG;
+		err = differ(f->group, x, at(b->items, i * f->group->size), inner, d);
+	}
+	return err;
+}
+
+static int differ(const struct schema *schema, const void *a, const void *b, const char *prefix, const struct difference *d)
+{
+	for (size_t i = 0; i < schema->n_fields; i++) {
+		const struct schema_field *f = &schema->fields[i];
+		const void *x = at(a, f->offset), *y = at(b, f->offset);
+		char path[SCHEMA_PATH], inner[SCHEMA_PATH + 1];
+		int same = same_text(f, x, y), err = 0;
+
+		if (same < 0)
+			return same;
+		if (same)
+			continue;
+		if (snprintf(path, sizeof(path), "%s%s", prefix, f->key) >= (int)sizeof(path))
+			return -ENAMETOOLONG;
+		snprintf(inner, sizeof(inner), "%s.", path);
+		if (f->group != NULL && !f->list)
+			err = differ(f->group, x, y, inner, d);
+		else if (f->group != NULL && same_members(f, x, y))
+			err = differ_members(f, x, y, path, d);
+		else
+			d->tell(d->ctx, path);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+int schema_differ(const struct schema *schema, const void *a, const void *b, schema_differ_fn *tell, void *ctx)
+{
+	return differ(schema, a, b, "", &(struct difference){ tell, ctx });
+}
+
 static void list_free(const struct schema_field *f, struct schema_list *list)
 {
 	for (size_t i = 0; f->group != NULL && i < list->n; i++)

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define SCHEMA_PATH 160 // of a key, "realms[core].listeners"
+
 struct schema_field;
 
 struct schema {
@@ -51,6 +53,10 @@ struct schema_list { // destination of a list: `struct { T *items; size_t n; }` 
 int schema_read(const struct schema *schema, void *to, const struct yaml_node *mapping, struct config_error *why);
 void schema_print(const struct schema *schema, const void *from, FILE *to);
 void schema_free(const struct schema *schema, void *from);
+// Says the path of each value in which the two differ: "log.level", "realms[core].trusted". A list of mappings that have other
+// members, or the same in another order, is one value; so is each of its mappings that has no name.
+typedef void schema_differ_fn(void *ctx, const char *path);
+int schema_differ(const struct schema *schema, const void *a, const void *b, schema_differ_fn *differ, void *ctx); // -ENOMEM
 
 extern const struct schema_type schema_number; // uint32_t
 extern const struct schema_type schema_switch; // bool

@@ -28,12 +28,15 @@ static const struct schema log_schema = SCHEMA(struct log_settings, log_fields);
 static const struct schema_field process_fields[] = {
 	{ "user", AT(struct process_settings, user), .type = &schema_name, .fallback = "sallyport" },
 	{ "state_dir", AT(struct process_settings, state_dir), .type = &setting_path, .fallback = "/var/lib/sallyport" },
+	{ "drain_timeout", AT(struct process_settings, drain_timeout), .type = &schema_number, .min = 1, .max = 7 * 86400,
+	  .fallback = "3600" },
 };
 static const struct schema process_schema = SCHEMA(struct process_settings, process_fields);
 
 static const struct schema_field limit_fields[] = {
 	{ "calls", AT(struct limit_settings, calls), .type = &schema_number, .min = 1, .max = 100000,
 	  .fallback = "1000" },
+	{ "capacity", AT(struct limit_settings, capacity), .type = &schema_number, .max = 100000, .fallback = "0" },
 	{ "subscriptions", AT(struct limit_settings, subscriptions), .type = &schema_number, .max = 100000,
 	  .fallback = "1000" },
 };

@@ -30,11 +30,12 @@ struct log_settings {
 struct process_settings {
 	const struct yaml_node *node;
 	char user[SETTINGS_NAME], state_dir[SETTINGS_PATH];
+	uint32_t drain_timeout;
 };
 
 struct limit_settings {
 	const struct yaml_node *node;
-	uint32_t calls, subscriptions;
+	uint32_t calls, capacity, subscriptions;
 };
 
 struct call_record_settings {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // supervisor.c - start in order, watch, stop in the reverse order.
-#include "gateway/supervisor.h"
+#include "gateway/supervisor_priv.h"
 #include "base/log.h"
 #include "dataplane/steering/steering.h"
 #include "gateway/heartbeat.h"
 #include "gateway/instance.h"
-#include "gateway/regions.h"
 #include "gateway/service.h"
+#include "gateway/snapshot.h"
 #include "gateway/state_dir.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,22 +27,6 @@
 #define RELAY_STOP_TIME MONO_MS(400)
 #define HANG_TIME MONO_S(5) // a worker that takes longer for one round will not come back by itself
 #define HANG_CHECK MONO_S(1)
-
-struct supervisor {
-	const struct config *cfg;
-	const struct supervisor_programs *programs;
-	int instance;  // holds the name; see instance.h
-	int signals;   // signalfd
-	unsigned stop; // SIGTERM and SIGINT so far; from the second on nothing is waited for
-	bool stopping; // who dies now is not brought back
-	struct regions regions;
-	int relay_event, control_event; // eventfds that wake the relay and control's media thread
-	int snapshot;                   // memfd: the configuration as printed, the same for every life of control
-	char snapshot_path[32];
-	struct steering *steering;
-	struct heartbeat *heartbeat;
-	struct child relay, control;
-};
 
 static int instance_start(struct supervisor *sv)
 {
@@ -65,7 +48,7 @@ static void instance_stop(struct supervisor *sv)
 
 static int signals_start(struct supervisor *sv)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -147,29 +130,19 @@ static void events_stop(struct supervisor *sv)
 	close(sv->control_event);
 }
 
-// The file may change while we run; every life of control gets the configuration that the regions were made for.
+// The file may change while we run; every life of control gets the configuration that is in force.
 static int snapshot_start(struct supervisor *sv)
 {
-	FILE *f;
-	int err;
-
-	sv->snapshot = memfd_create("sallyport-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	sv->snapshot = snapshot_make(sv->cfg);
 	if (sv->snapshot < 0)
-		return -errno;
-	f = fdopen(dup(sv->snapshot), "w");
-	err = f != NULL ? config_print(sv->cfg, f) : -ENOMEM;
-	if (f != NULL)
-		fclose(f);
-	if (err == 0 && fcntl(sv->snapshot, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-		err = -errno;
-	if (err < 0)
-		close(sv->snapshot);
+		return sv->snapshot;
 	snprintf(sv->snapshot_path, sizeof(sv->snapshot_path), "/proc/self/fd/%d", sv->snapshot);
-	return err;
+	return 0;
 }
 
 static void snapshot_stop(struct supervisor *sv)
 {
+	supervisor_forget_changes(sv);
 	close(sv->snapshot);
 }
 
@@ -232,6 +205,8 @@ static void reap(struct supervisor *sv)
 			child_forget(c); // as it was told to
 		else if (c != NULL)
 			child_ended(c, status);
+		if (c == &sv->control && !sv->stopping)
+			supervisor_control_ended(sv);
 	}
 }
 
@@ -243,7 +218,11 @@ static void hear_signals(struct supervisor *sv)
 		if (si.ssi_signo == SIGCHLD) {
 			reap(sv);
 		} else if (si.ssi_signo == SIGHUP) {
-			log_warning(TAG, "reload is not yet supported", LOG_STR("remedy", "restart"));
+			supervisor_reload(sv);
+		} else if (si.ssi_signo == SIGUSR2) {
+			supervisor_replace(sv);
+		} else if (si.ssi_signo == SIGUSR1) {
+			supervisor_drain(sv, !sv->draining);
 		} else {
 			sv->stop++;
 			log_info(TAG, sv->stop == 1 ? "stopping" : "stopping at once",
@@ -314,6 +293,18 @@ static mono_ns earlier(mono_ns a, mono_ns b)
 	return a < b ? a : b;
 }
 
+static void hear(struct supervisor *sv, struct child *c)
+{
+	char text[LINK_TEXT];
+
+	while (child_hear(c, text)) {
+		if (c == &sv->control && strcmp(text, "ready") == 0)
+			supervisor_control_ready(sv);
+		else if (c == &sv->control && !sv->stopping)
+			supervisor_heard(sv, text);
+	}
+}
+
 // Waits for one thing to happen, `until` at the latest, and deals with it.
 static void watch(struct supervisor *sv, mono_ns until)
 {
@@ -327,16 +318,18 @@ static void watch(struct supervisor *sv, mono_ns until)
 		until = earlier(until, earlier(sv->relay.restart_at, sv->control.restart_at));
 	if (sv->relay.ready)
 		until = earlier(until, clock_now() + HANG_CHECK);
+	until = earlier(until, sv->drain_until);
 	if (poll(fds, 3, poll_timeout(until)) < 0)
 		return;
 	// Before the signals: what a child said is heard before its end is.
 	if (fds[1].revents != 0)
-		child_hear(&sv->relay);
+		hear(sv, &sv->relay);
 	if (fds[2].revents != 0)
-		child_hear(&sv->control);
+		hear(sv, &sv->control);
 	if (fds[0].revents != 0)
 		hear_signals(sv);
 	kill_hanging_relay(sv);
+	supervisor_drain_look(sv);
 	restart_due(sv);
 }
 
@@ -473,12 +466,12 @@ static int start_parts(struct supervisor *sv)
 
 int supervisor_run(const struct config *cfg, const struct supervisor_programs *programs)
 {
-	struct supervisor sv = { .cfg = cfg, .programs = programs };
+	struct supervisor sv = { .cfg = cfg, .first_cfg = cfg, .programs = programs, .next_snapshot = -1 };
 	mono_ns began = clock_now();
 	int err;
 
 	sv.relay.ready_fd = sv.control.ready_fd = -1;
-	sv.relay.restart_at = sv.control.restart_at = MONO_NEVER;
+	sv.relay.restart_at = sv.control.restart_at = sv.drain_until = MONO_NEVER;
 	err = start_parts(&sv);
 	if (err < 0)
 		return err == -EINTR ? 0 : 1;

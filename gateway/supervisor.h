@@ -7,6 +7,7 @@
 
 struct supervisor_programs {
 	struct child_program relay, control;
+	const char *file; // of the configuration, for reload
 };
 
 // Runs until SIGTERM or SIGINT. Returns the exit status of the process: 0, or 1 when it could not start.

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <event2/thread.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,16 @@
 
 #define MAIL_ADOPTED UINT32_MAX // no session's number
 
+struct media_change { // of configuration; shared with who waits
+	const struct media_config *config;
+	const struct media_profile *profiles;
+	size_t n_profiles;
+	sem_t taken;
+};
+
 struct media_mail {
 	uint32_t session; // whose slot has orders; 0: end the thread; MAIL_ADOPTED
+	struct media_change *change; // NULL: none
 };
 
 // From the relay
@@ -135,6 +144,14 @@ static void slot_close(struct media *media, uint32_t id)
 	media_session_over(media, id);
 }
 
+static void take_change(struct media *media, struct media_change *change)
+{
+	media->config = media->start.config = change->config;
+	media->start.profiles = change->profiles;
+	media->start.n_profiles = change->n_profiles;
+	sem_post(&change->taken);
+}
+
 static void on_mail(evutil_socket_t fd, short what, void *ctx)
 {
 	struct media *media = ctx;
@@ -144,6 +161,10 @@ static void on_mail(evutil_socket_t fd, short what, void *ctx)
 	while (mailbox_pop(media->mail, &mail) == 0) {
 		uint32_t orders;
 
+		if (mail.change != NULL) {
+			take_change(media, mail.change);
+			continue;
+		}
 		if (mail.session == 0) {
 			event_base_loopbreak(media->base);
 			return;
@@ -184,7 +205,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd, (void)what;
 	media_count_begin(media);
-	for (uint32_t id = 1; id <= media->config->max_sessions; id++) {
+	for (uint32_t id = 1; id <= media->max_sessions; id++) {
 		if (media->slots[id].session != NULL)
 			media_session_tick(media->slots[id].session, now);
 	}
@@ -239,7 +260,7 @@ static int open_dtls(struct media *media)
 
 static int open_tables(struct media *media)
 {
-	uint32_t max = media->config->max_sessions;
+	uint32_t max = media->max_sessions;
 
 	media->slots = calloc(max + 1, sizeof(*media->slots));
 	media->free_ids = calloc(max, sizeof(*media->free_ids));
@@ -247,14 +268,14 @@ static int open_tables(struct media *media)
 	if (media->slots == NULL || media->free_ids == NULL || media->removals_of == NULL ||
 	    media_count_open(media) < 0 || media_questions_open(media) < 0)
 		return -ENOMEM;
-	return mailbox_open(&media->mail, max + 2, sizeof(struct media_mail)); // and the two that are no slot's
+	return mailbox_open(&media->mail, max + 3, sizeof(struct media_mail)); // and the three that are no slot's
 }
 
 static int open_relay(struct media *media)
 {
 	const struct media_start *start = &media->start;
 	struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event, .ctx = media };
-	int err = call_records_open(&media->records, start->call_region_fd, media->config->max_sessions);
+	int err = call_records_open(&media->records, start->call_region_fd, media->max_sessions);
 
 	if (err < 0)
 		return err;
@@ -265,7 +286,7 @@ static int open_relay(struct media *media)
 	if (err < 0)
 		return err;
 	media_record_find(media);
-	for (uint32_t id = 1; id <= media->config->max_sessions; id++) {
+	for (uint32_t id = 1; id <= media->max_sessions; id++) {
 		if (!media->slots[id].found)
 			media->free_ids[media->free_count++] = id;
 	}
@@ -309,6 +330,7 @@ int media_open(struct media **mediap, const struct media_start *start)
 		return -ENOMEM;
 	media->start = *start;
 	media->config = start->config;
+	media->max_sessions = start->config->max_sessions;
 	media->env = start->env;
 	pthread_mutex_init(&media->free_lock, NULL);
 	media->base = event_base_new();
@@ -332,7 +354,7 @@ static void close_event(struct event *event)
 
 static void close_sessions(struct media *media)
 {
-	for (uint32_t id = 1; media->slots != NULL && id <= media->config->max_sessions; id++) {
+	for (uint32_t id = 1; media->slots != NULL && id <= media->max_sessions; id++) {
 		struct media_plan *plan = atomic_exchange(&media->slots[id].pending, NULL);
 
 		if (media->slots[id].session != NULL)
@@ -381,6 +403,18 @@ void media_close(struct media *media)
 	free(media);
 }
 
+void media_configure(struct media *media, const struct media_config *config, const struct media_profile *profiles,
+		     size_t n_profiles)
+{
+	struct media_change change = { .config = config, .profiles = profiles, .n_profiles = n_profiles };
+
+	sem_init(&change.taken, 0, 0);
+	mailbox_push(media->mail, &(struct media_mail){ .change = &change });
+	while (sem_wait(&change.taken) < 0 && errno == EINTR)
+		continue;
+	sem_destroy(&change.taken);
+}
+
 // Verbs of the sip thread
 
 const char *media_fingerprint(const struct media *media)
@@ -405,7 +439,7 @@ int media_session_open(struct media *media, uint32_t *session)
 	pthread_mutex_lock(&media->free_lock);
 	if (media->free_count > 0) {
 		*session = media->free_ids[media->free_head];
-		media->free_head = (media->free_head + 1) % media->config->max_sessions;
+		media->free_head = (media->free_head + 1) % media->max_sessions;
 		media->free_count--;
 		err = 0;
 	}
@@ -426,7 +460,7 @@ int media_session_apply(struct media *media, const struct media_plan *plan)
 {
 	struct media_plan *copy, *older;
 
-	if (plan->session == 0 || plan->session > media->config->max_sessions)
+	if (plan->session == 0 || plan->session > media->max_sessions)
 		return -EINVAL;
 	copy = malloc(media_plan_size(plan));
 	if (copy == NULL)
@@ -440,13 +474,13 @@ int media_session_apply(struct media *media, const struct media_plan *plan)
 
 void media_session_close(struct media *media, uint32_t session)
 {
-	if (session != 0 && session <= media->config->max_sessions)
+	if (session != 0 && session <= media->max_sessions)
 		slot_order(media, session, MEDIA_ORDER_CLOSE);
 }
 
 int media_session_adopt(struct media *media, uint32_t session)
 {
-	if (session == 0 || session > media->config->max_sessions)
+	if (session == 0 || session > media->max_sessions)
 		return -EINVAL;
 	slot_order(media, session, MEDIA_ORDER_ADOPT);
 	return 0;
@@ -464,7 +498,7 @@ unsigned media_session_count(const struct media *media)
 	unsigned count;
 
 	pthread_mutex_lock(lock);
-	count = media->config->max_sessions - media->free_count;
+	count = media->max_sessions - media->free_count;
 	pthread_mutex_unlock(lock);
 	return count;
 }

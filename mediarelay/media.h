@@ -116,6 +116,11 @@ struct media_start {
 int media_open(struct media **mediap, const struct media_start *start); // starts the thread
 void media_close(struct media *media);                                  // ends it; sessions' transports stay in the relay
 
+// From any thread but the media thread, which it asks and waits for: another configuration from now on. max_sessions, realms and
+// their addresses are the same, and each profile that a plan may name keeps its index (config_follow()).
+void media_configure(struct media *media, const struct media_config *config, const struct media_profile *profiles,
+		     size_t n_profiles);
+
 // Everything below is for the sip thread, and none of it waits.
 const char *media_fingerprint(const struct media *media); // "sha-256 AB:CD..." of our certificate
 int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat); // -ENOSPC: no ports, -EADDRNOTAVAIL: no address now

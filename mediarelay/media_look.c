@@ -123,7 +123,7 @@ void media_questions_answer(struct media *media, bool alive)
 
 	while (mailbox_pop(media->questions, &q) == 0) {
 		const struct media_session *session =
-			alive && q.session != 0 && q.session <= media->config->max_sessions ? media->slots[q.session].session : NULL;
+			alive && q.session != 0 && q.session <= media->max_sessions ? media->slots[q.session].session : NULL;
 
 		q.answer(q.ctx, session != NULL ? look_at(session) : NULL);
 	}

@@ -197,7 +197,8 @@ struct media_found {
 
 struct media {
 	struct media_start start;
-	const struct media_config *config;
+	const struct media_config *config; // media thread; see media_configure()
+	uint32_t max_sessions;             // immutable
 	const struct env *env;
 	pthread_t thread;
 	bool running;

@@ -33,7 +33,7 @@ struct recorded_line {
 	uint32_t dialog;
 	uint8_t leg, index;
 	bool agreed, rtcp_mux, send, receive, silent_allowed;
-	uint16_t profile;
+	char profile[32]; // by name: the configuration may have changed
 	enum keying_mechanism mechanism;
 	enum leg_change change;
 	enum dtls_role dtls_role;
@@ -88,7 +88,6 @@ static void record_line(struct recorded_line *rl, struct leg_line *line)
 		.send = line->plan.send,
 		.receive = line->plan.receive,
 		.silent_allowed = line->plan.silent_allowed,
-		.profile = line->plan.profile,
 		.mechanism = line->plan.keying.mechanism,
 		.change = line->rekey.change,
 		.dtls_role = line->plan.keying.dtls_role,
@@ -97,6 +96,7 @@ static void record_line(struct recorded_line *rl, struct leg_line *line)
 		.rekeys = line->rekeys,
 	};
 	memcpy(rl->dtls_version, line->dtls_version, sizeof(rl->dtls_version));
+	memcpy(rl->profile, leg_line_profile(line)->name, sizeof(rl->profile));
 	memcpy(rl->suites, line->plan.keying.suites, sizeof(rl->suites));
 	memcpy(rl->tls_id, line->plan.keying.tls_id, sizeof(rl->tls_id));
 	for (size_t i = 0; i < LEG_COMPONENTS; i++) {
@@ -188,6 +188,16 @@ static int adopt_transport(struct leg_line *line, enum leg_component component, 
 	return leg_keys_adopt(tp, &rt->marks, heard);
 }
 
+// The plan of the sip thread says soon which one it is; until then any serves for one that is no more.
+static uint16_t profile_by_name(const struct media_start *start, const char *name)
+{
+	for (size_t i = 0; i < start->n_profiles; i++) {
+		if (strcmp(start->profiles[i].name, name) == 0)
+			return (uint16_t)i;
+	}
+	return 0;
+}
+
 static int adopt_line(struct media_session *session, const struct recorded_line *rl)
 {
 	struct media_line plan = {
@@ -196,7 +206,7 @@ static int adopt_line(struct media_session *session, const struct recorded_line 
 		.send = rl->send,
 		.receive = rl->receive,
 		.silent_allowed = rl->silent_allowed,
-		.profile = rl->profile,
+		.profile = profile_by_name(&session->media->start, rl->profile),
 		.remote = rl->transports[LEG_RTP].signalled,
 		.remote_rtcp = rl->transports[LEG_RTCP].signalled,
 		.keying = { .mechanism = rl->mechanism, .dtls_role = rl->dtls_role },
@@ -204,7 +214,7 @@ static int adopt_line(struct media_session *session, const struct recorded_line 
 	struct leg_line *line;
 	int err = 0;
 
-	if (rl->profile >= session->media->start.n_profiles || rl->seat.realm >= session->media->config->n_realms)
+	if (rl->seat.realm >= session->media->config->n_realms)
 		return -ESTALE; // the configuration changed in between
 	line = leg_line_open(session, rl->dialog, &plan);
 	if (line == NULL)
@@ -280,7 +290,8 @@ static bool line_is_sound(const struct recorded_line *rl)
 	       (unsigned)rl->mechanism < KEYING_MECHANISM_COUNT && (unsigned)rl->change < LEG_CHANGE_COUNT &&
 	       (unsigned)rl->dtls_role <= DTLS_PASSIVE && fingerprints_are_sound(&rl->fingerprints) &&
 	       memchr(rl->tls_id, 0, sizeof(rl->tls_id)) != NULL &&
-	       memchr(rl->dtls_version, 0, sizeof(rl->dtls_version)) != NULL && rl->suites[KEYING_SUITES_MAX] == SRTP_SUITE_NONE &&
+	       memchr(rl->dtls_version, 0, sizeof(rl->dtls_version)) != NULL &&
+	       memchr(rl->profile, 0, sizeof(rl->profile)) != NULL && rl->suites[KEYING_SUITES_MAX] == SRTP_SUITE_NONE &&
 	       memchr(rl->seat.tls_id, 0, sizeof(rl->seat.tls_id)) != NULL && endpoint_is_sound(&rl->seat.rtp) &&
 	       endpoint_is_sound(&rl->seat.rtcp) && transport_is_sound(&rl->transports[LEG_RTP]) &&
 	       transport_is_sound(&rl->transports[LEG_RTCP]);
@@ -398,7 +409,7 @@ void media_record_find(struct media *media)
 	struct media_record *record = calloc(1, sizeof(*record));
 
 	dp_client_walk(media->dp, flow_found, media);
-	for (uint32_t id = 1; record != NULL && id <= media->config->max_sessions; id++) {
+	for (uint32_t id = 1; record != NULL && id <= media->max_sessions; id++) {
 		if (record_read(media, id, record) < 0)
 			continue;
 		media->slots[id].found = true;
@@ -415,7 +426,7 @@ void media_record_reap(struct media *media)
 	size_t reaped = 0;
 
 	// A session whose flows had gone when its control died may still have a record.
-	for (uint32_t id = 1; id <= media->config->max_sessions; id++) {
+	for (uint32_t id = 1; id <= media->max_sessions; id++) {
 		struct media_session *session;
 
 		if (!media->slots[id].found || media_record_adopt(media, id) < 0)

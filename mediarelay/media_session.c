@@ -204,7 +204,7 @@ void media_session_gone(struct media *media, uint32_t id)
 	if (media->slots[id].session != NULL)
 		return; // it lives on, only some line of it ended
 	pthread_mutex_lock(&media->free_lock);
-	media->free_ids[(media->free_head + media->free_count) % media->config->max_sessions] = id;
+	media->free_ids[(media->free_head + media->free_count) % media->max_sessions] = id;
 	media->free_count++;
 	pthread_mutex_unlock(&media->free_lock);
 }

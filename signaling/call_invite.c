@@ -36,7 +36,7 @@ static int check_request(const struct sip *sip, const sip_t *request, uint16_t r
 	status = sip_body_status(sip, sip->config->peers[peer].profile, request);
 	if (status != 0)
 		return status;
-	return sip->draining ? 503 : 0;
+	return sip->draining || sip->door_closed ? 503 : 0;
 }
 
 // The caller's dialog: ours is the To side.

@@ -40,7 +40,7 @@ static bool is_its_peer(const struct sip_dialog *d, msg_t *msg)
 	struct sip_hop from;
 
 	return sip_agent_delivered(d->sip->agent, msg, &from) == 0 && sip_agent_realm(from.listener) == d->realm &&
-	       (sip_peer_by_source(d->sip->config, d->realm, &from.address.addr) == d->peer ||
+	       (sip_peer_is_at(d->sip->config, d->peer, &from.address.addr) ||
 		inet_addr_equal(&from.address.addr, &d->source.addr));
 }
 

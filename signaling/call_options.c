@@ -7,7 +7,7 @@ int call_options_in(struct sip *sip, nta_incoming_t *irq)
 	msg_t *msg = sip_response_new(sip, irq, NULL);
 
 	// Section 11.2: the response code is that of an INVITE, so a gateway that takes no calls says so.
-	int status = sip->draining || sip->n_calls >= sip->config->max_calls ? 503 : 200;
+	int status = sip->draining || sip->door_closed || sip->n_calls >= sip->config->max_calls ? 503 : 200;
 
 	sip_message_allow(msg);
 	sip_message_header(msg, "Accept", "application/sdp, multipart/mixed");

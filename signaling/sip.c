@@ -20,15 +20,22 @@
 
 #define STRANGER_LINES 5 // a second
 
-enum mail_kind { MAIL_MEDIA = 1, MAIL_COUNT, MAIL_QUESTION, MAIL_DRAIN, MAIL_STOP };
+enum mail_kind { MAIL_MEDIA = 1, MAIL_COUNT, MAIL_QUESTION, MAIL_CONFIG, MAIL_CLOSE_DOOR, MAIL_OPEN_DOOR, MAIL_DRAIN, MAIL_STOP };
 
 struct count_question {
 	struct sip_counts *counts;
 	sem_t answered;
 };
 
+struct config_change {
+	const struct sip_config *config;
+	int err;
+	sem_t taken;
+};
+
 struct mail {
 	enum mail_kind kind;
+	struct config_change *change;
 	struct media_event media;
 	struct count_question *count;
 	struct sip_question *question;
@@ -136,7 +143,7 @@ static int stray_ack(struct sip_dialog *d, nta_incoming_t *irq)
 	struct inet_endpoint source;
 
 	if (msg != NULL && sip_agent_source_of(d->sip->agent, msg, &source) == 0 &&
-	    sip_peer_by_source(d->sip->config, d->realm, &source.addr) == d->peer)
+	    sip_peer_is_at(d->sip->config, d->peer, &source.addr))
 		answer_arrived(d);
 	if (msg != NULL)
 		msg_destroy(msg);
@@ -226,21 +233,59 @@ void call_drain(struct sip *sip)
 		next = call->next;
 		call_end(call, "gateway", call_is_setting_up(&call->fsm) ? 503 : 200, "gateway stops");
 	}
-	if (sip->n_calls == 0 && !sip->drained_told) {
-		sip->drained_told = true;
-		if (sip->drained != NULL)
-			sip->drained(sip->ctx);
+	if (sip->n_calls == 0)
+		call_none_left(sip);
+}
+
+void call_none_left(struct sip *sip)
+{
+	if (sip->door_closed && !sip->draining && sip->empty != NULL)
+		sip->empty(sip->ctx);
+	if (!sip->draining || sip->drained_told)
+		return;
+	sip->drained_told = true;
+	if (sip->drained != NULL)
+		sip->drained(sip->ctx);
+}
+
+static void set_door(struct sip *sip, bool closed)
+{
+	if (closed != sip->door_closed)
+		log_info("sip", closed ? "door closed" : "door open", LOG_UINT("calls", sip->n_calls));
+	sip->door_closed = closed;
+	if (closed && sip->n_calls == 0)
+		call_none_left(sip);
+}
+
+// Subscriptions are counted by peer, and there may be more peers.
+static void take_config(struct sip *sip, struct config_change *change)
+{
+	size_t before = sip->config->n_peers + 1, after = change->config->n_peers + 1;
+	uint32_t *subscribed = after > before ? realloc(sip->subscribed, after * sizeof(*subscribed)) : sip->subscribed;
+
+	change->err = subscribed == NULL ? -ENOMEM : 0;
+	if (subscribed != NULL) {
+		if (after > before)
+			memset(subscribed + before, 0, (after - before) * sizeof(*subscribed));
+		sip->subscribed = subscribed;
+		sip->config = change->config;
+		sip_agent_configure(sip->agent, change->config);
 	}
+	sem_post(&change->taken);
 }
 
 static void count(struct sip *sip, struct count_question *question)
 {
 	usize_t legs = 0, incoming = 0, outgoing = 0;
+	unsigned setting_up = 0;
 
+	for (const struct sip_call *call = sip->calls; call != NULL; call = call->next)
+		setting_up += call_is_setting_up(&call->fsm);
 	nta_agent_get_stats(sip_agent_nta(sip->agent), NTATAG_S_LEG_HASH_USED_REF(legs),
 			    NTATAG_S_IRQ_HASH_USED_REF(incoming), NTATAG_S_ORQ_HASH_USED_REF(outgoing), TAG_END());
 	*question->counts = (struct sip_counts){
 		.calls = sip->n_calls, .dialogs = sip->n_dialogs, .requests = sip->n_requests,
+		.setting_up = setting_up,
 		.subscriptions = sip->n_subscriptions,
 		.legs = (unsigned)legs, .incoming = (unsigned)incoming, .outgoing = (unsigned)outgoing,
 	};
@@ -263,6 +308,13 @@ static int mailbox_ready(void *magic, su_wait_t *wait, void *arg)
 			break;
 		case MAIL_QUESTION:
 			sip_question_answer(sip, mail.question, true);
+			break;
+		case MAIL_CONFIG:
+			take_config(sip, mail.change);
+			break;
+		case MAIL_CLOSE_DOOR:
+		case MAIL_OPEN_DOOR:
+			set_door(sip, mail.kind == MAIL_CLOSE_DOOR);
 			break;
 		case MAIL_DRAIN:
 			call_drain(sip);
@@ -371,6 +423,7 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	sip->env = start->env;
 	sip->records = start->records;
 	sip->drained = start->drained;
+	sip->empty = start->empty;
 	sip->ctx = start->ctx;
 	sip->report = start->report;
 	sip->report_ctx = start->report_ctx;
@@ -380,7 +433,9 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	if (err < 0)
 		goto out;
 	// Room for a failure of every call at once, and the few that come twice.
-	err = mailbox_open(&sip->mailbox, 4 * (size_t)start->config->max_calls + 64, sizeof(struct mail));
+	size_t most = start->config->most_calls > 0 ? start->config->most_calls : start->config->max_calls;
+
+	err = mailbox_open(&sip->mailbox, 4 * most + 64, sizeof(struct mail));
 	if (err < 0)
 		goto out;
 	sem_init(&boot.ready, 0, 0);
@@ -414,9 +469,9 @@ static void post(struct sip *sip, const struct mail *mail)
 }
 
 // What must arrive waits for a slot: the sip thread is emptying the mailbox.
-static void post_surely(struct sip *sip, enum mail_kind kind)
+static void post_surely(struct sip *sip, const struct mail *mail)
 {
-	while (mailbox_push(sip->mailbox, &(struct mail){ .kind = kind }) < 0)
+	while (mailbox_push(sip->mailbox, mail) < 0)
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
@@ -443,14 +498,31 @@ static void answer_the_rest(struct sip *sip)
 
 void sip_drain(struct sip *sip)
 {
-	post_surely(sip, MAIL_DRAIN);
+	post_surely(sip, &(struct mail){ .kind = MAIL_DRAIN });
+}
+
+void sip_close_door(struct sip *sip, bool closed)
+{
+	post_surely(sip, &(struct mail){ .kind = closed ? MAIL_CLOSE_DOOR : MAIL_OPEN_DOOR });
+}
+
+int sip_configure(struct sip *sip, const struct sip_config *config)
+{
+	struct config_change change = { .config = config };
+
+	sem_init(&change.taken, 0, 0);
+	post_surely(sip, &(struct mail){ .kind = MAIL_CONFIG, .change = &change });
+	while (sem_wait(&change.taken) < 0 && errno == EINTR)
+		continue;
+	sem_destroy(&change.taken);
+	return change.err;
 }
 
 void sip_close(struct sip *sip)
 {
 	if (sip == NULL)
 		return;
-	post_surely(sip, MAIL_STOP);
+	post_surely(sip, &(struct mail){ .kind = MAIL_STOP });
 	pthread_join(sip->thread, NULL);
 	answer_the_rest(sip);
 	mailbox_close(sip->mailbox);

@@ -20,6 +20,7 @@ struct sip_start {
 	struct call_records *records; // NULL: calls are not restored after a restart of this process
 	unsigned t1_ms;               // RFC 3261 T1 of every transaction; 0: 500 ms. Tests shorten it
 	void (*drained)(void *ctx);   // on the sip thread, once, when sip_drain() has ended the last call
+	void (*empty)(void *ctx);     // on the sip thread, when the door is closed and no call is left; may be NULL
 	void *ctx;
 	sip_report_fn *report;        // NULL: none wanted
 	void *report_ctx;
@@ -29,6 +30,11 @@ struct sip_start {
 int sip_open(struct sip **sipp, const struct sip_start *start);
 // From any thread: new calls get 503, BYE to all that are up, CANCEL and 487 for those in set-up.
 void sip_drain(struct sip *sip);
+// From any thread but the sip thread, which it asks and waits for: another configuration from now on. Realms and listeners are
+// the same, and what calls have of peers and profiles keeps its index (config_follow()). -ENOMEM: nothing has changed.
+int sip_configure(struct sip *sip, const struct sip_config *config);
+// From any thread: new calls get 503 from now on, OPTIONS as well, and calls go on; or no more.
+void sip_close_door(struct sip *sip, bool closed);
 // Ends the thread without a word to the peers: what is still up goes on in the records. NULL is fine.
 void sip_close(struct sip *sip);
 
@@ -37,6 +43,7 @@ void sip_media_event(void *sip, const struct media_event *event);
 
 struct sip_counts { // what is held now; all zero when no call is left and the last transaction has timed out
 	unsigned calls, dialogs;
+	unsigned setting_up; // of the calls: not answered yet
 	unsigned subscriptions;
 	unsigned requests;                // of ours and theirs that a call still waits for
 	unsigned legs, incoming, outgoing; // nta's tables

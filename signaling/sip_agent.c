@@ -157,6 +157,11 @@ void sip_agent_close(struct sip_agent *agent)
 	free(agent);
 }
 
+void sip_agent_configure(struct sip_agent *agent, const struct sip_config *config)
+{
+	agent->config = config;
+}
+
 nta_agent_t *sip_agent_nta(struct sip_agent *agent)
 {
 	return agent->nta;

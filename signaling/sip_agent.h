@@ -46,6 +46,7 @@ bool sip_agent_loops(const struct sip_agent *agent, const sip_t *request, uint32
 // Whether a connection to this address is open (always false for UDP).
 bool sip_agent_connected(struct sip_agent *agent, const struct sip_hop *hop);
 
+void sip_agent_configure(struct sip_agent *agent, const struct sip_config *config); // the same listeners
 void sip_agent_token(struct sip_agent *agent, char dst[SIP_TOKEN_LEN]);
 // Our address there as it stands in a URI.
 void sip_agent_host(const struct sip_agent *agent, uint16_t listener, char dst[INET_ENDPOINT_STRLEN]);

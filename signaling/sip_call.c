@@ -186,11 +186,8 @@ void call_free(struct sip_call *call)
 	free(call);
 	sip->n_calls--;
 	sip_count_now(sip);
-	if (sip->n_calls == 0 && sip->draining && !sip->drained_told) {
-		sip->drained_told = true;
-		if (sip->drained != NULL)
-			sip->drained(sip->ctx);
-	}
+	if (sip->n_calls == 0)
+		call_none_left(sip);
 }
 
 void call_forget_over(struct sip_call *call)

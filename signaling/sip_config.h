@@ -78,6 +78,7 @@ struct sip_peer {
 	uint16_t profile;
 	struct inet_prefix sources[16]; // requests from here are this peer's; none: it only receives
 	uint8_t n_sources;
+	bool retired;     // of an earlier configuration, or of none: for calls that have it; nobody new comes from it or goes to it
 	char target[256]; // where its calls go: a SIP URI with a numeric host; the request's user part replaces {user}
 };
 
@@ -96,6 +97,7 @@ struct sip_config {
 	struct sip_policy *policies; // one a profile, same index
 	size_t n_realms, n_peers, n_routes, n_profiles;
 	uint32_t max_calls;
+	uint32_t most_calls; // that max_calls can become while this process lives; 0: that many
 	uint32_t max_subscriptions; // of one peer
 	uint32_t timer_c_s;   // default 181: more than three minutes
 	char server_name[64]; // User-Agent/Server; empty: none sent

@@ -286,10 +286,11 @@ bool sip_dialog_is_peer(const struct sip_dialog *d, nta_incoming_t *irq, struct 
 {
 	if (sip_agent_arrival(d->sip->agent, irq, from) < 0)
 		return false;
-	if (sip_agent_realm(from->listener) == d->realm &&
-	    sip_peer_by_source(d->sip->config, d->realm, &from->address.addr) == d->peer)
+	if (sip_agent_realm(from->listener) == d->realm && sip_peer_is_at(d->sip->config, d->peer, &from->address.addr))
 		return true;
-	return d->outgoing && inet_addr_equal(&from->address.addr, &d->source.addr);
+	// Of a caller that no configuration knows any more, its last address is all that is left.
+	return (d->outgoing || d->sip->config->peers[d->peer].name[0] == '\0') &&
+	       inet_addr_equal(&from->address.addr, &d->source.addr);
 }
 
 // A leg keeps the tag that it has: another fork's answer is another leg, whose requests follow those of `before`.

@@ -12,7 +12,7 @@ int sip_peer_by_source(const struct sip_config *config, uint16_t realm, const st
 	for (size_t p = 0; p < config->n_peers; p++) {
 		const struct sip_peer *peer = &config->peers[p];
 
-		if (peer->realm != realm)
+		if (peer->realm != realm || peer->retired)
 			continue;
 		for (size_t i = 0; i < peer->n_sources; i++) {
 			if (peer->sources[i].len > best_len && inet_prefix_holds(&peer->sources[i], source)) {
@@ -22,6 +22,25 @@ int sip_peer_by_source(const struct sip_config *config, uint16_t realm, const st
 		}
 	}
 	return best;
+}
+
+static bool holds(const struct inet_prefix *list, size_t n, const struct inet_addr *addr)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (inet_prefix_holds(&list[i], addr))
+			return true;
+	}
+	return false;
+}
+
+bool sip_peer_is_at(const struct sip_config *config, uint16_t peer, const struct inet_addr *source)
+{
+	const struct sip_peer *p = &config->peers[peer];
+	int now = sip_peer_by_source(config, p->realm, source);
+
+	if (now == peer || !p->retired)
+		return now == peer;
+	return holds(p->sources, p->n_sources, source) || (now >= 0 && strcmp(config->peers[now].name, p->name) == 0);
 }
 
 static bool user_matches(const char *pattern, const char *user)
@@ -79,15 +98,6 @@ int sip_target_expand(const char *target, const char *user, char *dst, size_t ro
 	strcpy(dst + head, user);
 	strcat(dst, tail);
 	return 0;
-}
-
-static bool holds(const struct inet_prefix *list, size_t n, const struct inet_addr *addr)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (inet_prefix_holds(&list[i], addr))
-			return true;
-	}
-	return false;
 }
 
 // RFC 1918, RFC 6598 (shared by the customers of one carrier), RFC 3927; RFC 4193, RFC 4291 2.5.6.

@@ -5,6 +5,9 @@
 
 // The peer of this realm whose longest source prefix holds the address; -ENOENT: unknown, and so refused.
 int sip_peer_by_source(const struct sip_config *config, uint16_t realm, const struct inet_addr *source);
+// Whether this peer's requests come from there. One that is retired is known by the sources that it had, and by those that a
+// peer of its name has now.
+bool sip_peer_is_at(const struct sip_config *config, uint16_t peer, const struct inet_addr *source);
 // First route that matches: the peer to call, or -ENOENT.
 int sip_route_find(const struct sip_config *config, uint16_t realm, int peer, const char *user);
 // Puts the user part (as it stands in a URI, still escaped) in the place of {user}. -EINVAL: characters that no user part has.

@@ -154,6 +154,7 @@ struct sip {
 	const struct env *env;
 	struct call_records *records;
 	void (*drained)(void *ctx);
+	void (*empty)(void *ctx);
 	void *ctx;
 	sip_report_fn *report; // NULL: nobody writes call records
 	void *report_ctx;
@@ -169,6 +170,7 @@ struct sip {
 	uint32_t last_call, last_dialog;
 	bool draining, drained_told;
 	bool ending;            // the thread ends: nobody is told anything, the records are what is left
+	bool door_closed;
 	unsigned n_calls, n_dialogs, n_requests;
 	unsigned n_ack_due;                     // restored calls with ack_due
 	struct sip_single *singles;             // requests out of dialog (sip_relay.c)
@@ -351,6 +353,7 @@ void call_redirect_end(struct sip_call *call);
 int call_options_in(struct sip *sip, nta_incoming_t *irq);
 int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip_t *request); // within a dialog
 void call_drain(struct sip *sip);
+void call_none_left(struct sip *sip); // the last call is over
 void call_media_event(struct sip *sip, const struct media_event *event);
 
 static inline mono_ns call_now(const struct sip_call *call)

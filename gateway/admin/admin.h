@@ -16,7 +16,7 @@ int admin_door_open(struct admin_door **doorp, const struct config *config);
 void admin_door_close(struct admin_door *door); // NULL is fine
 
 struct admin_start {
-	const struct config *config; // outlives it
+	const struct config *config; // as long as no other is given
 	struct event_base *base;
 	struct media *media;
 	struct sip *sip;
@@ -25,5 +25,6 @@ struct admin_start {
 };
 
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start);
+void admin_configure(struct admin *admin, const struct config *config); // after a reload; NULL is fine
 void admin_draining(struct admin *admin); // says so from now on; NULL is fine
 void admin_close(struct admin *admin);    // NULL is fine

@@ -148,16 +148,22 @@ static void values_of_media_and_sip(void **state)
 	assert_int_equal(sip->profiles[0].rtcp_mux, MEDIA_MUX_OFFER);
 	assert_int_equal(sip->profiles[1].media_timeout, 0);
 	assert_int_equal(sip->profiles[1].keying_timeout, MONO_S(10));
-	assert_int_equal(sip->peers[0].n_sources, 2);
-	assert_int_equal(sip->peers[0].profile, 0); // the realm's
-	assert_int_equal(sip->peers[1].profile, 0); // its own
-	assert_int_equal(sip->peers[2].profile, 1);
+	assert_int_equal(sip->n_peers, 5);
+	for (uint16_t realm = 0; realm < 2; realm++) { // they stand for peers that are no more
+		assert_int_equal(sip->peers[realm].realm, realm);
+		assert_string_equal(sip->peers[realm].name, "");
+		assert_true(sip->peers[realm].retired);
+	}
+	assert_int_equal(sip->peers[2].n_sources, 2);
+	assert_int_equal(sip->peers[2].profile, 0); // the realm's
+	assert_int_equal(sip->peers[3].profile, 0); // its own
+	assert_int_equal(sip->peers[4].profile, 1);
 	assert_int_equal(sip->routes[0].from_realm, 0);
 	assert_int_equal(sip->routes[0].from_peer, -1);
 	assert_string_equal(sip->routes[1].user, "*");
 	assert_int_equal(sip->routes[1].from_realm, 1);
-	assert_int_equal(sip->routes[1].from_peer, 2);
-	assert_int_equal(sip->routes[1].to_peer, 0);
+	assert_int_equal(sip->routes[1].from_peer, 4);
+	assert_int_equal(sip->routes[1].to_peer, 2);
 	assert_int_equal(sip->max_calls, 500);
 	assert_int_equal(sip->max_subscriptions, 1000);
 	assert_int_equal(sip->policies[0].session_expires_s, 1800);
@@ -194,7 +200,7 @@ static const struct {
 	// keys
 	{ "limits: {calls: 500}", "^limit: {calls: 500}",
 	  "unknown key \"limit\"; known here: log, process, limits, call_records, sip, dtls, admin, dataplane, realms" },
-	{ "calls: 500", "^cals: 500", "unknown key \"cals\"; known here: calls, subscriptions" },
+	{ "calls: 500", "^cals: 500", "unknown key \"cals\"; known here: calls, capacity, subscriptions" },
 	{ "interface: ext0", "^interfaces: ext0", "unknown key \"interfaces\"" },
 	{ "{address: 10.0.0.1}", "{address: 10.0.0.1, ^port: 3}", "unknown key \"port\"" },
 	{ "media: [{address: 10.0.0.1}]", "media: [^{floating: true}]", "key \"address\" is missing" },

@@ -85,6 +85,7 @@ _Noreturn static void supervise(const struct run *r)
 	const struct supervisor_programs programs = {
 		.relay = { .path = FAKE_CHILD, .argument = "relay" },
 		.control = { .path = FAKE_CHILD, .argument = "control" },
+		.file = "/nowhere/sallyport.yaml",
 	};
 	int status;
 
@@ -239,8 +240,8 @@ static void starts_and_stops_in_order(void **state)
 	snprintf(path, sizeof(path), "%s/state", r.directory);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0750);
-	kill(r.pid, SIGHUP); // says that it does nothing, and does nothing
-	run_wait(&r, "reload is not yet supported", 1, 10000);
+	kill(r.pid, SIGHUP); // its file is not there
+	run_wait(&r, "\"event\":\"reload\",\"refused\"", 1, 10000);
 	kill(r.pid, SIGTERM);
 	assert_int_equal(run_end(&r, PROMPTLY), 0);
 	assert_true(strstr(r.seen, "fake control: told to end") < strstr(r.seen, "fake relay: told to end"));
