@@ -4,6 +4,7 @@ include(GNUInstallDirs)
 
 if(TARGET sallyport AND TARGET sallyport-relay)
 	install(TARGETS sallyport RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+	install(TARGETS sallyportctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL) # a host may do without
 	install(TARGETS sallyport-relay RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/sallyport)
 endif()
 

@@ -22,7 +22,7 @@ int main(int argc, char **argv) { char name[64]; strcpy(name, argv[argc - 1]); p
 
 
 @pytest.mark.skipif("SALLYPORT_BIN" not in os.environ, reason="SALLYPORT_BIN is not set: nothing built to look at")
-@pytest.mark.parametrize("name", ["sallyport", "sallyport-relay"])
+@pytest.mark.parametrize("name", ["sallyport", "sallyport-relay", "sallyportctl"])
 def test_shipped(name):
     if os.environ.get("SALLYPORT_PRESET", "release") != "release":
         pytest.skip("not the build that is shipped")

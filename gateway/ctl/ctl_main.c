@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// ctl_main.c - sallyportctl, the command line of the management door: it knows nothing that the door does not say.
+#include "gateway/ctl/ctl_http.h"
+#include "gateway/ctl/ctl_show.h"
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TOKEN_MAX 256
+#define TOKEN_FILE "/etc/sallyport/ctl.token"
+enum { DONE = 0, REFUSED = 1, USAGE = 2, UNREACHED = 3 }; // exit status
+
+struct options {
+	struct ctl_door door;
+	char token[TOKEN_MAX];
+	bool json;
+	const char *realm, *state, *limit, *before;
+	const char *command, *argument;
+};
+
+static const char help[] =
+	"usage: sallyportctl [OPTIONS] COMMAND\n"
+	"  status               state, calls, realms with their lines by keying\n"
+	"  calls                calls, newest first; --realm NAME --state WORD --limit N --before ID\n"
+	"  call ID              one call with both sides, and why it is silent if it is\n"
+	"  hangup ID            end it (operator)\n"
+	"  top                  status and the newest calls, each second, until ^C\n"
+	"  log [LEVEL]          control's log level; with LEVEL set it (operator)\n"
+	"  version              of the gateway\n"
+	"options: -a, --address HOST:PORT | unix:PATH   default $SALLYPORT_ADDRESS, else 127.0.0.1:8780\n"
+	"         -t, --token-file FILE                 default " TOKEN_FILE "; $SALLYPORT_TOKEN goes before it\n"
+	"         -j, --json                            what the gateway says, as it is\n"
+	"exit status: 0 done, 1 refused, 2 usage, 3 no answer\n";
+
+static int complain(const char *what, const char *more)
+{
+	fprintf(stderr, "sallyportctl: %s%s%s\n", what, more[0] != '\0' ? ": " : "", more);
+	return REFUSED;
+}
+
+// Path of a question, its values encoded as a query wants them.
+static void add_value(char *path, size_t size, const char *name, const char *value)
+{
+	size_t at = strlen(path);
+
+	if (value == NULL)
+		return;
+	at += (size_t)snprintf(path + at, size - at, "%c%s=", strchr(path, '?') != NULL ? '&' : '?', name);
+	for (; *value != '\0' && at + 4 < size; value++)
+		at += (size_t)snprintf(path + at, size - at, "%%%02x", (unsigned char)*value);
+}
+
+static int ask(const struct options *o, const char *method, const char *path, const char *body, void (*show)(const json_t *))
+{
+	const char *why;
+	int status = 0;
+	json_t *answer = ctl_ask(&o->door, method, path, body, &status, &why);
+
+	if (answer == NULL) {
+		complain(o->door.address, why);
+		return UNREACHED;
+	}
+	if (o->json) {
+		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		putchar('\n');
+	} else if (status < 300) {
+		show(answer);
+	}
+	if (status >= 300) {
+		const char *detail = json_string_value(json_object_get(answer, "detail"));
+		const char *title = json_string_value(json_object_get(answer, "title"));
+
+		complain(title != NULL ? title : "refused", detail != NULL ? detail : "");
+	}
+	json_decref(answer);
+	return status < 300 ? DONE : REFUSED;
+}
+
+static int ask_calls(const struct options *o, const char *limit)
+{
+	char path[512] = "/v1/calls";
+
+	add_value(path, sizeof(path), "realm", o->realm);
+	add_value(path, sizeof(path), "state", o->state);
+	add_value(path, sizeof(path), "limit", limit);
+	add_value(path, sizeof(path), "before", o->before);
+	return ask(o, "GET", path, NULL, ctl_show_calls);
+}
+
+static int ask_call(const struct options *o, const char *method, void (*show)(const json_t *))
+{
+	char path[64];
+
+	if (o->argument == NULL || o->argument[strspn(o->argument, "0123456789")] != '\0' || strlen(o->argument) > 10) {
+		complain("which call?", "its number, as calls shows it");
+		return USAGE;
+	}
+	snprintf(path, sizeof(path), "/v1/calls/%s", o->argument);
+	return ask(o, method, path, NULL, show);
+}
+
+static int ask_log(const struct options *o)
+{
+	char body[64];
+
+	if (o->argument == NULL)
+		return ask(o, "GET", "/v1/log/level", NULL, ctl_show_flat);
+	if (strlen(o->argument) > 20 || o->argument[strspn(o->argument, "abcdefghijklmnopqrstuvwxyz")] != '\0') {
+		complain("which level?", "debug, info, warning or error");
+		return USAGE;
+	}
+	snprintf(body, sizeof(body), "{\"level\": \"%s\"}", o->argument);
+	return ask(o, "PUT", "/v1/log/level", body, ctl_show_flat);
+}
+
+static int top(const struct options *o)
+{
+	for (;;) {
+		int err;
+
+		if (!o->json && isatty(STDOUT_FILENO))
+			printf("\033[H\033[2J");
+		err = ask(o, "GET", "/v1/status", NULL, ctl_show_status);
+		if (err == DONE) {
+			putchar('\n');
+			err = ask_calls(o, o->limit != NULL ? o->limit : "20");
+		}
+		fflush(stdout);
+		if (err != DONE)
+			return err;
+		sleep(1);
+	}
+}
+
+static int run(const struct options *o)
+{
+	if (strcmp(o->command, "status") == 0)
+		return ask(o, "GET", "/v1/status", NULL, ctl_show_status);
+	if (strcmp(o->command, "calls") == 0)
+		return ask_calls(o, o->limit);
+	if (strcmp(o->command, "call") == 0)
+		return ask_call(o, "GET", ctl_show_call);
+	if (strcmp(o->command, "hangup") == 0)
+		return ask_call(o, "DELETE", ctl_show_flat);
+	if (strcmp(o->command, "top") == 0)
+		return top(o);
+	if (strcmp(o->command, "log") == 0)
+		return ask_log(o);
+	if (strcmp(o->command, "version") == 0)
+		return ask(o, "GET", "/v1/version", NULL, ctl_show_flat);
+	complain("no such command", o->command);
+	return USAGE;
+}
+
+static int read_token(struct options *o, const char *file)
+{
+	const char *said = getenv("SALLYPORT_TOKEN");
+	FILE *f = said == NULL ? fopen(file, "re") : NULL;
+
+	if (said != NULL)
+		snprintf(o->token, sizeof(o->token), "%s", said);
+	else if (f != NULL && fgets(o->token, sizeof(o->token), f) == NULL)
+		o->token[0] = '\0';
+	if (f != NULL)
+		fclose(f);
+	else if (said == NULL && strcmp(file, TOKEN_FILE) != 0)
+		return complain(file, strerror(errno));
+	o->token[strcspn(o->token, "\r\n")] = '\0';
+	o->door.token = o->token;
+	return DONE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "address", required_argument, NULL, 'a' }, { "token-file", required_argument, NULL, 't' },
+		{ "json", no_argument, NULL, 'j' },	     { "realm", required_argument, NULL, 'r' },
+		{ "state", required_argument, NULL, 's' },   { "limit", required_argument, NULL, 'l' },
+		{ "before", required_argument, NULL, 'b' },  { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct options o = { .door.address = getenv("SALLYPORT_ADDRESS") };
+	const char *file = TOKEN_FILE;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "a:t:jh", longs, NULL)) != -1) {
+		switch (c) {
+		case 'a': o.door.address = optarg; break;
+		case 't': file = optarg; break;
+		case 'j': o.json = true; break;
+		case 'r': o.realm = optarg; break;
+		case 's': o.state = optarg; break;
+		case 'l': o.limit = optarg; break;
+		case 'b': o.before = optarg; break;
+		case 'h': fputs(help, stdout); return DONE;
+		default: return USAGE;
+		}
+	}
+	if (optind == argc || argc - optind > 2) {
+		fputs(help, stderr);
+		return USAGE;
+	}
+	o.command = argv[optind];
+	o.argument = argv[optind + 1];
+	if (o.door.address == NULL)
+		o.door.address = "127.0.0.1:8780";
+	if (read_token(&o, file) != DONE)
+		return USAGE;
+	return run(&o);
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// ctl_show.h - answers of the management door as tables for people.
+#pragma once
+#include <jansson.h>
+
+void ctl_show_status(const json_t *status);
+void ctl_show_calls(const json_t *list);
+void ctl_show_call(const json_t *call);
+void ctl_show_flat(const json_t *object); // whatever else: one line a key
