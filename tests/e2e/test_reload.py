@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A gateway whose configuration, binary or willingness changes while calls are up: none of them notices.
 import os
-import pathlib
 import shutil
 import signal
-import tempfile
 import time
 
 import pytest
@@ -173,20 +171,11 @@ def test_peer_that_is_no_more(topology, start):
 		core.taken_down()
 
 
-@pytest.fixture
-def folder():
-	"""That the user of control may enter: pytest's own are closed to others."""
-	made = pathlib.Path(tempfile.mkdtemp(prefix="spe2e-bin-"))
-	made.chmod(0o755)
-	yield made
-	shutil.rmtree(made, ignore_errors=True)
-
-
-def test_another_binary_takes_over(topology, start, folder, monkeypatch):
+def test_another_binary_takes_over(topology, start, shared_folder, monkeypatch):
 	"""Control is what its path names now; a DTLS setting goes with it; a call that rings is waited for."""
 	for name in ("sallyport", "sallyport-relay"):
-		shutil.copy2(gateways.binaries() / name, folder / name)
-	monkeypatch.setenv("SALLYPORT_BIN", str(folder))
+		shutil.copy2(gateways.binaries() / name, shared_folder / name)
+	monkeypatch.setenv("SALLYPORT_BIN", str(shared_folder))
 	gateway = start(access="secure", calls=20)
 	with Leg(topology, "access", keying="dtls", mux=True) as access, Leg(topology, "core") as core, \
 	     Leg(topology, "access", keying="dtls", mux=True, host=11) as second, Leg(topology, "core", host=11) as unused:
@@ -195,10 +184,10 @@ def test_another_binary_takes_over(topology, start, folder, monkeypatch):
 		ringing = core.phone.wait_request("INVITE")
 		core.phone.answer(ringing, 180, "Ringing")
 		gateway.wait_event("call leg out", call="2")
-		(folder / "new").write_bytes((gateways.binaries() / "sallyport").read_bytes())
-		(folder / "new").chmod(0o755)
-		(folder / "new").rename(folder / "sallyport") # as a package does
-		inode = (folder / "sallyport").stat().st_ino
+		(shared_folder / "new").write_bytes((gateways.binaries() / "sallyport").read_bytes())
+		(shared_folder / "new").chmod(0o755)
+		(shared_folder / "new").rename(shared_folder / "sallyport") # as a package does
+		inode = (shared_folder / "sallyport").stat().st_ino
 		rewrite(gateway, ("dataplane:\n", "dtls: {mtu: 1100}\ndataplane:\n"))
 		since = gateway.mark()
 		os.kill(supervisor(gateway), signal.SIGUSR2)
