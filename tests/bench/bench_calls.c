@@ -19,6 +19,7 @@
 
 #define AT_ONCE 16        // calls that are begun before what came is looked at again
 #define KEYING 10000000   // microseconds after the last call until the handshakes must be over
+#define ENOUGH 100        // failed calls, and a quarter of all: then no more are begun
 #define LAG 20            // a call that could not begin in this part of the patience is left out
 
 static char sdp[1024];
@@ -26,7 +27,7 @@ static unsigned patience_s = 4;
 
 struct load {
 	const char *kinds; // NULL: held calls are ended
-	uint64_t count, rate;
+	uint64_t asked, count, rate; // count: of those asked for, less when too many fail
 	uint64_t begun, left_out, began, last, ended;
 };
 
@@ -80,6 +81,8 @@ static void load_step(struct load *l)
 		due = l->count;
 	if (due > l->begun + l->left_out + lag)
 		l->left_out = due - l->begun - lag;
+	if (near_counts()->failed > ENOUGH + l->begun / 4) // it will not become a rate without a failure
+		l->count = due = l->begun + l->left_out;
 	for (unsigned i = 0; i < AT_ONCE && l->begun + l->left_out < due; i++) {
 		if (load_one(l))
 			l->begun++;
@@ -94,6 +97,7 @@ static void load_run(struct load *l)
 	struct far_counts *far = far_counts();
 
 	*far = (struct far_counts){ 0 };
+	l->asked = l->count;
 	near_reset(l->count);
 	l->began = l->last = near_now();
 	while (l->begun + l->left_out < l->count || near_live() > 0) {
@@ -122,7 +126,7 @@ static void report(const struct load *l)
 
 	qsort(n->setup_us, n->n_setup, sizeof(n->setup_us[0]), by_size);
 	printf("{\"rate\":%llu,\"asked\":%llu,\"begun\":%llu,\"left_out\":%llu,\"done\":%llu,\"failed\":%llu,",
-	       (unsigned long long)l->rate, (unsigned long long)l->count, (unsigned long long)l->begun,
+	       (unsigned long long)l->rate, (unsigned long long)l->asked, (unsigned long long)l->begun,
 	       (unsigned long long)l->left_out, (unsigned long long)n->done, (unsigned long long)n->failed);
 	printf("\"silent\":%llu,\"refused\":%llu,\"last_status\":%u,\"again\":%llu,\"answered_again\":%llu,\"secured\":%llu,\"asked_back\":%llu,",
 	       (unsigned long long)n->status[0], (unsigned long long)(n->failed - n->status[0]), n->last_status,

@@ -2,9 +2,9 @@
 """whole calls a second, SDES to RTP, beside Kamailio with rtpengine and a bare Sofia B2BUA; CPU and memory of held calls
 
 The generator (bench_calls) is callers and callees, on one core; the system under test has the other, all its processes. A call is
-INVITE, 200, ACK, BYE, 200 with descriptions that are read and changed. A rate counts when no call fails: one that is not over
-within 4 s has failed. All are asked in turn, rate by rate, over UDP and TCP; then each must do its rate for a longer time.
-`ratio` is our rate by that of Kamailio with rtpengine, the lesser of the two transports'. SALLYPORT_FULL=1: 120 s at the rate.
+INVITE, 200, ACK, BYE, 200 with descriptions that are read and changed. A rate counts when no call fails (one that is not over
+within 4 s has) and 99 of 100 are answered within T1, 500 ms. All are asked in turn, rate by rate, over UDP and TCP; then each must
+do its rate for a longer time. `ratio` is our rate by that of Kamailio with rtpengine, the lesser of the two transports'. With SALLYPORT_FULL=1 we must do it for 120 s.
 """
 import contextlib
 import os
@@ -23,9 +23,10 @@ PROGRAMS = ["bench_calls", "bench_b2bua", "bench_dtls", "sallyport", "sallyport-
 HUGEPAGES = 0  # what calls need of memory is to be seen
 
 FULL = bool(os.environ.get("SALLYPORT_FULL"))
-STEP_S, SUSTAINED_S = 3, 120 if FULL else 10
+STEP_S = 3
 FIRST_RATE, GROWTH = 800, 1.35
 PRECISION = 0.06
+T1_US = 500000  # what waits longer is repeated: then requests pile up, and a longer run would show it
 HELD = (1000, 5000, 10000)
 HELD_RATE = 125  # the transactions of a call stay for 32 s: those of 4,000 calls at each point, so that the difference is the calls'
 TRANSACTIONS_S = 33
@@ -76,6 +77,7 @@ class System:
 
     secures = False  # it makes RTP of SDES, so that both ends can be looked at
     offer = "sdes"
+    sustained_s = 10
 
     def __init__(self, options, programs, name, transport, offer=None, calls=None, patience=4):
         self.patience = patience
@@ -147,12 +149,17 @@ class System:
         said = self.generator.ask(f"{kinds} {count} {rate}", limit=60 + 2 * self.patience + count / rate)
         said["cpu_ms_a_call"] = round((self.seconds() - before) / max(said["begun"], 1) * 1000, 4)
         said["core"] = since(busy, cpu_times(self.options.cpu))
-        said["good"] = not said["failed"] and not said["left_out"] and said["done"] == said["begun"] == count
+        said["good"] = said["done"] == said["begun"] == count and said["p99_us"] < T1_US
         if self.secures and said["done"] and not (said["secured"] and said["far"]["plain"]):
             raise Trouble(f"{self.name}: calls, but not from SRTP to RTP")
         return said
 
     def try_rate(self, rate, seconds):
+        """Twice, if it must be: a moment that the host took away is no failure of a rate."""
+        said = self.try_once(rate, seconds)
+        return said if said["good"] else self.try_once(rate, seconds)
+
+    def try_once(self, rate, seconds):
         said = self.load("a", round(rate * seconds), rate)
         say(f"  {self.name} {self.transport}: {rate:,} calls/s for {seconds} s: {said['failed']} failed, {said['left_out']} left out, "
             f"{said['again']} repeated, p50 {said['p50_us']} us, p99 {said['p99_us']} us, {said['cpu_ms_a_call']} ms a call")
@@ -175,12 +182,13 @@ class System:
         """The highest rate, a little less each time that it fails."""
         rate = self.best()
         while rate >= 50 and not (self.sustained and self.sustained["good"]):
-            self.sustained = self.try_rate(rate, SUSTAINED_S)
+            self.sustained = self.try_rate(rate, self.sustained_s)
             rate = int(rate * 0.93)
 
 
 class Sallyport(System):
     secures = True
+    sustained_s = 120 if FULL else 10
 
     def start(self, stack):
         inside = self.links.gateway
@@ -271,7 +279,7 @@ def throughput(options, programs, transport, kinds):
 def described(system):
     keys = ("rate", "done", "failed", "again", "p50_us", "p99_us", "cpu_ms_a_call", "real_rate")
     return {"short": system.best(), "rate": system.sustained["rate"] if system.sustained and system.sustained["good"] else 0,
-            "seconds": SUSTAINED_S, "sustained": system.sustained and {key: system.sustained[key] for key in keys},
+            "seconds": system.sustained_s, "sustained": system.sustained and {key: system.sustained[key] for key in keys},
             "at": [{key: said[key] for key in (*keys, "left_out")} for _, said in sorted(system.rates.items())]}
 
 
@@ -279,7 +287,7 @@ def held(options, programs, offer):
     """Calls that stay up, without media: what each costs in memory and in time."""
     levels, rate, rest = ((20,), 50, 0.2) if options.smoke else (HELD, HELD_RATE, 5)
     points = []
-    with Sallyport(options, programs, "sallyport", "udp", offer, None if options.smoke else HELD[-1] + 500) as system:
+    with Sallyport(options, programs, "sallyport", "udp", offer, None if options.smoke else HELD[-1] + 500, 30) as system:
         system.load("a", 50, 50)  # what the first call makes, once
         memory = system.memory()
         for level in levels:
@@ -291,7 +299,7 @@ def held(options, programs, offer):
                            "held_us_a_second": round((system.seconds() - before) / rest / max(said["held"], 1) * 1e6, 2),
                            "memory": after})
             say(f"  {offer}, {said['held']:,} held: {after}, {said['cpu_ms_a_call']} ms to set one up")
-        gone = system.generator.ask(f"drop {rate}", limit=60 + said["held"] / rate)
+        gone = system.generator.ask(f"drop {4 * rate}", limit=120 + said["held"] / rate)
     return {"offer": offer, "empty": memory, "points": points, "ended": gone["done"], "failed": gone["failed"] + sum(p["failed"] for p in points)}
 
 
@@ -332,10 +340,10 @@ def judge(result):
 
 
 def table(result):
-    body = [[f"{name}, {transport.upper()}", f"{each['short']:,}", f"{each['rate']:,}", each["sustained"]["p50_us"], each["sustained"]["p99_us"],
+    body = [[f"{name}, {transport.upper()}", f"{each['short']:,}", f"{each['rate']:,}", each["seconds"], each["sustained"]["p50_us"], each["sustained"]["p99_us"],
              each["sustained"]["cpu_ms_a_call"], each["sustained"]["again"]]
             for transport, of in result["systems"].items() for name, each in of.items() if each["sustained"]]
-    text = rows(["calls/s without a failure", f"{STEP_S} s", f"{SUSTAINED_S} s", "p50 us", "p99 us", "CPU ms a call", "repeated"], body)
+    text = rows(["calls/s without a failure", f"{STEP_S} s", "sustained", "for s", "p50 us", "p99 us", "CPU ms a call", "repeated"], body)
     body = [[of["offer"], f"{point['calls']:,}", f"{point['memory']['control'] >> 20:,}", f"{point['memory']['relay'] >> 20:,}",
              point["set_up_ms"], point["held_us_a_second"]] for of in result["held"] for point in of["points"]]
     text += "\n\n" + rows(["calls that are held", "calls", "control MiB", "relay MiB", "CPU ms to set up", "CPU us a call and second"], body)
