@@ -149,8 +149,9 @@ def call(caller, callee):
 	caller.dial()
 	callee.pick_up()
 	caller.dialled_answer()
-	for leg in (caller, callee):
+	for leg in (caller, callee): # both, before either speaks to a leg that is not
 		leg.secured()
+	for leg in (caller, callee):
 		leg.talk()
 	return caller.dialog.call_id
 
