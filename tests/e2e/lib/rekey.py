@@ -56,6 +56,7 @@ class Changing(Leg):
 		self.method, self.rounds = "INVITE", 0 # of offers within the call
 		self.rekeyed = threading.Event()
 		self.taken = [] # when each new key was
+		self.gateway = None # whose log says when it had that
 		if first_sequence is not None:
 			self.media.sequence = first_sequence
 
