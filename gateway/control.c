@@ -97,7 +97,7 @@ static void drain_begin(evutil_socket_t number, short what, void *arg)
 	if (ct->draining)
 		return; // the supervisor's second signal is SIGKILL
 	ct->draining = true;
-	admin_draining(ct->admin);
+	admin_draining(ct->admin, true);
 	log_info(TAG, "draining", LOG_UINT("sessions", media_session_count(ct->media)));
 	evtimer_add(ct->on_drain_timeout, &patience);
 	sip_drain(ct->sip);
@@ -256,6 +256,13 @@ static void sip_stop(struct control *ct)
 	ct->sip = NULL;
 }
 
+static int pass_order(void *ctx, const char *word)
+{
+	const struct control *ct = ctx;
+
+	return link_say(ct->supervisor, word, -1);
+}
+
 static int admin_start_part(struct control *ct)
 {
 	struct admin_start start = {
@@ -264,6 +271,8 @@ static int admin_start_part(struct control *ct)
 		.media = ct->media,
 		.sip = ct->sip,
 		.media_region_fd = ct->media_region,
+		.order = pass_order,
+		.ctx = ct,
 	};
 
 	if (ct->door == NULL)

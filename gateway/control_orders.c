@@ -69,6 +69,7 @@ static void on_config(struct control *ct, int fd)
 static void set_door(struct control *ct)
 {
 	sip_close_door(ct->sip, ct->door_closed || ct->leaving);
+	admin_draining(ct->admin, ct->door_closed);
 }
 
 void orders_sip_empty(void *ctx)

@@ -302,6 +302,11 @@ const struct admin_route admin_routes[] = {
 	{ HTTP_GET, "/v1/openapi.json", ADMIN_VIEWER, admin_openapi },
 	{ HTTP_GET, "/v1/log/level", ADMIN_VIEWER, admin_log_level },
 	{ HTTP_PUT, "/v1/log/level", ADMIN_OPERATOR, admin_log_level_set },
+	{ HTTP_POST, "/v1/drain", ADMIN_OPERATOR, admin_drain },
+	{ HTTP_POST, "/v1/resume", ADMIN_OPERATOR, admin_resume },
+	{ HTTP_POST, "/v1/reload", ADMIN_OPERATOR, admin_reload },
+	{ HTTP_POST, "/v1/control/replace", ADMIN_OPERATOR, admin_replace },
+	{ HTTP_POST, "/v1/shutdown", ADMIN_OPERATOR, admin_shut_down },
 	{ HTTP_GET, "/v1/calls", ADMIN_VIEWER, admin_calls },
 	{ HTTP_GET, "/v1/calls/{id}", ADMIN_VIEWER, admin_call },
 	{ HTTP_DELETE, "/v1/calls/{id}", ADMIN_OPERATOR, admin_hang_up },
@@ -353,10 +358,10 @@ void admin_configure(struct admin *admin, const struct config *config)
 		admin->start.config = config;
 }
 
-void admin_draining(struct admin *admin)
+void admin_draining(struct admin *admin, bool draining)
 {
 	if (admin != NULL)
-		admin->draining = true;
+		admin->draining = draining;
 }
 
 void admin_close(struct admin *admin)

@@ -21,10 +21,12 @@ struct admin_start {
 	struct media *media;
 	struct sip *sip;
 	int media_region_fd; // the relay's heartbeat is read from it; stays the caller's
+	int (*order)(void *ctx, const char *word); // passes a word on to the supervisor
+	void *ctx;
 	unsigned control_restarts, relay_restarts; // before this life of control
 };
 
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start);
 void admin_configure(struct admin *admin, const struct config *config); // after a reload; NULL is fine
-void admin_draining(struct admin *admin); // says so from now on; NULL is fine
+void admin_draining(struct admin *admin, bool draining); // what it says from now on; NULL is fine
 void admin_close(struct admin *admin);    // NULL is fine

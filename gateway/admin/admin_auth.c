@@ -70,6 +70,7 @@ int admin_auth_open(struct admin_auth **authp, const struct admin_config *config
 			admin_auth_close(auth);
 			return err;
 		}
+		auth->tokens[i].file = NULL; // the configuration's, which a reload frees
 	}
 	*authp = auth;
 	return 0;

@@ -53,4 +53,4 @@ void admin_problem(struct admin_request *rq, int status, const char *detail);
 bool admin_is_ready(const struct admin *admin, const char **why);
 
 admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics, admin_calls, admin_call, admin_hang_up, admin_openapi,
-	admin_log_level, admin_log_level_set;
+	admin_log_level, admin_log_level_set, admin_drain, admin_resume, admin_reload, admin_replace, admin_shut_down;
