@@ -4,10 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from lib.peer import well_after  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("SALLYPORT_BIN", ROOT / "build/release/bin"))
@@ -72,6 +76,12 @@ def test_memif_loses_nothing_without_a_name():
 def test_scaling_has_a_case_for_each_core():
     result = smoke("scaling")
     assert [case["workers"] for case in result["cases"]] == [*range(1, os.cpu_count() + 1)] * 2
+
+
+@pytest.mark.parametrize("bad,after", [
+    ([], 0), ([0, 1, 2], 0.3), ([0, 4, 9, 30], 1.0), ([19, 24, 40], 0), (range(45), 4.5), (range(46), None), (range(0, 50, 5), None)])
+def test_well_again_is_half_a_second_without_loss(bad, after):
+    assert well_after(list(bad), 50) == after
 
 
 def test_peer_brings_packets_through_every_gateway():
