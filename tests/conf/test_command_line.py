@@ -27,7 +27,7 @@ def written(tmp_path):
 
 @pytest.mark.parametrize("old, new, place, message", [
     ("calls: 500", "calls: 0", "3:17", "calls: expected a whole number from 1 to 100000, found \"0\""),
-    ("calls: 500", "cals: 500", "3:10", "unknown key \"cals\"; known here: calls, subscriptions"),
+    ("calls: 500", "cals: 500", "3:10", "unknown key \"cals\"; known here: calls, capacity, subscriptions"),
     ("profile: plain", "profile: plane", "28:14", "no profile has the name \"plane\""),
     ("ports: 21000", "ports: 20000", "20:37", "ports: 20000-21999 overlaps 20000-20999 of the same address in realm \"access\""),
     ("role: passive", "retry: [sdes]", "31:68", "retry: not yet supported; leave it empty"),
