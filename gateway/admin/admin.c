@@ -117,7 +117,7 @@ static void audit(const struct admin_request *rq, int status)
 	if (rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD)
 		return;
 	log_info("audit", "admin change", LOG_STR("token", rq->who != NULL ? rq->who->name : NULL),
-		 LOG_STR("source", http_exchange_source(rq->x)), LOG_STR("method", http_method_name[rq->http->method]),
+		 LOG_STR("source", http_exchange_source(rq->x)), LOG_STR("method", http_method_word[rq->http->method]),
 		 LOG_STR("path", rq->http->path), LOG_INT("status", status));
 }
 
@@ -183,7 +183,7 @@ static void method_problem(struct admin_request *rq, unsigned methods)
 	for (unsigned m = 0; m < HTTP_METHOD_COUNT; m++) {
 		if ((methods & 1u << m) != 0)
 			snprintf(allow + strlen(allow), sizeof(allow) - strlen(allow), "%s %s",
-				 allow[strlen(allow) - 1] == ':' ? "" : ",", http_method_name[m]);
+				 allow[strlen(allow) - 1] == ':' ? "" : ",", http_method_word[m]);
 	}
 	strcat(allow, "\r\n");
 	answer_json(rq, 405, PROBLEM_TYPE, allow,

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-const char *const http_method_name[HTTP_METHOD_COUNT] = { "GET", "HEAD", "POST", "PUT", "DELETE" };
+const char *const http_method_word[HTTP_METHOD_COUNT] = { "GET", "HEAD", "POST", "PUT", "DELETE" };
 
 struct span {
 	const char *at;
@@ -122,7 +122,7 @@ static int read_request_line(struct http_request *r, struct span line)
 		return version.len == 8 && memcmp(version.at, "HTTP/", 5) == 0 ? -505 : -400;
 	r->keep_alive = r->wants_host = span_is(version, "HTTP/1.1");
 	for (r->method = 0; r->method < HTTP_METHOD_COUNT; r->method++) {
-		if (span_is(method, http_method_name[r->method]))
+		if (span_is(method, http_method_word[r->method]))
 			return read_target(r, (struct span){ first + 1, (size_t)(last - first - 1) });
 	}
 	return -501;

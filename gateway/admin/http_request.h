@@ -13,7 +13,7 @@
 #define HTTP_VALUE_MAX 256
 
 enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_METHOD_COUNT };
-extern const char *const http_method_name[HTTP_METHOD_COUNT];
+extern const char *const http_method_word[HTTP_METHOD_COUNT];
 
 struct http_request {
 	enum http_method method;
