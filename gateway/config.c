@@ -107,8 +107,10 @@ const struct yaml_node *config_at(const struct yaml_node *mapping, const char *k
 
 void config_text(char *dst, size_t size, const char *text)
 {
-	size_t len = strnlen(text, size - 1);
+	size_t len = strlen(text);
 
+	if (len >= size)
+		len = size - 1;
 	memcpy(dst, text, len);
 	dst[len] = '\0';
 }
