@@ -374,7 +374,7 @@ def test_a_change_was_open(net, method, far, by_caller):
     if method == "INVITE":
         while cseq(second.peer.expect("ACK")) != cseq(back):
             pass
-    net.gateway.wait_event("state", tag="offer_answer", **{"from": "offer sent", "on": "receive answer", "dialog": told(net)[by_caller][0]})
+    net.gateway.wait_event("state", tag="offer_answer", **{"from": "offer sent", "on": "receive answer", "dialog": before[by_caller][0]})
     assert len(net.gateway.events("change rolled back")) == 1 and told(net) == before
     offer(first, method, sdp(first.peer, "sendonly")) # what it wanted can be had
     asked = second.peer.fresh(method)
