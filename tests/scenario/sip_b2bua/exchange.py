@@ -79,7 +79,7 @@ def ring(net, headers=(), body=True, side="access"):
     """An INVITE that has arrived."""
     caller = net.caller(side)
     caller.send_invite(sdp(caller.peer) if body is True else body, headers)
-    return caller, Far(net.callee_peer(side), net.callee_peer(side).fresh("INVITE"))
+    return caller, Far(net.callee_peer(side), net.callee_peer(side).expect("INVITE"))
 
 
 def up(net, near=ALLOW, far=ALLOW, side="access", offer=None, answer=None):

@@ -209,9 +209,6 @@ class Peer:
             self.returned.add(message.text)
         return message
 
-    def fresh(self, method, timeout=10.0):
-        return self.expect(method, timeout)
-
     @staticmethod
     def branch_of(message):
         return re.search(r";branch=([^;,\s]+)", message.get("Via")).group(1)

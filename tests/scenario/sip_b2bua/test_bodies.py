@@ -158,7 +158,7 @@ def test_multipart_message(net):
     caller.cseq += 1
     body = multipart(ISUP, UNSAID)
     net.access.send_text(as_multipart(caller.request_text("MESSAGE", body)))
-    message = net.core.fresh("MESSAGE")
+    message = net.core.expect("MESSAGE")
     assert message.body == body and "uniq-b" in message.get("Content-Type")
     net.core.reply(message, 200)
     net.access.expect("200 MESSAGE")

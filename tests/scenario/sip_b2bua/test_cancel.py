@@ -136,7 +136,7 @@ def test_between_two_targets(net):
     contact = f"Contact: <sip:200@{net.core.host}:{net.core.port}>"
     net.core.reply(callee.invite, 302, "Moved", tag=callee.local_tag, headers=[contact], contact=False)
     net.core.expect("ACK")
-    target = Far(net.core, net.core.fresh("INVITE"))
+    target = Far(net.core, net.core.expect("INVITE"))
     target.reply(180)
     net.access.expect("180")
     cancelled(net, caller)

@@ -97,7 +97,7 @@ def test_a_session_timer(net, step):
     net.gateway.advance(280)
     quiet(net)
     net.gateway.advance(21)
-    net.core.reply(net.core.fresh("UPDATE"), 200, headers=["Session-Expires: 600;refresher=uac"], tag=callee.local_tag)
+    net.core.reply(net.core.expect("UPDATE"), 200, headers=["Session-Expires: 600;refresher=uac"], tag=callee.local_tag)
     net.gateway.events("session timer")
     assert abs(told(net.gateway.events("session refresh")[-1]) - step) < 30
     finish(net, caller, callee)

@@ -138,5 +138,5 @@ def test_reliable_progress(net):
     caller.answered(ringing)
     caller.send("PRACK", headers=[f"RAck: {ringing.get('RSeq')} {ringing.get('CSeq')}"])
     net.access.expect("200 PRACK")
-    net.core.reply(net.core.fresh("PRACK"), 200, tag=callee.local_tag)
+    net.core.reply(net.core.expect("PRACK"), 200, tag=callee.local_tag)
     answer(net, caller, callee, False)

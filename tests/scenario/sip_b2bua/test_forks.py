@@ -34,7 +34,7 @@ class Forks:
         self.net, self.mechanism = net, mechanism
         self.caller = net.caller()
         self.caller.send_invite(body and secure(plain_sdp(net.access), near_mechanism, "actpass"), near)
-        invite = net.core.fresh("INVITE")
+        invite = net.core.expect("INVITE")
         self.branches = [Far(net.core, invite) for _ in range(n)]
 
     def sdp(self, i, formats=(0, 8)):
@@ -61,7 +61,7 @@ class Forks:
             self.branches[i].reply(200, "OK", self.sdp(i), [ALLOW])
             ack = core.expect("ACK")
             assert ack.tag("To") == self.branches[i].local_tag and ack.source == self.net.core_gw
-        bye = core.fresh("BYE")
+        bye = core.expect("BYE")
         assert bye.tag("To") == self.branches[i].local_tag and bye.source == self.net.core_gw
         assert int(bye.get("CSeq").split()[0]) == int(ack.get("CSeq").split()[0]) + 1
         core.reply(bye, 200)
@@ -304,7 +304,7 @@ def test_delayed_offer(net):
     """Our INVITE has no offer: the fork that answers offers."""
     caller = net.caller()
     caller.send_invite(None)
-    invite = net.core.fresh("INVITE")
+    invite = net.core.expect("INVITE")
     one, two = Far(net.core, invite), Far(net.core, invite)
     one.reply(180)
     two.reply(180)
@@ -339,7 +339,7 @@ class Offering(Forks):
 
     def acknowledged(self, i):
         """Our PRACK for what phone i has said last."""
-        asked = self.net.core.fresh("PRACK")
+        asked = self.net.core.expect("PRACK")
         assert asked.tag("To") == self.branches[i].local_tag and asked.get("RAck").startswith(f"{self.branches[i].rseq} ")
         self.branches[i].answer_to(asked)
         return asked
@@ -430,7 +430,7 @@ def test_forks_of_an_offer_of_ours(net, winner):
     """`insert`: each fork answers our offer. The caller is offered what the first has said, in that one's dialog or with the 2xx."""
     caller = net.caller()
     caller.send_invite(None)
-    invite = net.core.fresh("INVITE")
+    invite = net.core.expect("INVITE")
     assert invite.body
     branches = [Far(net.core, invite), Far(net.core, invite)]
     for i, branch in enumerate(branches):
@@ -453,7 +453,7 @@ def test_restart_after_forks(net):
     forks.answer(1)
     net.gateway.ask("restart")
     forks.caller.send_invite(plain_sdp(net.access, "sendonly"))
-    asked = net.core.fresh("INVITE")
+    asked = net.core.expect("INVITE")
     assert asked.tag("To") == forks.branches[1].local_tag
     net.core.reply(asked, 200, "OK", plain_sdp(net.core, "recvonly", port=50100), tag=forks.branches[1].local_tag)
     forks.caller.ack(net.access.expect("200 INVITE"))
@@ -537,7 +537,7 @@ def test_parallel_and_redirected(net):
     contact = f"Contact: <sip:200@{net.core.host}:{net.core.port}>"
     net.core.reply(forks.branches[1].invite, 302, "Moved", tag=forks.branches[1].local_tag, headers=[contact], contact=False)
     net.core.expect("ACK")
-    target = Far(net.core, net.core.fresh("INVITE"))
+    target = Far(net.core, net.core.expect("INVITE"))
     target.reply(200, "OK", plain_sdp(net.core, port=52000))
     ok = net.access.expect("200 INVITE")
     assert ok.tag("To") == told[0].tag("To") and ok.body == told[0].body

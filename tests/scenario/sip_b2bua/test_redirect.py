@@ -9,7 +9,7 @@ from peer import Peer
 def call(net, headers=(OLD,), number="100"):
     caller = net.caller(number=number)
     caller.send_invite(sdp(caller.peer), headers)
-    return caller, Far(net.core, net.core.fresh("INVITE"))
+    return caller, Far(net.core, net.core.expect("INVITE"))
 
 
 def redirect(callee, *contacts, status=302):
@@ -63,7 +63,7 @@ def test_followed(net, other, early):
         callee.reply(183, "Progress", sdp(callee.peer, formats=(0,)))
         told = net.access.expect("183")
     redirect(callee, at(other))
-    second = Far(other, other.fresh("INVITE"))
+    second = Far(other, other.expect("INVITE"))
     assert second.invite.first == f"INVITE {at(other)[1:-1]} SIP/2.0"
     assert second.call_id != callee.call_id and ports_of(second.invite.body) != ports_of(callee.invite.body)
     second.reply(180)
@@ -91,11 +91,11 @@ def test_one_contact_after_the_other(net, other):
     caller, callee = call(net)
     redirect(callee, at(other, "1") + ";q=0.2", at(other, "2") + ";q=0.9", "<sip:3@10.9.9.9>;q=1", at(other, "4") + ";q=0.5")
     for user, status in (("2", 486), ("4", 404)):
-        target = Far(other, other.fresh("INVITE"))
+        target = Far(other, other.expect("INVITE"))
         assert target.invite.first.startswith(f"INVITE sip:{user}@")
         target.reply(status)
         other.expect("ACK")
-    target = Far(other, other.fresh("INVITE"))
+    target = Far(other, other.expect("INVITE"))
     target.reply(200, "OK", sdp(net.core))
     caller.ack(net.access.expect("200 INVITE"))
     other.expect("ACK")
@@ -108,7 +108,7 @@ def test_none_takes_it(net, other, status, told):
     caller, callee = call(net)
     redirect(callee, at(other, "1"), at(other, "2"))
     for _ in range(1 if status == 603 else 2):
-        target = Far(other, other.fresh("INVITE"))
+        target = Far(other, other.expect("INVITE"))
         target.reply(status)
         other.expect("ACK")
     caller.ack(net.access.expect(f"{told} INVITE"))
@@ -121,7 +121,7 @@ def test_in_a_circle(net, other):
     caller, callee = call(net)
     here = callee.invite.first.split()[1]
     redirect(callee, f"<{here}>", at(other))
-    target = Far(other, other.fresh("INVITE"))
+    target = Far(other, other.expect("INVITE"))
     redirect(target, f"<{here}>", at(other))
     caller.ack(net.access.expect("480 INVITE"))
     net.gateway.wait_idle()
@@ -132,7 +132,7 @@ def test_five_at_most(net, other):
     caller, target = call(net)
     for i in range(5):
         redirect(target, at(other, str(200 + i)))
-        target = Far(other, other.fresh("INVITE"))
+        target = Far(other, other.expect("INVITE"))
     redirect(target, at(other, "205"))
     caller.ack(net.access.expect("480 INVITE"))
     other.nothing("INVITE", 0.05)
@@ -144,9 +144,9 @@ def test_cancelled_on_the_way(net, other):
     from test_forks import secure
     caller = net.caller()
     caller.send_invite(secure(sdp(net.access), "dtls", "actpass"))
-    callee = Far(net.core, net.core.fresh("INVITE"))
+    callee = Far(net.core, net.core.expect("INVITE"))
     redirect(callee, at(other))
-    target = Far(other, other.fresh("INVITE"))
+    target = Far(other, other.expect("INVITE"))
     keys = [line for far in (callee, target) for line in far.invite.body.split("\r\n") if line.startswith("a=crypto:")]
     assert len(keys) >= 2 and len(set(keys)) == len(keys)  # no key goes to both
     target.reply(180)
@@ -169,7 +169,7 @@ def test_forks_before_it(net, other):
         far.reply(183, "Progress", sdp(net.core, port=port))
         net.access.expect("183")
     redirect(two, at(other))
-    target = Far(other, other.fresh("INVITE"))
+    target = Far(other, other.expect("INVITE"))
     assert net.gateway.counts()["seats"] == 2
     target.reply(200, "OK", sdp(net.core, port=52000))
     caller.ack(net.access.expect("200 INVITE"))

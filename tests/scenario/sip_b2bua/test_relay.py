@@ -30,7 +30,7 @@ def test_in_a_call(net, method, by_caller):
     first, second = (caller, callee) if by_caller else (callee, caller)
     headers = ["Event: kpml", "Info-Package: x", "Content-Disposition: Info-Package", "Content-Language: de"]
     send(first, method, "Signal=5\r\n", headers, "application/dtmf-relay")
-    request = second.peer.fresh(method)
+    request = second.peer.expect(method)
     assert request.body == "Signal=5\r\n" and request.get("Content-Type") == "application/dtmf-relay"
     assert request.get("Event") == "kpml" and request.get("Content-Language") == "de"
     assert request.get("Call-ID") == second.call_id and request.get("Max-Forwards") == "69"
@@ -47,7 +47,7 @@ def test_several_at_once(net):
     for number in range(9):
         send(caller, "MESSAGE", str(number))
     assert net.access.expect("500 MESSAGE").get("Retry-After")
-    requests = [net.core.fresh("MESSAGE") for _ in range(8)]
+    requests = [net.core.expect("MESSAGE") for _ in range(8)]
     assert [r.body for r in requests] == [str(n) for n in range(8)]
     for request in reversed(requests):
         net.core.reply(request, 200)
@@ -62,7 +62,7 @@ def test_several_at_once(net):
 def test_what_the_other_side_says(net, status, told):
     caller = net.caller()
     send(caller, "MESSAGE", "hello")
-    net.core.reply(net.core.fresh("MESSAGE"), status, headers=['WWW-Authenticate: Digest realm="inner", nonce="1"'])
+    net.core.reply(net.core.expect("MESSAGE"), status, headers=['WWW-Authenticate: Digest realm="inner", nonce="1"'])
     assert net.access.expect(f"{told} MESSAGE").get("WWW-Authenticate") is None
     net.gateway.wait_idle()
     assert net.gateway.wait_event("request relayed")["status"] == told
@@ -73,7 +73,7 @@ def test_message(net):
     caller = net.caller()
     send(caller, "MESSAGE", "gr\u00fc\u00df dich", ["Subject: hi", "Date: Sat, 21 Nov 2026 10:00:00 GMT", "User-Agent: phone"],
          "text/plain;charset=utf-8")
-    message = net.core.fresh("MESSAGE")
+    message = net.core.expect("MESSAGE")
     assert message.body == "gr\u00fc\u00df dich" and message.get("Content-Type").replace(" ", "") == "text/plain;charset=utf-8"
     assert message.get("Contact") is None and message.get("Subject") == "hi" and message.get("Date")
     assert message.get("User-Agent") is None and message.get("Call-ID") != caller.call_id
@@ -108,7 +108,7 @@ def test_message_with_a_description(net):
 def test_publish(net):
     caller = net.caller()
     send(caller, "PUBLISH", "<presence/>", ["Event: presence", "Expires: 600", "SIP-If-Match: abc"], "application/pidf+xml")
-    publish = net.core.fresh("PUBLISH")
+    publish = net.core.expect("PUBLISH")
     assert publish.get("SIP-If-Match") == "abc" and publish.get("Event") == "presence" and publish.get("Expires") == "600"
     net.core.reply(publish, 200, headers=["SIP-ETag: def", "Expires: 300"])
     response = net.access.expect("200 PUBLISH")
@@ -144,7 +144,7 @@ def test_hops_and_loops(net):
     net.access.expect("483 MESSAGE")
     caller = net.caller()
     send(caller, "MESSAGE", "round")
-    vias = [f"Via: {via}" for via in net.core.fresh("MESSAGE").all("Via")]
+    vias = [f"Via: {via}" for via in net.core.expect("MESSAGE").all("Via")]
     again = net.caller()
     again.send("MESSAGE", headers=vias)
     net.access.expect("482 MESSAGE")
@@ -154,7 +154,7 @@ def test_hops_and_loops(net):
 def test_call_ends_with_a_request_open(net):
     caller, callee = net.call_up()
     send(caller, "MESSAGE", "late")
-    message = net.core.fresh("MESSAGE")
+    message = net.core.expect("MESSAGE")
     callee.bye()
     net.access.expect("481 MESSAGE")
     net.access.reply(net.access.expect("BYE"), 200)
@@ -169,7 +169,7 @@ def subscribe(net, side="access", expires=600, event="presence"):
     """One that is up: the subscriber's dialog and the notifier's."""
     near = net.caller(side)
     send(near, "SUBSCRIBE", headers=[f"Event: {event}", f"Expires: {expires}", "Accept: application/pidf+xml"])
-    request = net.callee_peer(side).fresh("SUBSCRIBE")
+    request = net.callee_peer(side).expect("SUBSCRIBE")
     assert request.get("Event") == event and request.get("Expires") == str(expires)
     assert request.get("Accept") == "application/pidf+xml" and request.get("Call-ID") != near.call_id
     far = Dialog(net.callee_peer(side), invite=request)
@@ -182,7 +182,7 @@ def subscribe(net, side="access", expires=600, event="presence"):
 
 def notify(near, far, state="active", body="<presence/>", status=200):
     send(far, "NOTIFY", body, ["Event: presence", f"Subscription-State: {state}"], "application/pidf+xml")
-    request = near.peer.fresh("NOTIFY")
+    request = near.peer.expect("NOTIFY")
     assert request.get("Subscription-State") == state and request.body == body and request.get("Call-ID") == near.call_id
     near.peer.reply(request, status)
     far.peer.expect(f"{status} NOTIFY")
@@ -195,13 +195,13 @@ def test_subscription(net, side):
     assert net.gateway.counts()["subscriptions"] == 1
     notify(near, far, "active;expires=600")
     near.send("SUBSCRIBE", headers=["Event: presence", "Expires: 600"])
-    refresh = far.peer.fresh("SUBSCRIBE")
+    refresh = far.peer.expect("SUBSCRIBE")
     assert refresh.get("Call-ID") == far.call_id
     far.peer.reply(refresh, 200, headers=["Expires: 600"], tag=far.local_tag)
     near.peer.expect("200 SUBSCRIBE")
     notify(near, far, "active;expires=600")
     near.send("SUBSCRIBE", headers=["Event: presence", "Expires: 0"])
-    far.peer.reply(far.peer.fresh("SUBSCRIBE"), 200, headers=["Expires: 0"], tag=far.local_tag)
+    far.peer.reply(far.peer.expect("SUBSCRIBE"), 200, headers=["Expires: 0"], tag=far.local_tag)
     near.peer.expect("200 SUBSCRIBE")
     notify(near, far, "terminated;reason=timeout")
     net.gateway.wait_idle()
@@ -212,7 +212,7 @@ def test_subscription(net, side):
 def test_notify_before_the_answer(net):
     near = net.caller()
     send(near, "SUBSCRIBE", headers=["Event: presence"])
-    far = Dialog(net.core, invite=net.core.fresh("SUBSCRIBE"))
+    far = Dialog(net.core, invite=net.core.expect("SUBSCRIBE"))
     notify(near, far)
     far.reply(200, headers=["Expires: 60"])
     near.answered(net.access.expect("200 SUBSCRIBE"))
@@ -224,7 +224,7 @@ def test_notify_before_the_answer(net):
 def test_poll(net):
     near = net.caller()
     send(near, "SUBSCRIBE", headers=["Event: presence", "Expires: 0"])
-    far = Dialog(net.core, invite=net.core.fresh("SUBSCRIBE"))
+    far = Dialog(net.core, invite=net.core.expect("SUBSCRIBE"))
     notify(near, far, "terminated;reason=timeout")
     far.reply(200, headers=["Expires: 0"])
     net.access.expect("200 SUBSCRIBE")
@@ -237,7 +237,7 @@ def test_poll(net):
 def test_subscription_refused(net, status):
     near = net.caller()
     send(near, "SUBSCRIBE", headers=["Event: presence", "Expires: 1"])
-    net.core.reply(net.core.fresh("SUBSCRIBE"), status, headers=["Min-Expires: 60"])
+    net.core.reply(net.core.expect("SUBSCRIBE"), status, headers=["Min-Expires: 60"])
     assert net.access.expect(f"{status} SUBSCRIBE").get("Min-Expires") == "60"
     net.gateway.wait_idle()
 
@@ -269,7 +269,7 @@ def test_refresh_keeps_it(net):
     for _ in range(3):
         net.gateway.advance(500)
         near.send("SUBSCRIBE", headers=["Event: presence", "Expires: 600"])
-        far.peer.reply(far.peer.fresh("SUBSCRIBE"), 200, headers=["Expires: 600"], tag=far.local_tag)
+        far.peer.reply(far.peer.expect("SUBSCRIBE"), 200, headers=["Expires: 600"], tag=far.local_tag)
         near.peer.expect("200 SUBSCRIBE")
     assert net.gateway.counts()["subscriptions"] == 1
 
@@ -280,7 +280,7 @@ def test_one_end_has_lost_it(net, by_far):
     near, far = subscribe(net)
     if by_far:
         near.send("SUBSCRIBE", headers=["Event: presence", "Expires: 600"])
-        far.peer.reply(far.peer.fresh("SUBSCRIBE"), 481)
+        far.peer.reply(far.peer.expect("SUBSCRIBE"), 481)
         near.peer.expect("481 SUBSCRIBE")
     else:
         notify(near, far, status=481)
@@ -332,6 +332,6 @@ def test_stranger_in_a_subscription(net):
 def test_restart_with_everything_open(net):
     subscribe(net)
     send(net.caller(), "MESSAGE", "x")
-    net.core.fresh("MESSAGE")
+    net.core.expect("MESSAGE")
     assert net.gateway.ask("restart") == "restarted"
     net.gateway.wait_idle()

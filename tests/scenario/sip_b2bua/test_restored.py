@@ -55,7 +55,7 @@ def final(dialog, method):
 
 
 def accept(first, second, method, onward, answer):
-    asked = second.peer.fresh(onward)
+    asked = second.peer.expect(onward)
     second.peer.reply(asked, 200, "OK", answer, tag=second.local_tag)
     while onward == "INVITE" and cseq(second.peer.expect("ACK")) != cseq(asked):
         pass
@@ -145,7 +145,7 @@ def test_asked_for_an_offer(net, by_caller):
     first, second, caller, callee = sides(net, by_caller)
     restart(net)
     first.send_invite(None)
-    asked = second.peer.fresh("INVITE")
+    asked = second.peer.expect("INVITE")
     assert asked.body == ""
     second.peer.reply(asked, 200, "OK", sdp(second.peer, formats=(8,)), tag=second.local_tag)
     ok = final(first, "INVITE")
@@ -235,7 +235,7 @@ def test_we_go_on_refreshing(net, allow, method):
     quiet(net)
     for seconds in (11, 601):
         net.gateway.advance(seconds)
-        asked = net.core.fresh(method)
+        asked = net.core.expect(method)
         assert asked.get("Session-Expires") == "1200;refresher=uac"
         if method == "INVITE":
             assert asked.body == callee.invite.body
@@ -254,7 +254,7 @@ def test_refresh_that_fell_due_meanwhile(net):
     net.gateway.advance(590)
     restart(net)
     net.gateway.advance(20)
-    net.core.reply(net.core.fresh("UPDATE"), 200, "OK", None, callee.local_tag, ["Session-Expires: 1200;refresher=uac"])
+    net.core.reply(net.core.expect("UPDATE"), 200, "OK", None, callee.local_tag, ["Session-Expires: 1200;refresher=uac"])
     net.gateway.events("session timer")
     finish(net, caller, callee)
 
@@ -350,7 +350,7 @@ def answer_in_place(net, second, asked, method, body):
     second.peer.reply(asked, 200, "OK", body, tag=second.local_tag)
     if method == "INVITE":
         assert cseq(second.peer.expect("ACK")) == cseq(asked)
-    back = second.peer.fresh(method)
+    back = second.peer.expect(method)
     assert cseq(back) > cseq(asked)
     return back
 
@@ -362,7 +362,7 @@ def test_a_change_was_open(net, method, far, by_caller):
     first, second, caller, callee = sides(net, by_caller, far=far)
     before = told(net)
     offer(first, method, sdp(first.peer, "sendonly"))
-    asked = second.peer.fresh(method)
+    asked = second.peer.expect(method)
     restart(net)
     assert told(net) == before
     back = answer_in_place(net, second, asked, method, sdp(second.peer, "recvonly"))
@@ -377,7 +377,7 @@ def test_a_change_was_open(net, method, far, by_caller):
     net.gateway.wait_event("state", tag="offer_answer", **{"from": "offer sent", "on": "receive answer", "dialog": before[by_caller][0]})
     assert len(net.gateway.events("change rolled back")) == 1 and told(net) == before
     offer(first, method, sdp(first.peer, "sendonly")) # what it wanted can be had
-    asked = second.peer.fresh(method)
+    asked = second.peer.expect(method)
     second.peer.reply(asked, 200, "OK", sdp(second.peer, "recvonly"), tag=second.local_tag)
     ok = final(first, method)
     if method == "INVITE":
@@ -390,13 +390,13 @@ def test_a_change_is_repeated(net, by_caller):
     """Over UDP whoever asked asks again, and hears once more that it is to ask later; later it is served."""
     first, second, caller, callee = sides(net, by_caller, far=OLD)
     first.send_invite(sdp(first.peer, "sendonly"))
-    second.peer.fresh("INVITE")
+    second.peer.expect("INVITE")
     restart(net)
     first.peer.expect("500 INVITE")
     first.peer.send_text(first.invite_text)
     first.ack(first.peer.expect("500 INVITE"))
     first.send_invite(sdp(first.peer, "sendonly"))
-    asked = second.peer.fresh("INVITE")
+    asked = second.peer.expect("INVITE")
     second.peer.reply(asked, 200, "OK", sdp(second.peer, "recvonly"), tag=second.local_tag)
     second.peer.expect("ACK")
     ok = final(first, "INVITE")
@@ -409,7 +409,7 @@ def test_a_change_was_answered_but_not_acknowledged(net):
     """Our 200 to a hold is out, its ACK comes to the new process: the hold is in force."""
     caller, callee = up(net)
     caller.send_invite(sdp(caller.peer, "sendonly"))
-    asked = callee.peer.fresh("INVITE")
+    asked = callee.peer.expect("INVITE")
     callee.peer.reply(asked, 200, "OK", sdp(callee.peer, "recvonly"), tag=callee.local_tag)
     ok = caller.peer.expect("200 INVITE")
     restart(net)
@@ -423,7 +423,7 @@ def test_a_stranger_s_answer(net):
     """Nobody but the dialog's peer moves a restored call by a late answer."""
     caller, callee = up(net, far=OLD)
     caller.send_invite(sdp(caller.peer, "sendonly"))
-    asked = callee.peer.fresh("INVITE")
+    asked = callee.peer.expect("INVITE")
     restart(net)
     stranger = Peer("127.0.2.9", gateway=net.core_gw)
     stranger.reply(asked, 200, "OK", sdp(callee.peer, "recvonly"), tag=callee.local_tag)

@@ -132,7 +132,7 @@ def test_a_caller_behind_proxies(net):
     more = 'v: SIP/2.0/TCP 192.0.2.7;branch=z9hG4bK-second , SIP/2.0/UDP 192.0.2.8:5070;branch=z9hG4bK-third;x="a,b"\r\n'
     text = caller.request_text("INVITE", sdp(caller.peer), caller.invite_branch)
     caller.peer.send_text(text.replace("Max-Forwards", more + "Max-Forwards", 1))
-    callee = Far(net.core, net.core.fresh("INVITE"))
+    callee = Far(net.core, net.core.expect("INVITE"))
     caller.peer.expect("100")
     restart(net)
     final = refused(caller)
@@ -331,7 +331,7 @@ def test_redirected(net):
     caller, first = ring(net, [OLD])
     first.peer.reply(first.invite, 302, tag="moved", headers=[f"Contact: <sip:other@{net.core.host}:{net.core.port}>"], contact=False)
     net.core.expect("ACK")
-    second = Far(net.core, net.core.fresh("INVITE"))
+    second = Far(net.core, net.core.expect("INVITE"))
     second.reply(180)
     caller.peer.expect("180")
     restart(net)
@@ -448,7 +448,7 @@ def test_a_change_was_open(net, by_caller):
     caller, callee = up(net, OLD, OLD)
     first, second = (caller, callee) if by_caller else (callee, caller)
     first.send_invite(sdp(first.peer, "sendonly"))
-    asked = second.peer.fresh("INVITE")
+    asked = second.peer.expect("INVITE")
     restart(net, ended=0)
     final = refused(first)
     assert final.tag("To") == re.search(r";tag=([^;>]+)", first.remote).group(1)
@@ -458,7 +458,7 @@ def test_a_change_was_open(net, by_caller):
         pass
     second.peer.nothing("CANCEL", 0.1)
     first.send_invite(sdp(first.peer, "sendonly"))
-    again = second.peer.fresh("INVITE")
+    again = second.peer.expect("INVITE")
     second.peer.reply(again, 200, "OK", sdp(second.peer, "recvonly"), tag=second.local_tag)
     second.peer.expect("ACK")
     first.ack(first.peer.expect("200 INVITE"))
@@ -470,7 +470,7 @@ def test_a_change_was_open_when_it_ended(net):
     """BYE has ended the re-INVITE as well: nothing of that is said twice."""
     caller, callee = up(net, OLD, OLD)
     caller.send_invite(sdp(caller.peer, "sendonly"))
-    callee.peer.fresh("INVITE")
+    callee.peer.expect("INVITE")
     cseq = caller.invite_cseq
     caller.bye()
     assert caller.peer.expect("487 INVITE").get("CSeq") == f"{cseq} INVITE"
@@ -522,7 +522,7 @@ def test_a_secured_answer_was_lost(net, proto, extra):
     """The same key, the same association: what the caller has not heard is what the media side has."""
     caller = net.caller()
     caller.send_invite(keyed.sdp(net, "access", proto, *extra))
-    callee = Far(net.core, net.core.fresh("INVITE"))
+    callee = Far(net.core, net.core.expect("INVITE"))
     callee.reply(200, "OK", keyed.sdp(net, "core", "RTP/AVP"), [ALLOW])
     lost = caller.peer.expect("200 INVITE")
     callee.peer.expect("ACK")

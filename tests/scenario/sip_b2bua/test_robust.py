@@ -9,7 +9,7 @@ RELAY = dict(access_policy="relay=message,relay=subscribe", core_policy="relay=m
 
 def finish(net, caller, callee):
     caller.bye()
-    callee.peer.reply(callee.peer.fresh("BYE"), 200)
+    callee.peer.reply(callee.peer.expect("BYE"), 200)
     caller.peer.expect("200 BYE")
     net.gateway.wait_idle()
 
@@ -21,7 +21,7 @@ def test_number_of_the_past(net, method):
     caller, callee = net.call_up()
     caller.cseq += 10
     caller.send("INFO")
-    callee.peer.reply(callee.peer.fresh("INFO"), 200, tag=callee.local_tag)
+    callee.peer.reply(callee.peer.expect("INFO"), 200, tag=callee.local_tag)
     caller.peer.expect("200 INFO")
     body = sdp(net.access.address, 41000, version=9) if method in ("INVITE", "UPDATE") else None
     net.access.send_text(caller.request_text(method, body, cseq=caller.cseq - 5))
@@ -35,7 +35,7 @@ def test_same_number_once_more(net):
     """A second request with the number of one that was answered, in another transaction."""
     caller, callee = net.call_up()
     caller.send("INFO")
-    net.core.reply(net.core.fresh("INFO"), 200, tag=callee.local_tag)
+    net.core.reply(net.core.expect("INFO"), 200, tag=callee.local_tag)
     net.access.expect("200 INFO")
     net.access.send_text(caller.request_text("BYE", cseq=caller.cseq - 3))
     net.access.expect("500 BYE")
@@ -51,7 +51,7 @@ def test_merged_request(net, method):
     text = caller.request_text(method, sdp(net.access.address, 40000) if method == "INVITE" else None, branch="z9hG4bKfirst" + caller.local_tag,
                                headers=["Event: presence"])
     net.access.send_text(text)
-    net.core.fresh(method)
+    net.core.expect(method)
     net.access.send_text(text.replace("z9hG4bKfirst", "z9hG4bKsecond"))
     net.access.expect(f"482 {method}")
     net.core.nothing(method + "x", 0.05)
@@ -64,7 +64,7 @@ def test_repetition_is_answered_from_memory(net, method):
     caller = net.caller()
     text = caller.request_text(method, branch="z9hG4bKrep" + caller.local_tag, headers=["Event: presence"])
     net.access.send_text(text)
-    request = net.core.fresh(method)
+    request = net.core.expect(method)
     net.access.send_text(text)
     net.core.reply(request, 202 if method == "MESSAGE" else 489)
     first = net.access.expect("202" if method == "MESSAGE" else "489")
@@ -80,7 +80,7 @@ def test_repeated_bye(net):
     for _ in range(3):
         net.access.send_text(text)
         net.access.expect("200 BYE")
-    callee.peer.reply(callee.peer.fresh("BYE"), 200)
+    callee.peer.reply(callee.peer.expect("BYE"), 200)
     net.gateway.wait_idle()
     assert len(net.gateway.events("call ended")) == 1
 
@@ -113,7 +113,7 @@ def test_response_of_the_wrong_side(net):
     net.mixes = True
     caller = net.caller()
     caller.send("MESSAGE")
-    message = net.core.fresh("MESSAGE")
+    message = net.core.expect("MESSAGE")
     via = message.get("Via")
     net.access.send_text(f"SIP/2.0 200 OK\r\nVia: {via}\r\nFrom: {message.get('From')}\r\nTo: {message.get('To')};tag=x\r\n"
                          f"Call-ID: {message.get('Call-ID')}x\r\nCSeq: {message.get('CSeq')}\r\nContent-Length: 0\r\n\r\n")
@@ -127,7 +127,7 @@ def test_response_after_the_time(net):
     """The far side answers when nobody waits any more."""
     caller = net.caller()
     caller.send("MESSAGE")
-    message = net.core.fresh("MESSAGE")
+    message = net.core.expect("MESSAGE")
     net.gateway.advance(40)
     net.gateway.wait_event("request relayed", answered=408)
     net.gateway.wait_idle()
@@ -165,10 +165,10 @@ def test_nothing_stays_of_many(net):
     def lap():
         for number in range(100):
             net.caller().send("SUBSCRIBE", headers=["Event: presence", "Expires: 60"])
-            net.core.reply(net.core.fresh("SUBSCRIBE"), 200 if number % 2 else 404, headers=["Expires: 60"])
+            net.core.reply(net.core.expect("SUBSCRIBE"), 200 if number % 2 else 404, headers=["Expires: 60"])
             net.access.expect("200" if number % 2 else "404")
             net.caller().send("MESSAGE")
-            net.core.reply(net.core.fresh("MESSAGE"), 481)
+            net.core.reply(net.core.expect("MESSAGE"), 481)
             net.access.expect("481")
         net.gateway.advance(100)
         net.gateway.wait_idle()

@@ -11,7 +11,7 @@ def call_up(net, near=(), far=(), far_allow=None):
     """A call with these headers in the caller's INVITE and the callee's 200; what both were told."""
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000), near)
-    callee = Dialog(net.core, invite=net.core.fresh("INVITE"))
+    callee = Dialog(net.core, invite=net.core.expect("INVITE"))
     callee.reply(200, "OK", sdp(net.core.address, 50000), far)
     ok = net.access.expect("200 INVITE")
     net.core.expect("ACK")
@@ -54,7 +54,7 @@ def quiet(net):
 def test_what_we_ask_for(net):
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000), ["Session-Expires: 300;refresher=uac", "Min-SE: 200", "Supported: timer"])
-    invite = net.core.fresh("INVITE")  # the caller's are the caller's
+    invite = net.core.expect("INVITE")  # the caller's are the caller's
     assert invite.get("Session-Expires") == "1800" and invite.get("Min-SE") == "90"
     assert "timer" in invite.get("Supported")
 
@@ -105,10 +105,10 @@ def test_too_short_for_us(net):
 def test_too_short_for_them(net):
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000))
-    first = net.core.fresh("INVITE")
+    first = net.core.expect("INVITE")
     net.core.reply(first, 422, headers=["Min-SE: 4000"])
     net.core.expect("ACK")
-    second = net.core.fresh("INVITE")
+    second = net.core.expect("INVITE")
     assert second.get("Call-ID") == first.get("Call-ID") and second.get("From") == first.get("From")
     assert int(second.get("CSeq").split()[0]) == int(first.get("CSeq").split()[0]) + 1
     assert second.get("Via") != first.get("Via") and second.body == first.body
@@ -127,9 +127,9 @@ def test_too_short_for_them(net):
 def test_never_long_enough_for_them(net, again):
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000))
-    net.core.reply(net.core.fresh("INVITE"), 422, headers=["Min-SE: 4000"])
+    net.core.reply(net.core.expect("INVITE"), 422, headers=["Min-SE: 4000"])
     net.core.expect("ACK")
-    net.core.reply(net.core.fresh("INVITE"), 422, headers=[again])
+    net.core.reply(net.core.expect("INVITE"), 422, headers=[again])
     net.core.expect("ACK")
     caller.ack(net.access.expect("500 INVITE"))
     net.gateway.wait_idle()
@@ -142,7 +142,7 @@ def test_we_refresh_by_update(net):
         advance(net, 599)
         net.core.nothing("UPDATE", 0.05)
         advance(net, 2)
-        update = net.core.fresh("UPDATE")
+        update = net.core.expect("UPDATE")
         assert update.body == "" and update.get("Session-Expires") == "1200;refresher=uac" and update.get("Call-ID") == callee.call_id
         net.core.reply(update, 200, headers=["Session-Expires: 1200;refresher=uac"], tag=callee.local_tag)
         net.access.nothing("UPDATE", 0.05)
@@ -157,7 +157,7 @@ def test_we_refresh_by_reinvite(net):
     first = callee.invite.body
     for _ in range(2):
         advance(net, 601)
-        invite = net.core.fresh("INVITE")
+        invite = net.core.expect("INVITE")
         assert invite.body == first and invite.get("Session-Expires") == "1200;refresher=uac"
         callee.peer.reply(invite, 200, "OK", sdp(net.core.address, 50000), callee.local_tag, ["Session-Expires: 1200;refresher=uac"])
         net.core.expect("ACK")
@@ -199,7 +199,7 @@ def test_peer_does_not_refresh(net):
 def test_refresh_says_it_is_gone(net, status):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 600;refresher=uac", "Require: timer"])
     advance(net, 301)
-    net.core.reply(net.core.fresh("UPDATE"), status, tag=callee.local_tag)
+    net.core.reply(net.core.expect("UPDATE"), status, tag=callee.local_tag)
     ended(net, caller, callee, cause="the refresh was not answered")
 
 
@@ -207,10 +207,10 @@ def test_refresh_refused_is_tried_again(net):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 600;refresher=uac", "Require: timer"])
     advance(net, 301)
     for _ in range(3):
-        net.core.reply(net.core.fresh("UPDATE"), 500, tag=callee.local_tag)
+        net.core.reply(net.core.expect("UPDATE"), 500, tag=callee.local_tag)
         net.gateway.events("session refresh")
         advance(net, 11)
-    update = net.core.fresh("UPDATE")
+    update = net.core.expect("UPDATE")
     net.core.reply(update, 200, headers=["Session-Expires: 600;refresher=uac"], tag=callee.local_tag)
     net.gateway.events("session timer")
     advance(net, 290)
@@ -221,7 +221,7 @@ def test_refresh_refused_is_tried_again(net):
 def test_refresh_refused_to_the_end(net):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 90;refresher=uac", "Require: timer"])
     advance(net, 46)
-    net.core.reply(net.core.fresh("UPDATE"), 500, tag=callee.local_tag)
+    net.core.reply(net.core.expect("UPDATE"), 500, tag=callee.local_tag)
     net.gateway.events("session refresh")
     advance(net, 30)
     ended(net, caller, callee, cause="no refresh was taken")
@@ -230,8 +230,8 @@ def test_refresh_refused_to_the_end(net):
 def test_refresh_too_short(net):
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 600;refresher=uac", "Require: timer"])
     advance(net, 301)
-    net.core.reply(net.core.fresh("UPDATE"), 422, headers=["Min-SE: 900"], tag=callee.local_tag)
-    again = net.core.fresh("UPDATE")
+    net.core.reply(net.core.expect("UPDATE"), 422, headers=["Min-SE: 900"], tag=callee.local_tag)
+    again = net.core.expect("UPDATE")
     assert again.get("Session-Expires") == "900;refresher=uac" and again.get("Min-SE") == "900"
     net.core.reply(again, 200, headers=["Session-Expires: 900;refresher=uac"], tag=callee.local_tag)
     net.gateway.events("session timer")
@@ -244,8 +244,8 @@ def test_peer_without_session_timers(net, status):
     caller, callee, _ = call_up(net, [UPDATE], ["Allow: INVITE, ACK, BYE"])
     for _ in range(2):
         advance(net, 901)
-        net.access.reply(net.access.fresh("UPDATE"), 200, tag=caller.local_tag)
-        invite = net.core.fresh("INVITE")
+        net.access.reply(net.access.expect("UPDATE"), 200, tag=caller.local_tag)
+        invite = net.core.expect("INVITE")
         body = sdp(net.core.address, 50000) if status == 200 else None
         callee.peer.reply(invite, status, "Reply", body, callee.local_tag)
         net.core.expect("ACK")
@@ -253,8 +253,8 @@ def test_peer_without_session_timers(net, status):
         advance(net, 890)
         quiet(net)
         advance(net, 12)
-        net.access.reply(net.access.fresh("UPDATE"), 200, tag=caller.local_tag)
-        callee.peer.reply(net.core.fresh("INVITE"), 200, "OK", sdp(net.core.address, 50000), callee.local_tag)
+        net.access.reply(net.access.expect("UPDATE"), 200, tag=caller.local_tag)
+        callee.peer.reply(net.core.expect("INVITE"), 200, "OK", sdp(net.core.address, 50000), callee.local_tag)
         net.core.expect("ACK")
         net.gateway.events("session refresh")
     finish(net, caller, callee)
@@ -264,7 +264,7 @@ def test_mute_peer_ends_the_call(net):
     """Nobody answers the refresh: 64*T1, then BYE on both legs."""
     caller, callee, _ = call_up(net, [UPDATE], [UPDATE, "Session-Expires: 600;refresher=uac", "Require: timer"])
     advance(net, 301)
-    net.core.fresh("UPDATE")
+    net.core.expect("UPDATE")
     bye = net.access.expect("BYE", timeout=6)
     assert "session timer" in bye.get("Reason")
     net.access.reply(bye, 200)
@@ -278,7 +278,7 @@ def test_refresh_waits_for_a_reinvite(net):
     caller, callee, _ = call_up(net, [], ["Session-Expires: 600;refresher=uac", "Require: timer"])
     advance(net, 299)
     caller.send_invite(sdp(net.access.address, 40000, "sendonly", version=2))
-    invite = net.core.fresh("INVITE")
+    invite = net.core.expect("INVITE")
     advance(net, 2)  # ours is due
     net.gateway.wait_event("session refresh", by="later")
     callee.peer.reply(invite, 200, "OK", sdp(net.core.address, 50000, "recvonly", version=2), callee.local_tag,
@@ -296,7 +296,7 @@ def test_refresh_waits_for_a_reinvite(net):
 def test_timer_c_counts_from_the_last_ringing(net):
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000))
-    callee = Dialog(net.core, invite=net.core.fresh("INVITE"))
+    callee = Dialog(net.core, invite=net.core.expect("INVITE"))
     for number in range(3):
         callee.reply(180, headers=[f"Subject: {number}"])
         while net.access.expect("180").get("Subject") != str(number):
@@ -317,7 +317,7 @@ def test_timer_c_and_a_fork(net):
     """The ringing of any branch counts (RFC 3261 section 16.7)."""
     caller = net.caller()
     caller.send_invite(sdp(net.access.address, 40000))
-    one = Dialog(net.core, invite=net.core.fresh("INVITE"), tag="one")
+    one = Dialog(net.core, invite=net.core.expect("INVITE"), tag="one")
     one.reply(180)
     net.access.expect("180")
     advance(net, 150)

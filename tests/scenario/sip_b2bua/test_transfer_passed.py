@@ -65,14 +65,14 @@ def test_blind(net, by_caller):
     accepted = one.peer.expect("202 REFER")
     assert accepted.get("Contact")
     notify(other, 100, "active;expires=60")
-    told = one.peer.fresh("NOTIFY")
+    told = one.peer.expect("NOTIFY")
     assert told.body == "SIP/2.0 100 Trying\r\n" and told.get("Event") == "refer" and told.get("Call-ID") == one.call_id
     assert told.get("Content-Type").replace(" ", "") == "message/sipfrag;version=2.0"
     one.peer.reply(told, 200)
     other.peer.expect("200 NOTIFY")
     notify(other, 200, "terminated;reason=noresource", number_of(request),
            f"Contact: <sip:inner@{other.peer.address}>\r\nServer: inner\r\n")
-    told = one.peer.fresh("NOTIFY")
+    told = one.peer.expect("NOTIFY")
     assert told.body == "SIP/2.0 200 OK\r\n" and told.get("Event") == f"refer;id={theirs}"
     assert told.get("Subscription-State").replace(" ", "") == "terminated;reason=noresource"
     one.peer.reply(told, 200)
@@ -309,7 +309,7 @@ def test_several_are_told_apart_and_bounded(net):
     assert net.access.expect("500 REFER").get("Retry-After")
     for theirs, ours in reversed(ids):
         notify(callee, 486, "terminated;reason=noresource", ours)
-        told = net.access.fresh("NOTIFY")
+        told = net.access.expect("NOTIFY")
         assert told.get("Event") == f"refer;id={theirs}" and told.body == "SIP/2.0 486 Busy Here\r\n"
         net.access.reply(told, 200)
         net.core.expect("200 NOTIFY")
@@ -368,7 +368,7 @@ def test_transferor_hangs_up_first(net, ends):
     if ends == "told":
         for status, state in ((180, "active;expires=60"), (200, "terminated;reason=noresource")):
             notify(callee, status, state, number_of(request))
-            told = net.access.fresh("NOTIFY")
+            told = net.access.expect("NOTIFY")
             assert told.get("Event") == f"refer;id={theirs}" and told.body.startswith(f"SIP/2.0 {status} ")
             net.access.reply(told, 200)
             net.core.expect("200 NOTIFY")
@@ -431,19 +431,19 @@ def test_out_of_dialog(net, side):
     near = net.caller(side)
     theirs = refer(near, "<sip:200@10.9.8.7;transport=tcp>")
     far_peer = net.callee_peer(side)
-    request = far_peer.fresh("REFER")
+    request = far_peer.expect("REFER")
     far = Dialog(far_peer, invite=request)
     assert request.get("Refer-To") == f"<sip:200@{host_of(net, far)}>" and request.get("Call-ID") != near.call_id
     far.reply(202)
     near.answered(near.peer.expect("202 REFER"))
     assert net.gateway.counts()["subscriptions"] == 1
     notify(far, 180, "active;expires=60", number_of(request), f"Contact: <sip:x@{far_peer.address}>\r\n")
-    told = near.peer.fresh("NOTIFY")
+    told = near.peer.expect("NOTIFY")
     assert told.get("Event") == f"refer;id={theirs}" and told.body == "SIP/2.0 180 Ringing\r\n"
     near.peer.reply(told, 200)
     far_peer.expect("200 NOTIFY")
     notify(far, 200, "terminated;reason=noresource")
-    told = near.peer.fresh("NOTIFY")
+    told = near.peer.expect("NOTIFY")
     assert told.get("Event") == "refer"
     near.peer.reply(told, 200)
     far_peer.expect("200 NOTIFY")

@@ -22,7 +22,7 @@ def refer(dialog, user="200", headers=()):
 
 def told(dialog, status, last=None, number=None):
     """A NOTIFY of ours has come, and is answered."""
-    notify = dialog.peer.fresh("NOTIFY")
+    notify = dialog.peer.expect("NOTIFY")
     assert notify.body.startswith(f"SIP/2.0 {status} "), notify.body
     assert notify.get("Event") == f"refer;id={number or dialog.cseq}" and notify.get("Call-ID") == dialog.call_id
     if last is not None:
@@ -38,7 +38,7 @@ def begin(net, dialog, user="200", headers=()):
     assert accepted.get("Contact")
     told(dialog, 100, False)
     peer = net.core if dialog.peer is net.access else net.access
-    return Far(peer, peer.fresh("INVITE"))
+    return Far(peer, peer.expect("INVITE"))
 
 
 def answered(net, dialog, target, body=None):
@@ -81,7 +81,7 @@ def test_blind(net, by_caller, who_hangs_up):
     told(leaver, 180, False)
     assert state(net) == plans  # the old call goes on
     answered(net, leaver, target, sdp(target.peer, formats=(8, 0, 9), port=52000))
-    again = stays.peer.fresh("INVITE")
+    again = stays.peer.expect("INVITE")
     assert again.get("Call-ID") == stays.call_id and formats_of(again.body) == [(8, 0, 9)]
     assert state(net) == plans and legs_of(net) == legs
     stays.peer.reply(again, 200, body=sdp(stays.peer, formats=(0,)), tag=stays.local_tag)
@@ -106,7 +106,7 @@ def test_blind(net, by_caller, who_hangs_up):
     assert counts["sessions"] == 1 and counts["seats"] == 2 and counts["calls"] == 1
     # The two are a call like any other.
     stays.send_invite(sdp(stays.peer, "sendonly"))
-    hold = target.peer.fresh("INVITE")
+    hold = target.peer.expect("INVITE")
     assert direction_of(hold.body) == "sendonly" and hold.get("Call-ID") == target.call_id
     target.peer.reply(hold, 200, body=sdp(target.peer, "recvonly", port=52000), tag=target.local_tag)
     stays.ack(stays.peer.expect("200 INVITE"))
@@ -121,7 +121,7 @@ def test_versions_grow(net):
     first = version(callee.invite.body)
     target = begin(net, caller)
     answered(net, caller, target, sdp(net.core, formats=(8,), port=52000))
-    again = net.core.fresh("INVITE")
+    again = net.core.expect("INVITE")
     assert version(again.body) == first + 1 and formats_of(again.body) == [(8,)]
     assert again.body.split("o=")[1].split()[1] == callee.invite.body.split("o=")[1].split()[1]
     assert ports_of(again.body) == ports_of(callee.invite.body)
@@ -138,13 +138,13 @@ def test_from_hold(net):
     """The usual way: hold, then transfer. The side that stays is taken up again."""
     caller, callee = up(net)
     caller.send_invite(sdp(net.access, "sendonly"))
-    hold = net.core.fresh("INVITE")
+    hold = net.core.expect("INVITE")
     net.core.reply(hold, 200, body=sdp(net.core, "recvonly"), tag=callee.local_tag)
     caller.ack(net.access.expect("200 INVITE"))
     net.core.expect("ACK")
     target = begin(net, caller)
     answered(net, caller, target)
-    again = net.core.fresh("INVITE")
+    again = net.core.expect("INVITE")
     assert direction_of(again.body) == "sendrecv"
     net.core.reply(again, 200, body=sdp(net.core), tag=callee.local_tag)
     acks = [net.core.expect("ACK"), net.core.expect("ACK")]
@@ -200,7 +200,7 @@ def test_target_and_the_other_side_do_not_meet(net, what):
         answered(net, caller, target, sdp(net.core, formats=(0, 9), port=52000) if what == "refused" else
                  "v=0\r\no=- 1 1 IN IP4 127.0.2.1\r\ns=-\r\nc=IN IP4 127.0.2.1\r\nt=0 0\r\nm=audio 9 RTP/SAVP 0\r\n")
     if what == "refused":
-        net.core.reply(net.core.fresh("INVITE"), 488, tag=callee.local_tag)
+        net.core.reply(net.core.expect("INVITE"), 488, tag=callee.local_tag)
         net.core.expect("ACK")
     ack = net.core.expect("ACK")
     if what == "refused":
@@ -211,7 +211,7 @@ def test_target_and_the_other_side_do_not_meet(net, what):
     told(caller, 488, True)
     assert state(net) == plans
     callee.send_invite(sdp(net.core, "sendonly"))  # it is whole
-    hold = net.access.fresh("INVITE")
+    hold = net.access.expect("INVITE")
     net.access.reply(hold, 200, body=sdp(net.access, "recvonly"), tag=caller.local_tag)
     callee.ack(net.core.expect("200 INVITE"))
     net.access.expect("ACK")
@@ -225,9 +225,9 @@ def test_glare_with_who_stays(net):
     caller, callee = up(net)
     target = begin(net, caller)
     answered(net, caller, target, sdp(net.core, formats=(8,), port=52000))
-    net.core.reply(net.core.fresh("INVITE"), 491, tag=callee.local_tag)
+    net.core.reply(net.core.expect("INVITE"), 491, tag=callee.local_tag)
     net.core.expect("ACK")
-    again = net.core.fresh("INVITE")
+    again = net.core.expect("INVITE")
     net.core.reply(again, 200, body=sdp(net.core, formats=(8,)), tag=callee.local_tag)
     net.core.expect("ACK")
     net.core.expect("ACK")
@@ -242,13 +242,13 @@ def test_who_stays_is_busy_with_an_offer(net):
     caller, callee = up(net)
     target = begin(net, caller)
     callee.send_invite(sdp(net.core, "sendonly"))
-    hold = net.access.fresh("INVITE")
+    hold = net.access.expect("INVITE")
     answered(net, caller, target, sdp(net.core, formats=(8,), port=52000))
     net.core.nothing("INVITE", 0.3)
     net.access.reply(hold, 200, body=sdp(net.access, "recvonly"), tag=caller.local_tag)
     callee.ack(net.core.expect("200 INVITE"))
     net.access.expect("ACK")
-    again = net.core.fresh("INVITE")
+    again = net.core.expect("INVITE")
     assert formats_of(again.body) == [(8,)]
     net.core.reply(again, 200, body=sdp(net.core, formats=(8,)), tag=callee.local_tag)
     net.core.expect("ACK")
@@ -270,7 +270,7 @@ def test_transferor_hangs_up_at_once(net, succeeds):
     net.core.nothing("BYE", 0.2)
     if succeeds:
         answered(net, caller, target, sdp(net.core, formats=(8,), port=52000))
-        net.core.reply(net.core.fresh("INVITE"), 200, body=sdp(net.core, formats=(8,)), tag=callee.local_tag)
+        net.core.reply(net.core.expect("INVITE"), 200, body=sdp(net.core, formats=(8,)), tag=callee.local_tag)
         net.core.expect("ACK")
         net.core.expect("ACK")
         told(caller, 200, True, number)
@@ -293,7 +293,7 @@ def test_the_other_side_hangs_up(net, when):
     told(caller, 180, False)
     if when == "meeting":
         answered(net, caller, target, sdp(net.core, formats=(8,), port=52000))
-        net.core.fresh("INVITE")
+        net.core.expect("INVITE")
     callee.bye()
     net.core.expect("200 BYE")
     told(caller, 487, True)
@@ -389,9 +389,9 @@ def test_without_a_subscription(net):
     caller, callee = up(net)
     refer(caller, headers=["Refer-Sub: false"])
     assert net.access.expect("200 REFER").get("Refer-Sub") == "false"
-    target = Far(net.core, net.core.fresh("INVITE"))
+    target = Far(net.core, net.core.expect("INVITE"))
     answered(net, caller, target, sdp(net.core, formats=(8,), port=52000))
-    net.core.reply(net.core.fresh("INVITE"), 200, body=sdp(net.core, formats=(8,)), tag=callee.local_tag)
+    net.core.reply(net.core.expect("INVITE"), 200, body=sdp(net.core, formats=(8,)), tag=callee.local_tag)
     net.core.expect("ACK")
     net.core.expect("ACK")
     net.access.reply(net.access.expect("BYE"), 200)
@@ -405,11 +405,11 @@ def test_nobody_wants_to_know(net):
     caller, callee = up(net)
     refer(caller)
     net.access.expect("202 REFER")
-    net.access.reply(net.access.fresh("NOTIFY"), 481)
-    target = Far(net.core, net.core.fresh("INVITE"))
+    net.access.reply(net.access.expect("NOTIFY"), 481)
+    target = Far(net.core, net.core.expect("INVITE"))
     target.reply(180)
     answered(net, caller, target, sdp(net.core, formats=(8,), port=52000))
-    net.core.reply(net.core.fresh("INVITE"), 200, body=sdp(net.core, formats=(8,)), tag=callee.local_tag)
+    net.core.reply(net.core.expect("INVITE"), 200, body=sdp(net.core, formats=(8,)), tag=callee.local_tag)
     net.core.expect("ACK")
     net.core.expect("ACK")
     net.access.reply(net.access.expect("BYE"), 200)
@@ -426,7 +426,7 @@ def test_from_hand_to_hand(net):
         leaver, stays = ends[turn % 2], ends[1 - turn % 2]
         target = begin(net, leaver)
         answered(net, leaver, target, sdp(target.peer, formats=(0,) if turn % 2 else (8,), port=52000 + 2 * turn))
-        again = stays.peer.fresh("INVITE")
+        again = stays.peer.expect("INVITE")
         assert again.get("Call-ID") == stays.call_id
         stays.peer.reply(again, 200, body=sdp(stays.peer, formats=formats_of(again.body)[0]), tag=stays.local_tag)
         target.peer.expect("ACK")
@@ -456,7 +456,7 @@ def test_lines_by_their_kind(net, offers):
     audio, video = sdp(net.core, formats=(8,), port=52000), VIDEO.format(port=52002)
     head, line = audio[:audio.index("m=")], audio[audio.index("m="):]
     answered(net, caller, target, {"audio alone": audio, "video first": head + video + line, "video alone": head + video}[offers])
-    again = net.core.fresh("INVITE")
+    again = net.core.expect("INVITE")
     kinds = [x.split()[0] for x in again.body.split("\r\n") if x.startswith("m=")]
     before, now = ports_of(callee.invite.body), ports_of(again.body)
     assert kinds == ["m=audio", "m=video"]
@@ -499,7 +499,7 @@ def consult(net, one, two, second, naming="Replaces"):
     one.send("REFER", headers=[f"Refer-To: <{two.target}?{naming}={quote(name_of(two))}>"])
     one.peer.expect("202 REFER")
     told(one, 100, False)
-    invite = second.peer.fresh("INVITE")
+    invite = second.peer.expect("INVITE")
     local, remote = (re.search(r";tag=([^;>]+)", text).group(1) for text in (second.local, second.remote))
     assert invite.get(naming) == f"{second.call_id};to-tag={local};from-tag={remote}"
     assert invite.get("Require") == naming.lower() and invite.body == ""
@@ -516,7 +516,7 @@ def test_attended(net, by_caller, side, target_hangs_up):
     port = net.gateway.events("plan line", session=1)[-1 if by_caller else -2]["local"]
     target = consult(net, one, two, second)
     answered(net, one, target, sdp(target.peer, formats=(8,), port=52000))
-    again = first.peer.fresh("INVITE")
+    again = first.peer.expect("INVITE")
     assert again.get("Call-ID") == first.call_id and formats_of(again.body) == [(8,)]
     if target_hangs_up:
         second.bye()

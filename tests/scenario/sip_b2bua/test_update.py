@@ -20,7 +20,7 @@ def offer(dialog, method, body):
 
 def accept(first, second, method, onward, answer):
     """The other side's answer by the method that it was asked by, and all that belongs to it. Returns question and answer."""
-    asked = second.peer.fresh(onward)
+    asked = second.peer.expect(onward)
     second.peer.reply(asked, 200, "OK", answer, tag=second.local_tag)
     if onward == "INVITE":
         second.peer.expect("ACK")
@@ -100,7 +100,7 @@ def test_refusal_leaves_the_last_pair(net, method, far, onward, by_caller, statu
     first, second, caller, callee = sides(net, by_caller, far=far)
     before, held = state(net), net.gateway.counts()
     offer(first, method, sdp(first.peer, "sendonly", connection="127.0.9.9", lines=2))
-    second.peer.reply(second.peer.fresh(onward), status, tag=second.local_tag)
+    second.peer.reply(second.peer.expect(onward), status, tag=second.local_tag)
     refused = first.peer.expect(f"{status} {method}")
     if method == "INVITE":
         first.ack(refused)
@@ -119,7 +119,7 @@ def test_refusal_leaves_the_last_pair(net, method, far, onward, by_caller, statu
 def test_an_answer_that_cannot_be_taken_ends_the_call(net, method, far, onward, by_caller):
     first, second, caller, callee = sides(net, by_caller, far=far)
     offer(first, method, sdp(first.peer, "sendonly"))
-    second.peer.reply(second.peer.fresh(onward), 200, "OK", "nonsense", tag=second.local_tag)
+    second.peer.reply(second.peer.expect(onward), 200, "OK", "nonsense", tag=second.local_tag)
     if onward == "INVITE":
         second.peer.expect("ACK")
     refused = first.peer.expect(f"488 {method}")
