@@ -53,6 +53,7 @@ struct media_line {
 	enum media_confirm confirm; // SDES: a new key of ours waits until the peer is known to have it
 	bool rtcp_mux;           // agreed (or offered, while not agreed: then both ports are live)
 	bool send, receive;      // our side of the line's direction: hold is receive without send, and so on
+	bool shut_send, shut_receive; // its SDP would have it, and policy has closed it until the answer
 	bool silent_allowed;     // media timeout does not count (hold)
 	uint16_t profile;        // index of sip_config.profiles; timeouts and policy
 	struct inet_endpoint remote, remote_rtcp; // as signalled; none before it is known

@@ -73,21 +73,55 @@ static void count_traffic(struct leg_line *line, const struct dp_stats *stats)
 	count_up(&realm->lost, &before->lost, stats->lost);
 }
 
-// When packets were dropped last, and mostly why.
-static void note_drops(struct leg_line *line, const struct dp_stats *stats, mono_ns now)
+// A leg's counters have both: what its peer sent, and what was to go to that peer. Of a reason that may be either, it is not known.
+static void ways_of_drop(enum relay_drop why, bool *in, bool *out)
+{
+	switch (why) {
+	case RELAY_DROP_NO_PATH:
+	case RELAY_DROP_NO_NEXTHOP:
+	case RELAY_DROP_TX_NOT_KEYED:
+	case RELAY_DROP_TX_REPEAT:
+	case RELAY_DROP_KEY_EXPIRED:
+	case RELAY_DROP_TOO_BIG:
+	case RELAY_DROP_LOOP:
+	case RELAY_DROP_TX_FULL:
+		*in = false, *out = true;
+		break;
+	case RELAY_DROP_MALFORMED:
+	case RELAY_DROP_SSRC_LIMIT:
+	case RELAY_DROP_EXTENSION:
+	case RELAY_DROP_CRYPTO_DEVICE:
+	case RELAY_DROP_NO_MBUF:
+		*in = *out = true;
+		break;
+	default:
+		*in = true, *out = false;
+	}
+}
+
+static void note_drop(struct drop_note *note, enum relay_drop why, uint32_t grown, uint32_t *most, mono_ns now)
+{
+	if (grown <= *most)
+		return;
+	*most = grown;
+	*note = (struct drop_note){ .at = now, .by = why };
+}
+
+void media_count_drops(struct leg_line *line, const struct dp_stats *stats, mono_ns now)
 {
 	struct line_counted *before = &line->counted;
-	uint32_t most = 0;
+	uint32_t most_in = 0, most_out = 0;
 
 	for (unsigned i = 1; i < RELAY_DROP_COUNT; i++) {
 		uint32_t grown = (uint32_t)stats->drops[i] - before->drops[i];
+		bool in, out;
 
 		before->drops[i] = (uint32_t)stats->drops[i];
-		if (grown <= most)
-			continue;
-		most = grown;
-		before->dropped_by = i;
-		before->dropped_at = now;
+		ways_of_drop(i, &in, &out);
+		if (in)
+			note_drop(&before->dropped_in, i, grown, &most_in, now);
+		if (out)
+			note_drop(&before->dropped_out, i, grown, &most_out, now);
 	}
 }
 
@@ -95,11 +129,14 @@ void media_count_from_here(struct leg_line *line)
 {
 	struct dp_stats stats;
 
-	if (dp_transport_stats(line->session->media->dp, line->transports[LEG_RTP].ref, &stats) == 0)
-		line->counted = (struct line_counted){
-			.rx_packets = stats.rx_packets, .rx_octets = stats.rx_octets, .tx_packets = stats.tx_packets,
-			.tx_octets = stats.tx_octets, .lost = stats.lost,
-		};
+	if (dp_transport_stats(line->session->media->dp, line->transports[LEG_RTP].ref, &stats) < 0)
+		return;
+	line->counted = (struct line_counted){
+		.rx_packets = stats.rx_packets, .rx_octets = stats.rx_octets, .tx_packets = stats.tx_packets,
+		.tx_octets = stats.tx_octets, .lost = stats.lost,
+	};
+	for (unsigned i = 0; i < RELAY_DROP_COUNT; i++)
+		line->counted.drops[i] = (uint32_t)stats.drops[i];
 }
 
 static unsigned mos_of(const struct leg_line *line, const struct dp_stats *stats)
@@ -116,7 +153,7 @@ void media_count_line(struct leg_line *line, const struct dp_stats *stats, mono_
 	mono_ns since = line->expecting_since > stats->last_rx ? line->expecting_since : stats->last_rx;
 
 	count_traffic(line, stats);
-	note_drops(line, stats, now);
+	media_count_drops(line, stats, now);
 	if (!line->plan.agreed || !leg_line_secured(line))
 		tally->unsecured++;
 	else

@@ -10,6 +10,7 @@ int media_count_open(struct media *media);
 void media_count_close(struct media *media);
 void media_count_begin(struct media *media);
 void media_count_line(struct leg_line *line, const struct dp_stats *stats, mono_ns now);
+void media_count_drops(struct leg_line *line, const struct dp_stats *stats, mono_ns now); // when the last were, and why
 void media_count_end(struct media *media);
 void media_count_from_here(struct leg_line *line); // what it had before is of a control before us
 void media_count_line_ends(struct leg_line *line);

@@ -3,6 +3,7 @@
 #include "mediarelay/media_look.h"
 #include "mediarelay/leg_dtls.h"
 #include "mediarelay/leg_line.h"
+#include "mediarelay/media_count.h"
 #include "mediarelay/media_question.h"
 #include "mediarelay/media_session.h"
 #include "mediarelay/media_summary.h"
@@ -45,7 +46,12 @@ static void look_at_keying(struct media_line_look *look, const struct leg_line *
 		leg_dtls_seen(tp, look->seen, sizeof(look->seen));
 }
 
-static void look_at_line(struct media_line_look *look, const struct leg_line *line, mono_ns now)
+static struct media_drop_look drop_look(const struct drop_note *note, mono_ns now)
+{
+	return (struct media_drop_look){ .ms = ms_since(now, note->at), .by = relay_drop_name[note->by] };
+}
+
+static void look_at_line(struct media_line_look *look, struct leg_line *line, mono_ns now)
 {
 	const struct leg_transport *tp = &line->transports[LEG_RTP];
 	struct dp_stats stats = { .last_rx = 0 };
@@ -55,14 +61,16 @@ static void look_at_line(struct media_line_look *look, const struct leg_line *li
 	look->secured = leg_line_secured(line);
 	look->send = line->plan.send;
 	look->receive = line->plan.receive;
+	look->shut_send = line->plan.shut_send;
+	look->shut_receive = line->plan.shut_receive;
 	look->silent_allowed = line->plan.silent_allowed;
 	look_at_keying(look, line, now);
-	if (transport_live(tp))
-		dp_transport_stats(line->session->media->dp, tp->ref, &stats);
+	if (transport_live(tp) && dp_transport_stats(line->session->media->dp, tp->ref, &stats) == 0)
+		media_count_drops(line, &stats, now); // up to this moment, not to the last tick
 	look->not_heard_ms = ms_since(now, stats.last_rx);
 	look->not_sent_ms = ms_since(now, stats.last_tx);
-	look->dropped_ms = ms_since(now, line->counted.dropped_at);
-	look->dropped_by = relay_drop_name[line->counted.dropped_by];
+	look->dropped_in = drop_look(&line->counted.dropped_in, now);
+	look->dropped_out = drop_look(&line->counted.dropped_out, now);
 	look->lost_cause = tp->lost_since != 0 ? tp->lost_cause : 0;
 	look->learning = tp->learn_until != 0 && now < tp->learn_until;
 }
@@ -87,7 +95,7 @@ static void look_at_way(struct media_look *look, int from, int to)
 	media_way_judge(way, &look->lines[from], &look->lines[to]);
 }
 
-static struct media_look *look_at(const struct media_session *session)
+static struct media_look *look_at(struct media_session *session)
 {
 	struct media_look *look = calloc(1, sizeof(*look));
 	const struct leg_line *lines[MEDIA_LOOK_LINES];
@@ -97,7 +105,7 @@ static struct media_look *look_at(const struct media_session *session)
 		return NULL;
 	look->session = session->id;
 	look->worker = session->worker;
-	for (const struct leg_line *line = session->lines; line != NULL && look->n_lines < MEDIA_LOOK_LINES; line = line->next) {
+	for (struct leg_line *line = session->lines; line != NULL && look->n_lines < MEDIA_LOOK_LINES; line = line->next) {
 		lines[look->n_lines] = line;
 		look_at_line(&look->lines[look->n_lines++], line, now);
 	}
@@ -122,7 +130,7 @@ void media_questions_answer(struct media *media, bool alive)
 	struct media_question q;
 
 	while (mailbox_pop(media->questions, &q) == 0) {
-		const struct media_session *session =
+		struct media_session *session =
 			alive && q.session != 0 && q.session <= media->max_sessions ? media->slots[q.session].session : NULL;
 
 		q.answer(q.ctx, session != NULL ? look_at(session) : NULL);

@@ -6,17 +6,22 @@
 
 struct media;
 
+struct media_drop_look {
+	uint64_t ms;    // since something was dropped; UINT64_MAX: long ago, or never
+	const char *by; // then: mostly for this reason
+};
+
 struct media_line_look {
 	struct media_line_report figures; // as the report at the end has them
 	bool agreed, secured;
 	bool send, receive;  // our side of its direction
+	bool shut_send, shut_receive; // policy has closed it until the answer
 	bool silent_allowed; // on hold
 	const char *keying_state;
 	bool is_plain;
 	uint64_t not_heard_ms, not_sent_ms; // since the last packet; UINT64_MAX: there was none
 	uint64_t keying_ms;                 // since keys are waited for; 0: they are not
-	uint64_t dropped_ms;                // since something was dropped that came in here; UINT64_MAX: long ago, or never
-	const char *dropped_by;             // then: mostly for this reason
+	struct media_drop_look dropped_in, dropped_out; // of what came from the peer, and of what was to go to it
 	int lost_cause;                     // negative errno: there is no way to its peer
 	bool learning;                      // a plain leg's peer may still be found elsewhere
 	char expected[2 * DTLS_FINGERPRINT_STRLEN], seen[2 * DTLS_FINGERPRINT_STRLEN];

@@ -123,8 +123,10 @@ struct leg_rekey { // a change of keys that is under way
 struct line_counted { // of dp_stats, as media_count.c has seen it
 	uint64_t rx_packets, rx_octets, tx_packets, tx_octets, lost;
 	uint32_t drops[RELAY_DROP_COUNT]; // their low bits
-	mono_ns dropped_at;               // when one had last grown; 0: never
-	enum relay_drop dropped_by;       // the one that had grown most, then
+	struct drop_note {
+		mono_ns at;         // when one had last grown; 0: never
+		enum relay_drop by; // the one that had grown most, then
+	} dropped_in, dropped_out; // of what came from the peer, and of what was to go to it
 };
 
 struct leg_line { // one m-line of one dialog

@@ -30,9 +30,9 @@ static void judge_keys(struct media_way *way, const struct media_line_look *line
 		    f->realm, line->keying_state, keying_mechanism_name(f->mechanism), (unsigned long long)line->keying_ms, f->realm);
 }
 
-static void judge_drops(struct media_way *way, const struct media_line_look *from)
+static void judge_drops_in(struct media_way *way, const struct media_line_look *from)
 {
-	const char *realm = from->figures.realm, *by = from->dropped_by;
+	const char *realm = from->figures.realm, *by = from->dropped_in.by;
 	char at[INET_ENDPOINT_STRLEN];
 
 	if (strcmp(by, "auth") == 0 || strcmp(by, "mki") == 0)
@@ -42,12 +42,20 @@ static void judge_drops(struct media_way *way, const struct media_line_look *fro
 		SAY(way, WRONG_SOURCE,
 		    "Packets come to the port in %s from another address than %s, which its SDP names%s. Behind a NAT its profile needs learn: nat, or the peer a right address.",
 		    realm, inet_endpoint_print(at, &from->figures.remote), from->learning ? "; the real one is still being learnt" : "");
-	else if (strcmp(by, "gate") == 0)
-		SAY(way, GATE, "Packets come from %s and the way on is closed by policy (early_media) until the call is answered.", realm);
-	else if (strcmp(by, "no_path") == 0 || strcmp(by, "no_nexthop") == 0)
-		SAY(way, NO_PATH, "Packets come from %s, and there is no address, or no way, to send them to (%s).", realm, by);
 	else
 		SAY(way, DROPPED, "Packets come from %s and are dropped: %s. dataplane/drops.h says what that is.", realm, by);
+}
+
+static void judge_drops_out(struct media_way *way, const struct media_line_look *from, const struct media_line_look *to)
+{
+	const char *by = to->dropped_out.by;
+
+	if (strcmp(by, "no_path") == 0 || strcmp(by, "no_nexthop") == 0)
+		SAY(way, NO_PATH, "Packets come from %s, and there is no address, or no way, to send them to in %s (%s).", from->figures.realm,
+		    to->figures.realm, by);
+	else
+		SAY(way, DROPPED, "Packets come from %s and are dropped on their way out to %s: %s. dataplane/drops.h says what that is.",
+		    from->figures.realm, to->figures.realm, by);
 }
 
 static void judge_silence(struct media_way *way, const struct media_line_look *from)
@@ -70,8 +78,10 @@ static void judge_onward(struct media_way *way, const struct media_line_look *fr
 		SAY(way, NO_PATH, "There is no way to the peer in %s: %s.", to->figures.realm, strerrordesc_np(-to->lost_cause));
 	else if (to->not_sent_ms <= RECENT_MS)
 		SAY(way, FLOWS, "Media flows from %s to %s.", from->figures.realm, to->figures.realm);
-	else if (from->dropped_ms <= RECENT_MS)
-		judge_drops(way, from);
+	else if (to->dropped_out.ms <= RECENT_MS)
+		judge_drops_out(way, from, to);
+	else if (from->dropped_in.ms <= RECENT_MS)
+		judge_drops_in(way, from);
 	else
 		SAY(way, NOT_SENT, "Packets come from %s and none leaves to %s.", from->figures.realm, to->figures.realm);
 }
@@ -84,15 +94,17 @@ void media_way_judge(struct media_way *way, const struct media_line_look *from, 
 		judge_keys(way, from);
 	else if (!to->secured)
 		judge_keys(way, to);
+	else if (from->shut_receive || to->shut_send)
+		SAY(way, GATE, "Policy lets no media pass from %s to %s until the call is answered (early_media of the profiles, P-Early-Media).",
+		    from->figures.realm, to->figures.realm);
 	else if (!from->receive)
 		SAY(way, HOLD, "On hold: the SDP of the leg in %s says that its peer does not send.", from->figures.realm);
 	else if (!to->send)
-		SAY(way, HOLD, "On hold: the SDP of the leg in %s says that its peer does not want media, or it is early media that policy withholds.",
-		    to->figures.realm);
+		SAY(way, HOLD, "On hold: the SDP of the leg in %s says that its peer does not want media.", to->figures.realm);
 	else if (from->not_heard_ms <= RECENT_MS)
 		judge_onward(way, from, to);
-	else if (from->dropped_ms <= RECENT_MS)
-		judge_drops(way, from);
+	else if (from->dropped_in.ms <= RECENT_MS)
+		judge_drops_in(way, from);
 	else
 		judge_silence(way, from);
 }

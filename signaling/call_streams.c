@@ -115,9 +115,8 @@ static void line_fill(struct media_line *line, const struct stream *stream, enum
 		      const struct plan_parties *parties, unsigned shut)
 {
 	const struct stream_side *s = &stream->side[side];
-	enum sdp_direction direction = stream->agreed ? effective(stream, side) : SDP_SENDRECV;
-
-	direction &= open_to(side, shut);
+	enum sdp_direction wanted = stream->agreed ? effective(stream, side) : SDP_SENDRECV;
+	enum sdp_direction direction = wanted & open_to(side, shut), closed = wanted & ~direction;
 
 	*line = (struct media_line){
 		.seat = s->seat,
@@ -125,6 +124,8 @@ static void line_fill(struct media_line *line, const struct stream *stream, enum
 		.rtcp_mux = s->rtcp_mux,
 		.send = direction & SDP_RECVONLY,
 		.receive = direction & SDP_SENDONLY,
+		.shut_send = closed & SDP_RECVONLY,
+		.shut_receive = closed & SDP_SENDONLY,
 		.silent_allowed = direction != SDP_SENDRECV,
 		.profile = parties->profile[side],
 		.remote = s->remote,

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Calls by the management door: found, looked at, ended; and why a silent one is silent.
-import time
-
+# Calls by the management door: found, looked at, ended.
 import pytest
 
-from lib import srtp
 from lib.admin import Managed
 from lib.leg import Leg, both_hear, call
 
@@ -25,16 +22,6 @@ def only(managed):
 	calls = managed.get("/v1/calls")["calls"]
 	assert len(calls) == 1, calls
 	return f"/v1/calls/{calls[0]['id']}"
-
-
-def ways(managed, path):
-	return {way["from"]: way for way in managed.get(path)["media"]}
-
-
-def wait_reason(managed, path, realm, *reasons, timeout=20):
-	"""Why nothing comes from that realm, once it is one of these."""
-	seen = managed.wait(path, lambda c: [w for w in c["media"] if w["from"] == realm and w["reason"] in reasons], timeout)
-	return next(way for way in seen["media"] if way["from"] == realm)
 
 
 def test_one_call_with_all_there_is(topology, managed):
@@ -115,85 +102,3 @@ def test_hang_up(topology, managed):
 	assert [(line["token"], line["status"]) for line in audit] == [
 		(None, 401), ("a-viewer", 403), ("a-operator", 403), ("a-operator", 403), ("a-operator", 404), ("a-operator", 404), ("a-operator", 202)]
 	assert audit[-1]["method"] == "DELETE" and audit[-1]["path"] == path and audit[-1]["tag"] == "audit"
-
-
-# Why it is silent
-
-def test_no_keys(topology, managed):
-	managed = managed(keying_timeout=60)
-	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
-		access._begin_dtls = lambda active: None # never shakes hands
-		access.dial()
-		core.ring()
-		core.pick_up()
-		access.dialled_answer()
-		way = wait_reason(managed, only(managed), "access", "no_keys")
-		assert not way["flows"] and "access" in way["explanation"] and "dtls-srtp" in way["explanation"]
-		assert ways(managed, only(managed))["core"]["reason"] == "no_keys" # the other way would leave by the same leg
-
-
-def test_wrong_fingerprint(topology, managed):
-	managed = managed(keying_timeout=60)
-	wrong = "sha-256 " + ":".join(["AB"] * 32)
-	with Leg(topology, "access", keying="dtls", signalled_fingerprint=wrong) as access, Leg(topology, "core") as core:
-		access.dial()
-		core.ring()
-		core.pick_up()
-		access.dialled_answer()
-		way = wait_reason(managed, only(managed), "access", "wrong_fingerprint")
-		assert wrong in way["explanation"] and access.certificate.fingerprint.split()[1].upper() in way["explanation"].upper()
-
-
-def test_one_way(topology, managed):
-	managed = managed()
-	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
-		access.dial()
-		core.ring()
-		core.pick_up()
-		access.dialled_answer()
-		path = only(managed)
-		access.talk()
-		assert wait_reason(managed, path, "access", "flows")["flows"]
-		way = wait_reason(managed, path, "core", "nothing_comes") # it says nothing
-		assert "core" in way["explanation"] and core.address in way["explanation"]
-		core.talk()
-		assert wait_reason(managed, path, "core", "flows")["flows"]
-
-
-def test_hold(topology, managed):
-	managed = managed()
-	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
-		call(access, core)
-		both_hear(access, core, packets=20, seconds=0.2)
-		access.dialog.request("INVITE", access.offer("sendonly"))
-		number = access.dialog.cseq
-		core.phone.accept(core.phone.wait_request("INVITE"), core.begin_answer(core.described.text).replace("a=sendrecv", "a=recvonly"))
-		core.phone.wait_request("ACK")
-		response = access.phone.wait_response(number)
-		access.dialog.ack(number)
-		assert response.status == 200
-		way = wait_reason(managed, only(managed), "core", "hold")
-		assert "hold" in way["explanation"].lower() and not way["flows"]
-		assert wait_reason(managed, only(managed), "access", "flows")
-
-
-def test_other_keys_and_another_source(topology, managed):
-	managed = managed(learn="never")
-	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
-		describe = core._describe
-		core._describe = lambda *some, **more: describe(*some, **more).replace(f"c=IN IP4 {core.address}", "c=IN IP4 10.20.0.19")
-		access.dial()
-		core.ring()
-		core.pick_up()
-		access.dialled_answer()
-		for suite in access.masters: # not what its SDP said
-			access.masters[suite] = srtp.fresh_master(suite)
-		suite = access.media.suite
-		access.media.sdes(access.media.receiving, srtp.Context(suite, access.masters[suite]))
-		access.talk()
-		core.talk()
-		path = only(managed)
-		way = wait_reason(managed, path, "access", "wrong_keys")
-		assert "tags do not verify" in way["explanation"]
-		way = wait_reason(managed, path, "core", "wrong_source")
-		assert "10.20.0.19" in way["explanation"] and "learn" in way["explanation"]

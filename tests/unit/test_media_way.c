@@ -18,8 +18,8 @@ static struct pair flowing(void)
 
 	memset(&p, 0, sizeof(p));
 	p.from = (struct media_line_look){ .agreed = true, .secured = true, .send = true, .receive = true,
-					   .keying_state = "secured", .not_heard_ms = 10, .not_sent_ms = 10, .dropped_ms = UINT64_MAX,
-					   .dropped_by = "ok" };
+					   .keying_state = "secured", .not_heard_ms = 10, .not_sent_ms = 10,
+					   .dropped_in = { UINT64_MAX, "ok" }, .dropped_out = { UINT64_MAX, "ok" } };
 	p.from.figures.mechanism = KEYING_DTLS_SRTP;
 	p.to = p.from;
 	strcpy(p.from.figures.realm, "access");
@@ -51,8 +51,14 @@ static void every_reason(void **state)
 	reason_is(&p, MEDIA_WHY_FLOWS, "from access to core");
 	p.to.not_sent_ms = UINT64_MAX;
 	reason_is(&p, MEDIA_WHY_NOT_SENT, "none leaves to core");
-	p.from.dropped_ms = 100, p.from.dropped_by = "no_path";
+	p.from.dropped_in = (struct media_drop_look){ 100, "no_edge" };
+	reason_is(&p, MEDIA_WHY_DROPPED, "no_edge");
+	p.to.dropped_out = (struct media_drop_look){ 100, "no_path" };
 	reason_is(&p, MEDIA_WHY_NO_PATH, "no_path");
+	p.to.dropped_out.by = "no_nexthop";
+	reason_is(&p, MEDIA_WHY_NO_PATH, "in core (no_nexthop)");
+	p.to.dropped_out.by = "too_big";
+	reason_is(&p, MEDIA_WHY_DROPPED, "on their way out to core: too_big");
 	p.to.lost_cause = -EHOSTUNREACH;
 	reason_is(&p, MEDIA_WHY_NO_PATH, "No route to host");
 	p = flowing();
@@ -60,15 +66,17 @@ static void every_reason(void **state)
 	reason_is(&p, MEDIA_WHY_NOTHING_COMES, "one-way");
 	p.from.not_heard_ms = 9000, p.from.figures.rx_packets = 77;
 	reason_is(&p, MEDIA_WHY_NOTHING_COMES, "for 9000 ms; before, 77 came");
-	p.from.dropped_ms = 100, p.from.dropped_by = "auth";
+	p.from.dropped_out = (struct media_drop_look){ 100, "too_big" }; // the other way's
+	reason_is(&p, MEDIA_WHY_NOTHING_COMES, "for 9000 ms");
+	p.from.dropped_in = (struct media_drop_look){ 100, "auth" };
 	reason_is(&p, MEDIA_WHY_WRONG_KEYS, "tags do not verify");
-	p.from.dropped_by = "wrong_source";
+	p.from.dropped_in.by = "mki";
+	reason_is(&p, MEDIA_WHY_WRONG_KEYS, "(mki)");
+	p.from.dropped_in.by = "wrong_source";
 	reason_is(&p, MEDIA_WHY_WRONG_SOURCE, "learn: nat");
-	p.from.dropped_by = "gate";
-	reason_is(&p, MEDIA_WHY_GATE, "until the call is answered");
-	p.from.dropped_by = "checksum";
-	reason_is(&p, MEDIA_WHY_DROPPED, "checksum");
-	p.from.dropped_ms = 60000; // long ago: of no matter now
+	p.from.dropped_in.by = "replay";
+	reason_is(&p, MEDIA_WHY_DROPPED, "replay");
+	p.from.dropped_in.ms = 60000; // long ago: of no matter now
 	reason_is(&p, MEDIA_WHY_NOTHING_COMES, "9000");
 }
 
@@ -82,6 +90,10 @@ static void the_first_hindrance_counts(void **state)
 	reason_is(&p, MEDIA_WHY_HOLD, "leg in core");
 	p.from.receive = false;
 	reason_is(&p, MEDIA_WHY_HOLD, "leg in access");
+	p.to.shut_send = true;
+	reason_is(&p, MEDIA_WHY_GATE, "from access to core until the call is answered");
+	p.to.shut_send = false, p.from.shut_receive = true;
+	reason_is(&p, MEDIA_WHY_GATE, "from access to core until the call is answered");
 	p.to.secured = false, p.to.keying_state = "pending", p.to.keying_ms = 1234;
 	reason_is(&p, MEDIA_WHY_NO_KEYS, "leg in core has no keys yet: pending by dtls-srtp for 1234 ms");
 	p.to.figures.mismatches = 1;

@@ -3,10 +3,12 @@
 import hashlib
 import http.client
 import json
+import os
 import socket
+import subprocess
 import time
 
-from .gateway import Gateway, configuration
+from .gateway import Gateway, binaries, configuration
 
 ADDRESS = ("127.0.0.1", 8780)
 TOKENS = {"viewer": "viewer-0123456789abcdef", "operator": "operator-0123456789abcdef"}
@@ -33,9 +35,14 @@ class Reply:
 class Managed(Gateway):
 	"""A gateway with the door open."""
 
-	def __init__(self, topology, connections=256, listen="127.0.0.1:8780", **settings):
+	def __init__(self, topology, connections=256, listen="127.0.0.1:8780", changes=(), **settings):
+		"""changes: (before, after) of the configuration's text."""
 		self.listen = listen
-		super().__init__(topology, text=configuration(**settings) + section(listen, connections))
+		text = configuration(**settings) + section(listen, connections)
+		for before, after in changes:
+			assert before in text, before
+			text = text.replace(before, after)
+		super().__init__(topology, text=text)
 
 	def socket(self, timeout=10):
 		"""A connection to the door."""
@@ -65,6 +72,14 @@ class Managed(Gateway):
 		reply = self.ask(path, **more)
 		assert reply.status == 200, reply
 		return reply.json()
+
+	def ctl(self, *arguments, token="viewer"):
+		"""What sallyportctl prints."""
+		environment = dict(os.environ, SALLYPORT_TOKEN=TOKENS[token])
+		done = subprocess.run(self.topology.gw.command(str(binaries() / "sallyportctl"), *arguments), env=environment,
+				      capture_output=True, timeout=30)
+		assert done.returncode == 0, done
+		return done.stdout.decode()
 
 	def metrics(self, accept="text/plain"):
 		reply = self.ask("/metrics", headers={"Accept": accept})
