@@ -7,6 +7,7 @@
 #include "mediarelay/media_config.h"
 #include "signaling/sip_config.h"
 #include <stddef.h>
+#include <string.h>
 
 #define WORDS(...) .words = (const struct schema_word[]){ __VA_ARGS__, { NULL } }
 #define AT(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
@@ -274,3 +275,12 @@ static const struct schema_field settings_fields[] = {
 };
 const struct schema settings_schema = SCHEMA(struct settings, settings_fields);
 // clang-format on
+
+const struct schema *settings_part(const char *key)
+{
+	for (size_t i = 0; i < settings_schema.n_fields; i++) {
+		if (strcmp(settings_fields[i].key, key) == 0)
+			return settings_fields[i].group;
+	}
+	return NULL;
+}

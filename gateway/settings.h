@@ -178,6 +178,7 @@ enum { SETTING_REFER_REFUSE, SETTING_REFER_ALLOW };
 enum { SETTING_UNKNOWN_PASS, SETTING_UNKNOWN_DROP };
 
 extern const struct schema settings_schema;
+const struct schema *settings_part(const char *key); // of a top key that has mappings: "realms"
 
 // Scalars of this file alone.
 extern const struct schema_type setting_address;  // struct inet_addr; "" is none where the key has that default

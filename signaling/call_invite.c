@@ -190,7 +190,7 @@ int call_invite_in(struct sip *sip, nta_incoming_t *irq, const sip_t *request, c
 	if (status != 0)
 		return turn_away(sip, irq, request, from, peer, status, "the dialog that it names is not here");
 	// What joins or replaces a dialog goes to whoever has the other end of that.
-	to_peer = named.target != NULL ? named.target->peer : sip_route_find(sip->config, realm, peer, user != NULL ? user : "");
+	to_peer = named.target != NULL ? named.target->peer : sip_route_take(sip, realm, peer, user != NULL ? user : "");
 	if (to_peer < 0)
 		return turn_away(sip, irq, request, from, peer, 404, "no route");
 	if (named.only_peer >= 0 && named.only_peer != to_peer)

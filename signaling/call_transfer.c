@@ -477,7 +477,7 @@ static int send_invite(struct sip_dialog *target, const sip_t *request, const st
 static int find_peer(struct sip *sip, const struct sip_dialog *d, const struct refer_target *target,
 		     const struct dialog_named *named, int *to_peer)
 {
-	*to_peer = named->target != NULL ? named->target->peer : sip_route_find(sip->config, d->realm, d->peer, target->user);
+	*to_peer = named->target != NULL ? named->target->peer : sip_route_take(sip, d->realm, d->peer, target->user);
 	if (*to_peer < 0)
 		return 404;
 	if (named->only_peer >= 0 && named->only_peer != *to_peer)

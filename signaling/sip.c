@@ -263,11 +263,13 @@ static void take_config(struct sip *sip, struct config_change *change)
 	size_t before = sip->config->n_peers + 1, after = change->config->n_peers + 1;
 	uint32_t *subscribed = after > before ? realloc(sip->subscribed, after * sizeof(*subscribed)) : sip->subscribed;
 
-	change->err = subscribed == NULL ? -ENOMEM : 0;
 	if (subscribed != NULL) {
 		if (after > before)
 			memset(subscribed + before, 0, (after - before) * sizeof(*subscribed));
 		sip->subscribed = subscribed;
+	}
+	change->err = subscribed == NULL ? -ENOMEM : sip_routed_follow(sip, change->config);
+	if (change->err == 0) {
 		sip->config = change->config;
 		sip_agent_configure(sip->agent, change->config);
 	}
@@ -352,7 +354,8 @@ static int thread_open(struct sip *sip)
 	sip->alias_sweep = su_timer_create(su_root_task(sip->root), 0);
 	sip->second = su_timer_create(su_root_task(sip->root), 1000);
 	sip->subscribed = calloc(sip->config->n_peers + 1, sizeof(*sip->subscribed));
-	if (sip->sweep == NULL || sip->alias_sweep == NULL || sip->second == NULL || sip->subscribed == NULL ||
+	sip->routed = calloc(sip->config->n_routes + 1, sizeof(*sip->routed));
+	if (sip->sweep == NULL || sip->alias_sweep == NULL || sip->second == NULL || sip->subscribed == NULL || sip->routed == NULL ||
 	    su_timer_run(sip->second, second_passed, sip) < 0)
 		return -ENOMEM;
 	if (su_wait_create(&sip->mailbox_wait, mailbox_fd(sip->mailbox), SU_WAIT_IN) < 0)
@@ -384,6 +387,7 @@ static void thread_close(struct sip *sip)
 	if (sip->second != NULL)
 		su_timer_destroy(sip->second);
 	free(sip->subscribed);
+	free(sip->routed);
 	if (sip->mailbox_index > 0)
 		su_root_deregister(sip->root, sip->mailbox_index);
 	sip_agent_close(sip->agent);

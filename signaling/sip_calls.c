@@ -3,8 +3,9 @@
 #include "signaling/sip_calls.h"
 #include "base/secret.h"
 #include "signaling/call_media_priv.h"
-#include "signaling/sip_question.h"
+#include "signaling/sip_inventory.h"
 #include "signaling/sip_priv.h"
+#include "signaling/sip_question.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,7 +188,7 @@ static int hang_up(struct sip *sip, uint32_t number)
 
 // Questions
 
-enum question_kind { QUESTION_LIST, QUESTION_LOOK, QUESTION_HANG_UP };
+enum question_kind { QUESTION_LIST, QUESTION_LOOK, QUESTION_HANG_UP, QUESTION_INVENTORY };
 
 struct sip_question {
 	enum question_kind kind;
@@ -197,6 +198,7 @@ struct sip_question {
 		void (*list)(void *ctx, struct sip_call_list *list);
 		void (*look)(void *ctx, struct sip_call_look *look);
 		void (*hang_up)(void *ctx, int err);
+		void (*inventory)(void *ctx, struct sip_inventory *inventory);
 	} answer;
 	void *ctx;
 };
@@ -215,6 +217,9 @@ void sip_question_answer(struct sip *sip, struct sip_question *q, bool alive)
 		break;
 	case QUESTION_HANG_UP:
 		q->answer.hang_up(q->ctx, alive ? hang_up(sip, q->number) : -ENOENT);
+		break;
+	case QUESTION_INVENTORY:
+		q->answer.inventory(q->ctx, alive ? sip_inventory_of(sip) : NULL);
 		break;
 	}
 	free(q);
@@ -248,4 +253,9 @@ int sip_calls_look(struct sip *sip, uint32_t number, void (*answer)(void *ctx, s
 int sip_calls_hang_up(struct sip *sip, uint32_t number, void (*answer)(void *ctx, int err), void *ctx)
 {
 	return ask(sip, &(struct sip_question){ .kind = QUESTION_HANG_UP, .number = number, .answer.hang_up = answer, .ctx = ctx });
+}
+
+int sip_inventory(struct sip *sip, void (*answer)(void *ctx, struct sip_inventory *inventory), void *ctx)
+{
+	return ask(sip, &(struct sip_question){ .kind = QUESTION_INVENTORY, .answer.inventory = answer, .ctx = ctx });
 }

@@ -59,7 +59,7 @@ int sip_route_find(const struct sip_config *config, uint16_t realm, int peer, co
 
 		if (route->from_realm == realm && (route->from_peer < 0 || route->from_peer == peer) &&
 		    user_matches(route->user, user))
-			return route->to_peer;
+			return (int)i;
 	}
 	return -ENOENT;
 }

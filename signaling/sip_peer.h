@@ -8,7 +8,7 @@ int sip_peer_by_source(const struct sip_config *config, uint16_t realm, const st
 // Whether this peer's requests come from there. One that is retired is known by the sources that it had, and by those that a
 // peer of its name has now.
 bool sip_peer_is_at(const struct sip_config *config, uint16_t peer, const struct inet_addr *source);
-// First route that matches: the peer to call, or -ENOENT.
+// First route that matches: its index, or -ENOENT.
 int sip_route_find(const struct sip_config *config, uint16_t realm, int peer, const char *user);
 // Puts the user part (as it stands in a URI, still escaped) in the place of {user}. -EINVAL: characters that no user part has.
 int sip_target_expand(const char *target, const char *user, char *dst, size_t room);

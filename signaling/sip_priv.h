@@ -176,6 +176,7 @@ struct sip {
 	struct sip_single *singles;             // requests out of dialog (sip_relay.c)
 	struct sip_subscription *subscriptions;
 	uint32_t *subscribed;                   // subscriptions of each peer
+	uint64_t *routed;                       // calls that each route took; sip_inventory.c
 	unsigned n_singles, n_subscriptions;
 	struct dialog_alias *aliases;           // dialog_alias.h
 	unsigned n_aliases;
@@ -233,6 +234,10 @@ int sip_dialog_fork(struct sip_dialog *d, const struct sip_dialog *of, const cha
 void call_abilities(struct sip_dialog *d, const sip_t *message); // that a message of the peer's shows
 void call_refresh(struct sip_dialog *d, const sip_t *message);   // the same, and its target (RFC 3261 section 12.2)
 void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go, from route set and remote target
+
+// sip_inventory.c - calls that routes took.
+int sip_route_take(struct sip *sip, uint16_t realm, int peer, const char *user); // the peer to call, counted; -ENOENT
+int sip_routed_follow(struct sip *sip, const struct sip_config *next); // the counts, before next is in force; -ENOMEM
 
 // sip_report.c - for the call records: the last word on a call, and on an INVITE that never became one.
 void sip_report_ended(const struct sip_call *call);

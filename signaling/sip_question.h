@@ -4,7 +4,11 @@
 #include <stdbool.h>
 
 struct sip;
+struct sip_inventory;
 struct sip_question;
 
 int sip_question_post(struct sip *sip, struct sip_question *q); // from any thread; -ENOSPC: it is still the caller's
 void sip_question_answer(struct sip *sip, struct sip_question *q, bool alive); // frees it; not alive: the thread has ended
+
+// sip_inventory.c, on the sip thread.
+struct sip_inventory *sip_inventory_of(const struct sip *sip); // malloc'ed; NULL: no memory

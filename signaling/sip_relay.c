@@ -299,7 +299,6 @@ static bool allows(const struct sip *sip, int peer, sip_method_t method)
 
 int sip_relay_outside(struct sip *sip, nta_incoming_t *irq, const sip_t *request, const struct sip_hop *from, int peer)
 {
-	const struct sip_config *config = sip->config;
 	sip_method_t method = request->sip_request->rq_method;
 	const char *user = request->sip_request->rq_url->url_user;
 	int status = sip_check_onward(sip, request, sip_agent_realm(from->listener));
@@ -315,7 +314,7 @@ int sip_relay_outside(struct sip *sip, nta_incoming_t *irq, const sip_t *request
 		return turn_away(sip, irq, request, peer, 403, "this peer must use protected signalling");
 	const struct sip_dialog *like = method == sip_method_refer ? sip_refer_outside(sip, request, peer) : NULL;
 
-	to_peer = like != NULL ? like->peer : sip_route_find(config, sip_agent_realm(from->listener), peer, user != NULL ? user : "");
+	to_peer = like != NULL ? like->peer : sip_route_take(sip, sip_agent_realm(from->listener), peer, user != NULL ? user : "");
 	if (to_peer < 0)
 		return turn_away(sip, irq, request, peer, 404, "no route");
 	if (!allows(sip, to_peer, method))

@@ -2,6 +2,7 @@
 // admin.c - the door itself: its socket, who comes in, where a request goes, and how it is answered.
 #include "gateway/admin/admin_ask.h"
 #include "gateway/admin/admin_priv.h"
+#include "gateway/admin/admin_workers.h"
 #include "gateway/user.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -300,6 +301,11 @@ const struct admin_route admin_routes[] = {
 	{ HTTP_GET, "/v1/status", ADMIN_VIEWER, admin_status },
 	{ HTTP_GET, "/v1/version", ADMIN_VIEWER, admin_version },
 	{ HTTP_GET, "/v1/openapi.json", ADMIN_VIEWER, admin_openapi },
+	{ HTTP_GET, "/v1/realms", ADMIN_VIEWER, admin_realms },
+	{ HTTP_GET, "/v1/peers", ADMIN_VIEWER, admin_peers },
+	{ HTTP_GET, "/v1/routes", ADMIN_VIEWER, admin_routes_list },
+	{ HTTP_GET, "/v1/transports", ADMIN_VIEWER, admin_transports },
+	{ HTTP_GET, "/v1/workers", ADMIN_VIEWER, admin_workers },
 	{ HTTP_GET, "/v1/log/level", ADMIN_VIEWER, admin_log_level },
 	{ HTTP_PUT, "/v1/log/level", ADMIN_OPERATOR, admin_log_level_set },
 	{ HTTP_POST, "/v1/drain", ADMIN_OPERATOR, admin_drain },
@@ -337,6 +343,8 @@ int admin_open(struct admin **adminp, struct admin_door *door, const struct admi
 	http.listener = door->listener;
 	err = heartbeat_open(&admin->heartbeat, start->media_region_fd);
 	if (err == 0)
+		err = admin_loads_open(&admin->loads, start->base, media_packet_path(start->media));
+	if (err == 0)
 		err = admin_asks_listen(door->asks, start->base);
 	if (err == 0)
 		err = http_server_open(&admin->server, &http);
@@ -347,6 +355,7 @@ int admin_open(struct admin **adminp, struct admin_door *door, const struct admi
 	return 0;
 out:
 	admin_asks_deaf(door->asks);
+	admin_loads_close(admin->loads);
 	heartbeat_close(admin->heartbeat);
 	free(admin);
 	return err;
@@ -370,6 +379,7 @@ void admin_close(struct admin *admin)
 		return;
 	http_server_close(admin->server);
 	admin_asks_deaf(admin->asks);
+	admin_loads_close(admin->loads);
 	heartbeat_close(admin->heartbeat);
 	free(admin);
 }

@@ -21,6 +21,7 @@ static void ask_free(struct admin_asks *asks, struct admin_ask *ask)
 	free(ask->list);
 	sip_call_look_free(ask->call);
 	free(ask->media);
+	sip_inventory_free(ask->inventory);
 	free(ask);
 	asks->n--;
 }
@@ -157,6 +158,14 @@ void admin_ask_media(void *ctx, struct media_look *look)
 	struct admin_ask *ask = ctx;
 
 	ask->media = look;
+	back(ask);
+}
+
+void admin_ask_inventory(void *ctx, struct sip_inventory *inventory)
+{
+	struct admin_ask *ask = ctx;
+
+	ask->inventory = inventory;
 	back(ask);
 }
 

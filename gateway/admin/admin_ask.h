@@ -5,6 +5,7 @@
 #include "gateway/admin/admin_priv.h"
 #include "mediarelay/media_look.h"
 #include "signaling/sip_calls.h"
+#include "signaling/sip_inventory.h"
 
 struct admin_asks; // all that are out
 
@@ -19,6 +20,7 @@ struct admin_ask {
 	struct sip_call_list *list;
 	struct sip_call_look *call;
 	struct media_look *media;
+	struct sip_inventory *inventory;
 	int err;
 	int32_t realm; // of the question
 };
@@ -36,4 +38,5 @@ void admin_ask_over(struct admin_ask *ask);          // the client is being answ
 void admin_ask_list(void *ctx, struct sip_call_list *list);
 void admin_ask_call(void *ctx, struct sip_call_look *look);
 void admin_ask_media(void *ctx, struct media_look *look);
+void admin_ask_inventory(void *ctx, struct sip_inventory *inventory);
 void admin_ask_done(void *ctx, int err);

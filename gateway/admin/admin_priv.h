@@ -19,6 +19,7 @@ struct admin {
 	struct admin_asks *asks; // the door's
 	struct http_server *server;
 	struct heartbeat *heartbeat;
+	struct admin_loads *loads;
 	double started; // wall time, seconds since 1970
 	mono_ns since;
 	bool draining;
@@ -53,4 +54,4 @@ void admin_problem(struct admin_request *rq, int status, const char *detail);
 bool admin_is_ready(const struct admin *admin, const char **why);
 
 admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics, admin_calls, admin_call, admin_hang_up, admin_openapi,
-	admin_log_level, admin_log_level_set, admin_drain, admin_resume, admin_reload, admin_replace, admin_shut_down;
+	admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_drain, admin_resume, admin_reload, admin_replace, admin_shut_down;

@@ -31,6 +31,10 @@ static const char help[] =
 	"  hangup ID            end it (operator)\n"
 	"  top                  status and the newest calls, each second, until ^C\n"
 	"  log [LEVEL]          control's log level; with LEVEL set it (operator)\n"
+	"  realms, peers        as configured, with their calls\n"
+	"  routes               in their order, with what each took\n"
+	"  transports           sockets that SIP listens on\n"
+	"  workers              of the relay: load, packets, drops, rings\n"
 	"  version              of the gateway\n"
 	"options: -a, --address HOST:PORT | unix:PATH   default $SALLYPORT_ADDRESS, else 127.0.0.1:8780\n"
 	"         -t, --token-file FILE                 default " TOKEN_FILE "; $SALLYPORT_TOKEN goes before it\n"
@@ -137,6 +141,18 @@ static int top(const struct options *o)
 	}
 }
 
+static const struct {
+	const char *command, *path;
+	void (*show)(const json_t *answer);
+} lists[] = {
+	{ "realms", "/v1/realms", ctl_show_realms },
+	{ "peers", "/v1/peers", ctl_show_peers },
+	{ "routes", "/v1/routes", ctl_show_routes },
+	{ "transports", "/v1/transports", ctl_show_transports },
+	{ "workers", "/v1/workers", ctl_show_workers },
+	{ "version", "/v1/version", ctl_show_flat },
+};
+
 static int run(const struct options *o)
 {
 	if (strcmp(o->command, "status") == 0)
@@ -151,8 +167,10 @@ static int run(const struct options *o)
 		return top(o);
 	if (strcmp(o->command, "log") == 0)
 		return ask_log(o);
-	if (strcmp(o->command, "version") == 0)
-		return ask(o, "GET", "/v1/version", NULL, ctl_show_flat);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		if (strcmp(o->command, lists[i].command) == 0)
+			return ask(o, "GET", lists[i].path, NULL, lists[i].show);
+	}
 	complain("no such command", o->command);
 	return USAGE;
 }

@@ -1,44 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// ctl_show.c - tables. What strangers chose (URIs, Call-IDs, SDP) reaches the terminal as printable characters alone.
+// ctl_show.c - status and calls for people.
 #include "gateway/ctl/ctl_show.h"
+#include "gateway/ctl/ctl_put.h"
 #include <stdio.h>
-#include <string.h>
-
-static void put(const char *text, int width)
-{
-	int n = 0;
-
-	for (; *text != '\0' && (width == 0 || n < width); text++, n++)
-		putchar((unsigned char)*text < 0x20 || (unsigned char)*text > 0x7e ? '?' : *text);
-	for (; n < width; n++)
-		putchar(' ');
-	if (width != 0)
-		putchar(' ');
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "-";
-}
-
-static double number_of(const json_t *object, const char *key)
-{
-	return json_number_value(json_object_get(object, key));
-}
-
-static void put_number(const json_t *object, const char *key, int width)
-{
-	const json_t *value = json_object_get(object, key);
-	char text[32] = "-";
-
-	if (json_is_integer(value))
-		snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(value));
-	else if (json_is_real(value))
-		snprintf(text, sizeof(text), "%.2f", json_real_value(value));
-	printf("%*s ", width, text);
-}
 
 void ctl_show_status(const json_t *status)
 {
@@ -46,21 +10,21 @@ void ctl_show_status(const json_t *status)
 	size_t i;
 
 	printf("sallyport ");
-	put(text_of(status, "version"), 0);
-	printf(", %s, %s, up %.0f s\n", text_of(status, "state"),
-	       json_is_true(json_object_get(status, "ready")) ? "ready" : text_of(status, "reason"), number_of(status, "uptime_seconds"));
-	printf("calls %.0f of %.0f, subscriptions %.0f, restarts: control %.0f, relay %.0f\n\n", number_of(calls, "now"),
-	       number_of(calls, "limit"), number_of(status, "subscriptions"), number_of(restarts, "control"), number_of(restarts, "relay"));
+	ctl_put(ctl_text(status, "version"), 0);
+	printf(", %s, %s, up %.0f s\n", ctl_text(status, "state"),
+	       json_is_true(json_object_get(status, "ready")) ? "ready" : ctl_text(status, "reason"), ctl_number(status, "uptime_seconds"));
+	printf("calls %.0f of %.0f, subscriptions %.0f, restarts: control %.0f, relay %.0f\n\n", ctl_number(calls, "now"),
+	       ctl_number(calls, "limit"), ctl_number(status, "subscriptions"), ctl_number(restarts, "control"), ctl_number(restarts, "relay"));
 	printf("%-20s %9s %9s %9s %9s %9s\n", "REALM", "DTLS-SRTP", "SDES", "PLAIN", "NO KEYS", "SILENT");
 	json_array_foreach(json_object_get(status, "realms"), i, realm) {
 		const json_t *lines = json_object_get(realm, "lines");
 
-		put(text_of(realm, "name"), 20);
-		put_number(lines, "dtls-srtp", 9);
-		put_number(lines, "sdes", 9);
-		put_number(lines, "plain", 9);
-		put_number(lines, "none", 9);
-		put_number(realm, "silent_lines", 9);
+		ctl_put(ctl_text(realm, "name"), 20);
+		ctl_put_number(lines, "dtls-srtp", 9);
+		ctl_put_number(lines, "sdes", 9);
+		ctl_put_number(lines, "plain", 9);
+		ctl_put_number(lines, "none", 9);
+		ctl_put_number(realm, "silent_lines", 9);
 		putchar('\n');
 	}
 }
@@ -74,13 +38,13 @@ void ctl_show_calls(const json_t *list)
 	json_array_foreach(json_object_get(list, "calls"), i, row) {
 		const json_t *caller = json_object_get(row, "caller"), *callee = json_object_get(row, "callee");
 
-		put_number(row, "id", 8);
-		put(text_of(row, "state"), 11);
-		put_number(row, "answered_seconds", 8);
-		put(text_of(caller, "realm"), 12);
-		put(text_of(caller, "uri"), 30);
-		put(text_of(callee, "realm"), 12);
-		put(text_of(callee, "uri"), 30);
+		ctl_put_number(row, "id", 8);
+		ctl_put(ctl_text(row, "state"), 11);
+		ctl_put_number(row, "answered_seconds", 8);
+		ctl_put(ctl_text(caller, "realm"), 12);
+		ctl_put(ctl_text(caller, "uri"), 30);
+		ctl_put(ctl_text(callee, "realm"), 12);
+		ctl_put(ctl_text(callee, "uri"), 30);
 		putchar('\n');
 	}
 	if (json_is_integer(next))
@@ -93,16 +57,16 @@ static void show_line(const json_t *line)
 	const json_t *quality = json_object_get(line, "quality"), *value;
 	const char *key;
 
-	printf("    line %.0f  %s  us %s  peer %s\n", number_of(line, "index"), text_of(line, "direction"), text_of(line, "local"),
-	       text_of(line, "remote"));
-	printf("      keying   %s, %s, suite %s", text_of(keying, "mechanism"), text_of(keying, "state"), text_of(keying, "suite"));
+	printf("    line %.0f  %s  us %s  peer %s\n", ctl_number(line, "index"), ctl_text(line, "direction"), ctl_text(line, "local"),
+	       ctl_text(line, "remote"));
+	printf("      keying   %s, %s, suite %s", ctl_text(keying, "mechanism"), ctl_text(keying, "state"), ctl_text(keying, "suite"));
 	if (json_is_string(json_object_get(keying, "dtls_version")))
-		printf(", DTLS %s as %s, %s", text_of(keying, "dtls_version"), text_of(keying, "dtls_role"), text_of(keying, "dtls_cipher"));
+		printf(", DTLS %s as %s, %s", ctl_text(keying, "dtls_version"), ctl_text(keying, "dtls_role"), ctl_text(keying, "dtls_cipher"));
 	if (json_is_string(json_object_get(keying, "seen_fingerprint")))
-		printf("\n      seen     %s\n      signalled %s", text_of(keying, "seen_fingerprint"), text_of(keying, "expected_fingerprints"));
-	printf("\n      packets  %.0f in, %.0f out, %.0f lost, jitter %.1f ms, MOS ", number_of(traffic, "rx_packets"),
-	       number_of(traffic, "tx_packets"), number_of(quality, "lost"), number_of(quality, "jitter_us") / 1000);
-	put_number(quality, "mos", 0);
+		printf("\n      seen     %s\n      signalled %s", ctl_text(keying, "seen_fingerprint"), ctl_text(keying, "expected_fingerprints"));
+	printf("\n      packets  %.0f in, %.0f out, %.0f lost, jitter %.1f ms, MOS ", ctl_number(traffic, "rx_packets"),
+	       ctl_number(traffic, "tx_packets"), ctl_number(quality, "lost"), ctl_number(quality, "jitter_us") / 1000);
+	ctl_put_number(quality, "mos", 0);
 	printf("\n");
 	if (json_object_size(json_object_get(line, "drops")) == 0)
 		return;
@@ -117,14 +81,14 @@ static void show_leg(const json_t *leg)
 	const json_t *line;
 	size_t i;
 
-	printf("\n  %s in ", text_of(leg, "side"));
-	put(text_of(leg, "realm"), 0);
-	printf(" (%s, peer ", text_of(leg, "state"));
-	put(text_of(leg, "peer"), 0);
-	printf(", from %s)\n    Call-ID  ", text_of(leg, "source"));
-	put(text_of(leg, "call_id"), 0);
+	printf("\n  %s in ", ctl_text(leg, "side"));
+	ctl_put(ctl_text(leg, "realm"), 0);
+	printf(" (%s, peer ", ctl_text(leg, "state"));
+	ctl_put(ctl_text(leg, "peer"), 0);
+	printf(", from %s)\n    Call-ID  ", ctl_text(leg, "source"));
+	ctl_put(ctl_text(leg, "call_id"), 0);
 	printf("\n    peer     ");
-	put(text_of(leg, "remote_uri"), 0);
+	ctl_put(ctl_text(leg, "remote_uri"), 0);
 	putchar('\n');
 	json_array_foreach(json_object_get(leg, "lines"), i, line)
 		show_line(line);
@@ -135,15 +99,15 @@ void ctl_show_call(const json_t *call)
 	const json_t *item;
 	size_t i;
 
-	printf("call %.0f, %s, began %.0f s ago, session %.0f\n", number_of(call, "id"), text_of(call, "state"),
-	       number_of(call, "age_seconds"), number_of(call, "session"));
+	printf("call %.0f, %s, began %.0f s ago, session %.0f\n", ctl_number(call, "id"), ctl_text(call, "state"),
+	       ctl_number(call, "age_seconds"), ctl_number(call, "session"));
 	json_array_foreach(json_object_get(call, "legs"), i, item)
 		show_leg(item);
 	printf("\n");
 	json_array_foreach(json_object_get(call, "media"), i, item) {
-		printf("  %s -> %s, line %.0f: %s\n    ", text_of(item, "from"), text_of(item, "to"), number_of(item, "line"),
-		       json_is_true(json_object_get(item, "flows")) ? "flows" : text_of(item, "reason"));
-		put(text_of(item, "explanation"), 0);
+		printf("  %s -> %s, line %.0f: %s\n    ", ctl_text(item, "from"), ctl_text(item, "to"), ctl_number(item, "line"),
+		       json_is_true(json_object_get(item, "flows")) ? "flows" : ctl_text(item, "reason"));
+		ctl_put(ctl_text(item, "explanation"), 0);
 		putchar('\n');
 	}
 }
@@ -157,7 +121,7 @@ void ctl_show_flat(const json_t *object)
 		if (!json_is_string(value))
 			continue;
 		printf("%-10s ", key);
-		put(json_string_value(value), 0);
+		ctl_put(json_string_value(value), 0);
 		putchar('\n');
 	}
 }

@@ -7,3 +7,8 @@ void ctl_show_status(const json_t *status);
 void ctl_show_calls(const json_t *list);
 void ctl_show_call(const json_t *call);
 void ctl_show_flat(const json_t *object); // whatever else: one line a key
+void ctl_show_realms(const json_t *answer); // ctl_inventory.c, as those below
+void ctl_show_peers(const json_t *answer);
+void ctl_show_routes(const json_t *answer);
+void ctl_show_transports(const json_t *answer);
+void ctl_show_workers(const json_t *answer);

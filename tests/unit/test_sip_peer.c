@@ -62,13 +62,14 @@ static void first_route_that_matches(void **state)
 	routes[1] = (struct sip_route){ .from_realm = 0, .from_peer = -1, .user = "112", .to_peer = 2 };
 	routes[2] = (struct sip_route){ .from_realm = 0, .from_peer = -1, .user = "49*", .to_peer = 3 };
 	routes[3] = (struct sip_route){ .from_realm = 1, .from_peer = -1, .user = "*", .to_peer = 0 };
-	assert_int_equal(sip_route_find(&config, 0, 1, "112"), 1);
-	assert_int_equal(sip_route_find(&config, 0, 0, "112"), 2);
-	assert_int_equal(sip_route_find(&config, 0, 0, "4930"), 3);
-	assert_int_equal(sip_route_find(&config, 0, 0, "49"), 3);
+	assert_int_equal(sip_route_find(&config, 0, 1, "112"), 0);
+	assert_int_equal(sip_route_find(&config, 0, 0, "112"), 1);
+	assert_int_equal(sip_route_find(&config, 0, 0, "4930"), 2);
+	assert_int_equal(sip_route_find(&config, 0, 0, "49"), 2);
 	assert_int_equal(sip_route_find(&config, 0, 0, "4"), -ENOENT);
 	assert_int_equal(sip_route_find(&config, 0, 0, ""), -ENOENT);
-	assert_int_equal(sip_route_find(&config, 1, 0, ""), 0);
+	assert_int_equal(sip_route_find(&config, 1, 0, ""), 3);
+	assert_int_equal(config.routes[sip_route_find(&config, 0, 0, "112")].to_peer, 2);
 }
 
 static void targets(void **state)
