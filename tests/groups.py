@@ -35,6 +35,7 @@ ALONE = ["-m", "alone"]
 E2E = ["tests/e2e", f"--ignore={PHONES}"]
 # A file stays together: its tests share a browser.
 INTEROP = [PHONES, "tests/interop", "-n", "3", "--dist", "loadfile"]
+PACKAGE = ["tests/package", "-n", "2", "--dist", "loadfile"]
 
 # group: its stages, one after the other; a stage's runs at once. A run: (runner, preset, what); ctest takes a label, pytest
 # paths and options. Both kinds of build meet the real peers: what is shipped, and the sanitizers.
@@ -49,13 +50,14 @@ GROUPS = {
             [("pytest", "release", E2E + ALONE)], [("pytest", "asan", E2E + ALONE)]],
     "bench": [[("pytest", "release", ["tests/bench"])]],  # do they run, does nothing drop; no figure is judged here
     "interop": [[("pytest", "release", INTEROP), ("pytest", "asan", INTEROP)]],
+    "package": [[("pytest", "release", PACKAGE)]],  # what is shipped, and what watches it
 }
 # The SIP scenarios are on loopback: a network of its own for each build, so that neither meets the other's ports.
 OWN_NETWORK = {"scenario"}
 PROGRAMS = ["sallyport", "sallyport-relay", "sallyportctl"]
 NO_TESTS = 5  # pytest's exit code
 GROUP_LIMIT = 15 * 60  # seconds for one run of one group; a hanging peer must not hang all
-SECOND_TRY = {"scenario", "dataplane", "e2e", "bench", "interop"}  # not where nothing depends on time
+SECOND_TRY = {"scenario", "dataplane", "e2e", "bench", "interop", "package"}  # not where nothing depends on time
 UNSTABLE_MAX = 3  # cases of one run: more is no accident
 STRICT = "test_attack"  # a guard that fails once in a hundred runs is a hole
 
