@@ -53,10 +53,9 @@ static void answer_now(struct sip_dialog *d, const struct call_body *answer)
 	msg_t *msg = sip_message_body(sip_response_new(d->sip, d->invite_in, d), "application/sdp", answer->text, answer->len);
 
 	call_timer_serve(d, msg);
+	sip_record_write(d->call); // first: a next life must know what the peer may have been told
 	if (sip_respond(d->invite_in, 200, msg) < 0)
 		call_end(d->call, "gateway", 500, "no memory");
-	else
-		sip_record_write(d->call);
 }
 
 static int checked(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)

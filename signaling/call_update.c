@@ -26,9 +26,9 @@ static int offered(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *reque
 	if (err < 0)
 		return sip_refuse(d->sip, irq, why.status, why.warning, why.text);
 	if (err == CALL_CARRIED_HERE) {
-		sip_answer_ok(d, irq, &answer);
 		if (!call_is_setting_up(&d->call->fsm))
-			sip_record_write(d->call);
+			sip_record_write(d->call); // first: a next life must know what the peer may have been told
+		sip_answer_ok(d, irq, &answer);
 		return 0;
 	}
 	d->update_in = irq;

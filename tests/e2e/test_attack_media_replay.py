@@ -68,8 +68,9 @@ def test_replay_in_every_form(topology, start, attacker):
 		for packet in rtp_[-64:] + rtcp: # across the legs
 			core.media.socket.sendto(packet, core.media.remote)
 		access.masters = {SUITE: srtp.fresh_master(SUITE)}
-		old = access.media.sending
+		old, since = access.media.sending, gateway.mark()
 		offer_again(access)
+		gateway.wait_event("line rekeyed", since=since, leg="access") # before it, a packet under the new key may come too early
 		say(access.media, 5, b"new key")
 		core.media.wait_received(heard[0] + 5)
 		sent += attacker.flood(rtp_, target, source, RATE)
