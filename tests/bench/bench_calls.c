@@ -5,8 +5,8 @@
 //
 // NEAR and FAR are its own addresses, GATEWAY is where the callers send to, CALLED stands in the URI that they call. Led by lines
 // on standard input, each answered with a line of JSON when its last call is over:
-//   KINDS COUNT RATE   that many calls a second, the letters of KINDS (calls_near.h) one after the other
-//   drop RATE          ends the calls that are held
+//   KINDS COUNT RATE [strict]   that many calls a second, the letters of KINDS (calls_near.h) one after the other; strict: until one fails
+//   drop RATE                   ends the calls that are held
 // A call that is not over after PATIENCE seconds (4) has failed; so has one that is refused and should not be.
 #include "tests/bench/calls_dtls.h"
 #include "tests/bench/calls_far.h"
@@ -29,6 +29,7 @@ struct load {
 	const char *kinds; // NULL: held calls are ended
 	uint64_t asked, count, rate; // count: of those asked for, less when too many fail
 	uint64_t begun, left_out, began, last, ended;
+	bool strict;
 };
 
 static void sdp_make(const char *own, bool secure)
@@ -81,7 +82,7 @@ static void load_step(struct load *l)
 		due = l->count;
 	if (due > l->begun + l->left_out + lag)
 		l->left_out = due - l->begun - lag;
-	if (near_counts()->failed > ENOUGH + l->begun / 4) // it will not become a rate without a failure
+	if (near_counts()->failed > (l->strict ? 0 : ENOUGH + l->begun / 4)) // it will not become a rate without a failure
 		l->count = due = l->begun + l->left_out;
 	for (unsigned i = 0; i < AT_ONCE && l->begun + l->left_out < due; i++) {
 		if (load_one(l))
@@ -143,7 +144,7 @@ static void report(const struct load *l)
 
 int main(int argc, char **argv)
 {
-	char line[256], kinds[64];
+	char line[256], kinds[64], word[8];
 	cpu_set_t cpus;
 
 	if (argc == 9)
@@ -160,9 +161,10 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		unsigned long long count, rate;
 		struct load load = { 0 };
+		int words = sscanf(line, "%63s %llu %llu %7s", kinds, &count, &rate, word);
 
-		if (sscanf(line, "%63s %llu %llu", kinds, &count, &rate) == 3 && rate > 0) {
-			load = (struct load){ .kinds = kinds, .count = count, .rate = rate };
+		if (words >= 3 && rate > 0 && (words == 3 || strcmp(word, "strict") == 0)) {
+			load = (struct load){ .kinds = kinds, .count = count, .rate = rate, .strict = words == 4 };
 		} else if (sscanf(line, "drop %llu", &rate) == 1 && rate > 0) {
 			load = (struct load){ .count = near_held(), .rate = rate };
 		} else {
