@@ -16,6 +16,7 @@ WHOLE = re.compile(r"^(?:Call-ID|i|User-Agent|Server)\s*:[ \t]*([^\r\n]+?)[ \t]*
 CONTACT_USER = re.compile(r"^(?:Contact|m)\s*:.*?sips?:([^@>\s;]+)@", re.M | re.I)
 USER = re.compile(r"^(?:From|f|To|t)\s*:.*?sips?:([^@>\s;]+)@", re.M | re.I)  # crosses: who calls whom
 WARNING = re.compile(r"^Warning\s*:[ \t]*\d+ (\S+)", re.M | re.I)
+SHORT_NUMBER = re.compile(r"\d{1,5}")  # nobody's name: a mutated message's Call-ID may be the 8000 of every rtpmap
 ORIGIN = re.compile(r"^o=(\S+) (\S+) ", re.M)
 COMMON = {"sallyport", "sip", "anonymous.invalid", "localhost"}  # in no message by anybody's fault
 
@@ -42,7 +43,7 @@ def identities(text):
     for pattern in (BRANCH, TAG, WHOLE, WARNING):
         found.update(pattern.findall(text))
     found.update(set(CONTACT_USER.findall(text)) - set(USER.findall(text)))
-    return {token for token in found if len(token) > 3 and token.lower() not in COMMON}
+    return {token for token in found if len(token) > 3 and token.lower() not in COMMON and not SHORT_NUMBER.fullmatch(token)}
 
 
 def origins(text):
