@@ -417,7 +417,7 @@ int leg_keys_adopt(struct leg_transport *tp, const struct leg_keys_marks *marks,
 		tp->overlap_end = now + (seen ? LEG_OVERLAP : LEG_OVERLAP_MAX);
 	if (tp->next.tx.suite == SRTP_SUITE_NONE)
 		return 0;
-	tp->adopted = now;
+	tp->adopted = seen ? 0 : now; // what comes is under its new key: nothing is left to be asked
 	confirm_arm(tp, seen ? 0 : LEG_KEYS_ADOPTED);
 	return 0;
 }

@@ -168,7 +168,8 @@ static int adopt_transport(struct leg_line *line, enum leg_component component, 
 	err = leg_transport_bind(tp, line, component, rt->ref);
 	if (err < 0)
 		return err;
-	heard = found->heard_epoch == rt->epoch;
+	// Told to us, or to a life of ours that had no time for it.
+	heard = found->heard_epoch == rt->epoch || (found->flow.rx_heard && found->flow.rx_epoch == rt->epoch);
 	found->flow.transport.generation = 0; // no longer to be reaped
 	line->session->worker = found->flow.conf.worker;
 	tp->remote = rt->remote;

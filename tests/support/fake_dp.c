@@ -31,6 +31,7 @@ struct queue {
 struct shared {
 	struct fake_transport transports[FAKE_TRANSPORTS];
 	mono_ns last_rx[FAKE_TRANSPORTS];
+	uint32_t heard[FAKE_TRANSPORTS]; // the newest epoch that was said to be
 	uint32_t generation;
 };
 
@@ -221,10 +222,18 @@ void fake_dp_source(const struct inet_endpoint *local, const struct inet_endpoin
 	wake();
 }
 
+void fake_dp_heard(const struct inet_endpoint *local, uint32_t epoch)
+{
+	pthread_mutex_lock(&lock);
+	state()->heard[of_local(local)->ref.index] = epoch;
+	pthread_mutex_unlock(&lock);
+}
+
 void fake_dp_epoch(const struct inet_endpoint *local, uint32_t epoch)
 {
 	struct datagram d = { .is_event = true, .event = { .kind = DP_EVENT_EPOCH, .epoch = epoch } };
 
+	fake_dp_heard(local, epoch);
 	pthread_mutex_lock(&lock);
 	d.event.transport = of_local(local)->ref;
 	push(&inward, &d);
@@ -534,7 +543,8 @@ void dp_client_walk(struct dp_client *dp, void (*found)(void *ctx, const struct 
 	(void)dp;
 	for (size_t i = 0; i < FAKE_TRANSPORTS; i++) {
 		const struct fake_transport *t = &state()->transports[i];
-		struct dp_found f = { .transport = t->ref, .conf = t->conf, .security = t->security, .path = t->path };
+		struct dp_found f = { .transport = t->ref, .conf = t->conf, .security = t->security, .path = t->path,
+				      .rx_epoch = t->rx.epoch, .rx_heard = state()->heard[i] == t->rx.epoch };
 
 		if (t->live)
 			found(ctx, &f);

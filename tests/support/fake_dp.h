@@ -38,6 +38,7 @@ void fake_dp_set_last_rx(const struct inet_endpoint *local, mono_ns last_rx);
 void fake_dp_set_ssrc_maps(const struct inet_endpoint *local, const struct dp_ssrc_map *maps, size_t n);
 // As if a packet under this receive epoch had been the first that was authenticated.
 void fake_dp_epoch(const struct inet_endpoint *local, uint32_t epoch);
+void fake_dp_heard(const struct inet_endpoint *local, uint32_t epoch); // the same, and it has been told
 void fake_dp_refuse(const struct inet_endpoint *local, enum dp_direction direction, uint32_t epoch); // DP_EVENT_KEY_REFUSED
 // As if a datagram had come to `local` from `source`.
 void fake_dp_punt(const struct inet_endpoint *local, const struct inet_endpoint *source, enum dp_punt_kind kind,

@@ -624,7 +624,29 @@ static void a_packet_while_control_was_away_counts(void **state)
 	(void)state;
 	child_dies_with_a_key_held(&call);
 	fake_dp_epoch(&call.a->seat.rtp, 2); // before anybody has adopted it
+	fake_dp_set_last_rx(&call.a->seat.rtp, clock_now() + MONO_S(60)); // and it goes on
 	usleep(50000);
+	assert_int_equal(media_session_adopt(media, call.session), 0);
+	EVENTUALLY(at(&call.a->seat.rtp).tx.epoch == 2);
+	end_session(call.session);
+}
+
+static void rekey_and_hear(void *what)
+{
+	struct sdes_call *call = what;
+
+	hold_a_key(call);
+	fake_dp_heard(&call->a->seat.rtp, 2);
+}
+
+static void a_packet_that_a_dying_control_was_told_of_counts(void **state)
+{
+	struct sdes_call call;
+
+	(void)state;
+	child_dies_after(rekey_and_hear, &call, sizeof(call));
+	call.a = &call.plan.legs[0].lines[0];
+	fake_dp_set_last_rx(&call.a->seat.rtp, clock_now() + MONO_S(60));
 	assert_int_equal(media_session_adopt(media, call.session), 0);
 	EVENTUALLY(at(&call.a->seat.rtp).tx.epoch == 2);
 	end_session(call.session);
@@ -686,6 +708,7 @@ int main(void)
 		STAND_TEST(a_silent_peer_is_taken_to_have_it),
 		STAND_TEST(a_peer_that_sends_under_its_old_key_is_not),
 		STAND_TEST(a_packet_while_control_was_away_counts),
+		STAND_TEST(a_packet_that_a_dying_control_was_told_of_counts),
 		STAND_TEST(a_change_found_after_a_death_keeps_the_old_keys),
 	};
 	return cmocka_run_group_tests(tests, stand_group_setup, stand_group_teardown);
