@@ -122,7 +122,7 @@ static void audit(const struct admin_request *rq, int status)
 		 LOG_STR("path", rq->http->path), LOG_INT("status", status));
 }
 
-static void answer(struct admin_request *rq, const struct http_answer *a)
+void admin_answer(struct admin_request *rq, const struct http_answer *a)
 {
 	rq->admin->requests[a->status / 100]++;
 	audit(rq, a->status);
@@ -131,7 +131,7 @@ static void answer(struct admin_request *rq, const struct http_answer *a)
 
 void admin_answer_text(struct admin_request *rq, int status, const char *type, const char *text, size_t len)
 {
-	answer(rq, &(struct http_answer){ .status = status, .type = type, .body = text, .len = len });
+	admin_answer(rq, &(struct http_answer){ .status = status, .type = type, .body = text, .len = len });
 }
 
 static void answer_json(struct admin_request *rq, int status, const char *type, const char *headers, json_t *body)
@@ -139,8 +139,8 @@ static void answer_json(struct admin_request *rq, int status, const char *type, 
 	char *text = body != NULL ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
 
 	json_decref(body);
-	answer(rq, &(struct http_answer){ .status = text != NULL ? status : 500, .type = text != NULL ? type : NULL,
-					  .headers = headers, .body = text, .len = text != NULL ? strlen(text) : 0 });
+	admin_answer(rq, &(struct http_answer){ .status = text != NULL ? status : 500, .type = text != NULL ? type : NULL,
+						.headers = headers, .body = text, .len = text != NULL ? strlen(text) : 0 });
 	free(text);
 }
 
@@ -295,6 +295,7 @@ static void request_is_there(void *ctx, struct http_exchange *x)
 }
 
 const struct admin_route admin_routes[] = {
+	{ HTTP_GET, "/", ADMIN_NOBODY, admin_page },
 	{ HTTP_GET, "/healthz", ADMIN_NOBODY, admin_health },
 	{ HTTP_GET, "/readyz", ADMIN_NOBODY, admin_readiness },
 	{ HTTP_GET, "/metrics", ADMIN_VIEWER, admin_metrics },

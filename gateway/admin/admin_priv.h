@@ -46,6 +46,7 @@ struct admin_route {
 extern const struct admin_route admin_routes[];
 
 // Answers. Each ends the request.
+void admin_answer(struct admin_request *rq, const struct http_answer *a);
 void admin_answer_json(struct admin_request *rq, int status, json_t *body); // takes body; NULL: no memory
 void admin_answer_text(struct admin_request *rq, int status, const char *type, const char *text, size_t len);
 // RFC 9457. detail: of ours, never what the client said.
@@ -53,5 +54,5 @@ void admin_problem(struct admin_request *rq, int status, const char *detail);
 
 bool admin_is_ready(const struct admin *admin, const char **why);
 
-admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics, admin_calls, admin_call, admin_hang_up, admin_openapi,
+admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics, admin_calls, admin_call, admin_hang_up, admin_openapi, admin_page,
 	admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_drain, admin_resume, admin_reload, admin_replace, admin_shut_down;

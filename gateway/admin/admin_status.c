@@ -71,7 +71,7 @@ void admin_status(struct admin_request *rq)
 
 	admin_answer_json(
 		rq, 200,
-		json_pack("{s:s, s:s, s:b, s:s, s:f, s:f, s:{s:I, s:I}, s:I, s:I, s:{s:I, s:I}, s:o}", "version", SALLYPORT_VERSION,
+		json_pack("{s:s, s:s, s:b, s:s, s:f, s:f, s:{s:I, s:I}, s:I, s:I, s:{s:I, s:I}, s:o, s:{s:s, s:s}}", "version", SALLYPORT_VERSION,
 			  "state", admin->draining ? "draining" : "running", "ready", ready, "reason", why, "started",
 			  admin->started, "uptime_seconds", (double)(clock_now() - admin->since) / 1e9, "calls", "now",
 			  (json_int_t)counter_read(&sip->calls), "limit", (json_int_t)cfg->sip.max_calls, "dialogs",
@@ -80,5 +80,6 @@ void admin_status(struct admin_request *rq)
 			  (json_int_t)admin->start.control_restarts, "relay",
 			  (json_int_t)(admin->start.relay_restarts +
 				       counter_read(&media_stats(admin->start.media)->relay_restarts)),
-			  "realms", realms_of(admin)));
+			  "realms", realms_of(admin), "token", "name", rq->who->name, "role",
+			  rq->who->role == ADMIN_OPERATOR ? "operator" : "viewer"));
 }

@@ -24,6 +24,7 @@ class Chromium:
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spe2e-chromium-"))
 		self._handle = cleanup.register(self._remove)
 		self._number, self._answers, self._changed = 0, {}, threading.Condition()
+		self.events = [] # what it told without being asked: (method, params)
 		pipes = [self.directory / name for name in ("to", "from")]
 		for pipe in pipes:
 			os.mkfifo(pipe)
@@ -50,7 +51,9 @@ class Chromium:
 				with self._changed:
 					if "id" in message:
 						self._answers[message["id"]] = message
-						self._changed.notify_all()
+					else:
+						self.events.append((message["method"], message.get("params", {})))
+					self._changed.notify_all()
 
 	def call(self, method, timeout=15, session=None, **params):
 		self._number += 1
