@@ -5,6 +5,7 @@
 #include "base/mailbox.h"
 #include "gateway/cdr_file.h"
 #include "gateway/cdr_line.h"
+#include "gateway/event_drop.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -199,10 +200,8 @@ void cdr_close(struct cdr *cdr)
 	while (cdr->first != NULL)
 		finish(cdr, &cdr->first, NULL);
 	file_close(cdr);
-	if (cdr->on_mail != NULL)
-		event_free(cdr->on_mail);
-	if (cdr->on_tick != NULL)
-		event_free(cdr->on_tick);
+	event_drop(cdr->on_mail);
+	event_drop(cdr->on_tick);
 	mailbox_close(cdr->mail);
 	free(cdr);
 }

@@ -6,6 +6,7 @@
 #include "gateway/admin/admin.h"
 #include "gateway/control_priv.h"
 #include "gateway/control_syscalls.h"
+#include "gateway/event_drop.h"
 #include "gateway/inherited.h"
 #include "gateway/link.h"
 #include "gateway/privileges.h"
@@ -131,12 +132,6 @@ static int loop_start(struct control *ct)
 	return 0;
 }
 
-static void event_drop(struct event *ev)
-{
-	if (ev != NULL)
-		event_free(ev);
-}
-
 static void loop_stop(struct control *ct)
 {
 	event_drop(ct->on_drained);
@@ -196,6 +191,13 @@ static void media_event(void *ctx, const struct media_event *event)
 		sip_media_event(sip, event);
 }
 
+static void media_notice(void *ctx, const struct media_notice *notice)
+{
+	const struct control *ct = ctx;
+
+	admin_door_media(ct->door, notice);
+}
+
 static int media_start(struct control *ct)
 {
 	const struct media_start start = {
@@ -209,6 +211,7 @@ static int media_start(struct control *ct)
 		.call_region_fd = inherited_fd("SALLYPORT_CALL_REGION"),
 		.event = media_event,
 		.report = media_report,
+		.notice = ct->door != NULL ? media_notice : NULL,
 		.ctx = ct,
 	};
 
@@ -240,6 +243,8 @@ static int sip_start_part(struct control *ct)
 		.ctx = ct,
 		.report = cdr_call,
 		.report_ctx = ct->cdr,
+		.notice = ct->door != NULL ? admin_door_sip : NULL,
+		.notice_ctx = ct->door,
 	};
 	struct sip *sip = NULL;
 	int err = sip_open(&sip, &start);

@@ -4,6 +4,7 @@
 #include "gateway/admin/admin.h"
 #include "gateway/config_change.h"
 #include "gateway/control_priv.h"
+#include "gateway/event_drop.h"
 #include "gateway/link.h"
 #include "gateway/snapshot.h"
 #include "base/log.h"
@@ -38,7 +39,7 @@ static int take_config(struct control *ct, struct config *next)
 		return err;
 	}
 	cdr_configure(ct->cdr, &next->call_records);
-	admin_configure(ct->admin, next);
+	admin_configure(ct->admin, next, change.keys);
 	log_set_level(next->log_level);
 	log_info(TAG, "configuration changed", LOG_STR("keys", change.keys), LOG_UINT("profiles", next->sip.n_profiles),
 		 LOG_UINT("peers", next->sip.n_peers));
@@ -203,10 +204,8 @@ void orders_stop(struct control *ct)
 {
 	struct event *events[] = { ct->on_leave, ct->on_empty, ct->on_supervisor };
 
-	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		if (events[i] != NULL)
-			event_free(events[i]);
-	}
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		event_drop(events[i]);
 	if (ct->empty >= 0)
 		close(ct->empty);
 }

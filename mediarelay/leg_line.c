@@ -9,6 +9,7 @@
 #include "mediarelay/leg_rekey.h"
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_count.h"
+#include "mediarelay/media_notice_priv.h"
 #include "mediarelay/media_record.h"
 #include "mediarelay/media_session.h"
 
@@ -197,6 +198,7 @@ void leg_line_keyed(struct leg_line *line, enum leg_component component)
 		return;
 	}
 	log_secured(line);
+	media_notice_secured(line);
 	media_session_secured(line->session, line->dialog);
 }
 

@@ -6,6 +6,7 @@
 #include "mediarelay/leg_keys.h"
 #include "mediarelay/leg_line.h"
 #include "mediarelay/leg_transport.h"
+#include "mediarelay/media_notice_priv.h"
 #include "mediarelay/media_record.h"
 
 #include <string.h>
@@ -91,6 +92,7 @@ void leg_rekey_done(struct leg_line *line)
 	f[10] = (struct log_field)LOG_UINT("after_ms",
 					   (env_now(line->session->media->env) - line->rekey.since) / MONO_MS(1));
 	f[11] = (struct log_field){ .key = NULL };
+	media_notice_rekeyed(line, leg_change_name(line->rekey.change));
 	line->rekey = (struct leg_rekey){ .change = LEG_CHANGE_NONE };
 	log_emit(LOG_LEVEL_INFO, "media", "line rekeyed", f);
 }

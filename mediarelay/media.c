@@ -11,6 +11,7 @@
 #include "mediarelay/leg_rtcp.h"
 #include "mediarelay/leg_transport.h"
 #include "mediarelay/media_count.h"
+#include "mediarelay/media_notice_priv.h"
 #include "mediarelay/media_question.h"
 #include "mediarelay/media_record.h"
 #include "mediarelay/media_session.h"
@@ -92,6 +93,7 @@ static void on_event(void *ctx, const struct dp_event *event)
 	case DP_EVENT_RELAY_BACK:
 		counter_add(&media->stats->relay_restarts, 1);
 		log_warning("media", "relay back", LOG_REAL("gap_ms", (double)event->gap / 1e6));
+		media_notice_relay_back(media, event->gap);
 		break;
 	}
 }
@@ -445,6 +447,12 @@ int media_session_open(struct media *media, uint32_t *session)
 	}
 	pthread_mutex_unlock(&media->free_lock);
 	return err;
+}
+
+void media_session_name(struct media *media, uint32_t session, uint32_t call)
+{
+	if (session != 0 && session <= media->max_sessions)
+		atomic_store_explicit(&media->slots[session].call, call, memory_order_relaxed); // its plans follow by mailbox
 }
 
 // A slot stands in the mailbox at most once, so the mailbox has room for all of them, always.

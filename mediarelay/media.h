@@ -16,6 +16,7 @@
 #include "dataplane/client/dp_client.h"
 #include "mediarelay/keying/keying.h"
 #include "mediarelay/media_config.h"
+#include "mediarelay/media_notice.h"
 #include "mediarelay/media_stats.h"
 #include <stdbool.h>
 
@@ -111,6 +112,7 @@ struct media_start {
 	media_event_fn *event;
 	// On the media thread, once for each session that media_session_close() ends: malloc'ed, the callee's. NULL: none wanted
 	void (*report)(void *ctx, struct media_report *report);
+	media_notice_fn *notice; // NULL: nobody watches
 	void *ctx;
 };
 
@@ -127,6 +129,7 @@ const char *media_fingerprint(const struct media *media); // "sha-256 AB:CD..." 
 int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat); // -ENOSPC: no ports, -EADDRNOTAVAIL: no address now
 void media_seat_return(struct media *media, const struct media_seat *seat); // not used in any plan
 int media_session_open(struct media *media, uint32_t *session); // -ENOSPC: at the limit
+void media_session_name(struct media *media, uint32_t session, uint32_t call); // the caller's number for it, for notices
 // Takes a copy of the plan.
 int media_session_apply(struct media *media, const struct media_plan *plan);
 void media_session_close(struct media *media, uint32_t session); // logs the summary; seats come back after their rest

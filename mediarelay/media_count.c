@@ -2,6 +2,7 @@
 // media_count.c - sums over the lines.
 #include "mediarelay/media_count.h"
 #include "mediarelay/leg_line.h"
+#include "mediarelay/media_notice_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -131,6 +132,7 @@ void media_count_from_here(struct leg_line *line)
 
 	if (dp_transport_stats(line->session->media->dp, line->transports[LEG_RTP].ref, &stats) < 0)
 		return;
+	media_notice_from_here(line, &stats);
 	line->counted = (struct line_counted){
 		.rx_packets = stats.rx_packets, .rx_octets = stats.rx_octets, .tx_packets = stats.tx_packets,
 		.tx_octets = stats.tx_octets, .lost = stats.lost,
@@ -151,6 +153,7 @@ void media_count_line(struct leg_line *line, const struct dp_stats *stats, mono_
 {
 	struct media_tally *tally = &line->session->media->tally[line->plan.seat.realm];
 	mono_ns since = line->expecting_since > stats->last_rx ? line->expecting_since : stats->last_rx;
+	bool silent = line->expecting_since != 0 && now >= since + SILENT_FROM;
 
 	count_traffic(line, stats);
 	media_count_drops(line, stats, now);
@@ -158,7 +161,8 @@ void media_count_line(struct leg_line *line, const struct dp_stats *stats, mono_
 		tally->unsecured++;
 	else
 		tally->secured[line->plan.keying.mechanism]++;
-	tally->silent += line->expecting_since != 0 && now >= since + SILENT_FROM;
+	tally->silent += silent;
+	media_notice_look(line, stats, silent, now);
 	if (stats->rx_packets == 0)
 		return;
 	tally->jitter_us += stats->jitter_us;

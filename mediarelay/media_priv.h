@@ -3,6 +3,7 @@
 // (RTP, and RTCP without rtcp-mux), a transport has DTLS candidates and SRTCP contexts. One writer: the media thread,
 // but for the slots' atomics.
 #pragma once
+#include "base/log_limit.h"
 #include "dtls/dtls_endpoint.h"
 #include "dtls/dtls_identity.h"
 #include "dtls/dtls_listener.h"
@@ -10,6 +11,7 @@
 #include "mediarelay/keying_state.h"
 #include "mediarelay/leg_drops.h"
 #include "mediarelay/media.h"
+#include "mediarelay/media_notice.h"
 #include "mediarelay/media_quality.h"
 #include "mediarelay/media_seat.h"
 #include "mediarelay/rtcp_drops.h"
@@ -129,6 +131,14 @@ struct line_counted { // of dp_stats, as media_count.c has seen it
 	} dropped_in, dropped_out; // of what came from the peer, and of what was to go to it
 };
 
+struct line_watch { // of media_notice.c
+	bool silent; // told so
+	struct line_attack {
+		uint64_t before;     // of the count, at `since`
+		mono_ns since, told; // told 0: never
+	} attacks[MEDIA_ATTACK_COUNT];
+};
+
 struct leg_line { // one m-line of one dialog
 	struct media_session *session;
 	struct leg_line *next;
@@ -147,6 +157,7 @@ struct leg_line { // one m-line of one dialog
 	const char *dtls_role; // "active", "passive"; NULL without DTLS
 	uint64_t rtcp_rx, rtcp_tx, rtcp_drops[RTCP_DROP_COUNT];
 	struct line_counted counted;
+	struct line_watch watch;
 	struct media_quality quality; // by the peer's RTCP
 };
 
@@ -173,6 +184,7 @@ struct media_session {
 enum media_order { MEDIA_ORDER_APPLY = 1, MEDIA_ORDER_CLOSE = 2, MEDIA_ORDER_ADOPT = 4 };
 
 struct media_slot {
+	_Atomic uint32_t call;                  // sip thread: wo; its number for the call
 	_Atomic uint32_t orders;                // sip thread sets, media thread takes; in the mailbox while not 0
 	_Atomic(struct media_plan *) pending;   // newest plan not taken up yet
 	struct media_session *session;          // media thread
@@ -215,6 +227,7 @@ struct media {
 	struct dtls_listener *listener;
 	struct dtls_listener_info listener_told; // as the log last said
 	mono_ns report_at;
+	struct log_limit attacks; // notices of them
 	struct media_stats *stats;
 	struct media_tally *tally; // by realm
 	char fingerprint[DTLS_FINGERPRINT_STRLEN];

@@ -158,6 +158,7 @@ static int connect_callee(struct sip_call *call, nta_incoming_t *irq, const sip_
 		return refuse_call(call, &why);
 	if (call_open_session(call) < 0)
 		return refuse_call(call, &(struct call_refusal){ 503, 0, "at the limit of media sessions" });
+	sip_notice_started(call); // before media hears of it
 	if (offer_on(a, &body, &offer, &why) < 0)
 		return refuse_call(call, &why);
 	if (call_invite_out(b, irq, request, &offer, named) < 0)

@@ -271,6 +271,7 @@ void call_answered(struct sip_dialog *a)
 	call->answered = call_now(call);
 	sip_count_answered(call);
 	call_log(LOG_LEVEL_INFO, call, "call answered");
+	sip_notice_answered(call);
 	sip_record_write(call);
 	sip_pending_write(call);
 }

@@ -107,6 +107,7 @@ static int outside_request(void *ctx, nta_leg_t *leg, nta_incoming_t *irq, const
 	if (peer < 0) { // default deny, and the same for every method
 		sip_count_stranger();
 		log_stranger(sip, &from, request);
+		sip_notice_stranger(sip, &from.address);
 		return sip_refuse(sip, irq, 403, 0, NULL);
 	}
 	if (request->sip_to->a_tag != NULL || method == sip_method_cancel)
@@ -431,6 +432,8 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	sip->ctx = start->ctx;
 	sip->report = start->report;
 	sip->report_ctx = start->report_ctx;
+	sip->notice = start->notice;
+	sip->notice_ctx = start->notice_ctx;
 	sip->t1_ms = start->t1_ms;
 	sofia_setup(); // before any root is made
 	err = sip_count_open(&sip->stats, start->config->n_realms);

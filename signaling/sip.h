@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "mediarelay/media.h"
 #include "signaling/sip_config.h"
+#include "signaling/sip_notice.h"
 #include "signaling/sip_report.h"
 #include "signaling/sip_stats.h"
 
@@ -24,6 +25,8 @@ struct sip_start {
 	void *ctx;
 	sip_report_fn *report;        // NULL: none wanted
 	void *report_ctx;
+	sip_notice_fn *notice;        // NULL: nobody watches
+	void *notice_ctx;
 };
 
 // Starts the thread; returns when every listener is bound and recorded calls are taken up again, or says why not.

@@ -107,6 +107,7 @@ void call_restore_session(struct sip_call *call, uint32_t session)
 	call->session = session;
 	call->session_next = *bucket_of(call->sip, session);
 	*bucket_of(call->sip, session) = call;
+	media_session_name(call->sip->media, session, call->number);
 }
 
 static void dialog_drop(struct sip_dialog *d)
@@ -349,6 +350,7 @@ void call_end(struct sip_call *call, const char *by, int status, const char *cau
 	snprintf(call->cause, sizeof(call->cause), "%s", cause);
 	su_timer_reset(call->timer_c);
 	log_ended(call);
+	sip_notice_ended(call);
 	sip_count_ended(call);
 	sip_report_ended(call); // before media hears of it: whoever joins the two gets this first
 	enum call_event event = call_is_setting_up(&call->fsm) ? CALL_EV_FAIL : CALL_EV_HANGUP;

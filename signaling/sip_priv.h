@@ -13,6 +13,7 @@
 #include "signaling/session_timer.h"
 #include "signaling/sip.h"
 #include "signaling/sip_agent.h"
+#include "signaling/sip_notice.h"
 #include "signaling/sip_pending.h"
 #include "signaling/sip_record.h"
 #include "signaling/sip_report.h"
@@ -158,6 +159,8 @@ struct sip {
 	void *ctx;
 	sip_report_fn *report; // NULL: nobody writes call records
 	void *report_ctx;
+	sip_notice_fn *notice; // NULL: nobody watches
+	void *notice_ctx;
 	unsigned t1_ms;
 	pthread_t thread;
 	su_root_t *root;
@@ -186,6 +189,8 @@ struct sip {
 	unsigned n_strays;
 	su_timer_t *sweep;                      // frees singles outside of nta's callbacks
 	struct log_limit strangers; // requests from no peer: every scanner on the Internet makes some
+	mono_ns strangers_told;     // in a notice; 0: never
+	uint64_t strangers_untold;
 };
 
 // sip_call.c - birth, death, lookup, and the one way a call ends.
@@ -242,6 +247,13 @@ int sip_routed_follow(struct sip *sip, const struct sip_config *next); // the co
 // sip_report.c - for the call records: the last word on a call, and on an INVITE that never became one.
 void sip_report_ended(const struct sip_call *call);
 void sip_report_refused(struct sip *sip, const sip_t *request, const struct sip_hop *from, int peer, int status, const char *cause);
+
+// sip_notice.c - for whoever watches.
+void sip_notice_started(const struct sip_call *call);
+void sip_notice_answered(const struct sip_call *call);
+void sip_notice_ended(const struct sip_call *call);
+void sip_notice_restored(const struct sip *sip, unsigned restored, unsigned lost);
+void sip_notice_stranger(struct sip *sip, const struct inet_endpoint *source);
 void sip_report_left(struct sip_dialog *d); // a transfer is through: another has its place
 
 // sip_body.c - bodies of calls' messages, which may have several parts.

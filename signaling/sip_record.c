@@ -379,7 +379,9 @@ void sip_record_restore(struct sip *sip)
 		ended += sip_pending_end(sip, session, call_by_session(sip, session));
 	}
 	media_adopted(sip->media);
-	if (restored + dropped + ended > 0)
+	if (restored + dropped + ended > 0) {
+		sip_notice_restored(sip, restored, dropped + ended);
 		log_info("sip", "calls taken up", LOG_UINT("restored", restored), LOG_UINT("dropped", dropped), LOG_UINT("ended", ended),
 			 LOG_REAL("after_ms", (double)(env_now(sip->env) - began) / (double)MONO_MS(1)));
+	}
 }

@@ -3,6 +3,7 @@
 #include "gateway/admin/admin_ask.h"
 #include "gateway/admin/admin_priv.h"
 #include "gateway/admin/admin_workers.h"
+#include "gateway/admin/event_json.h"
 #include "gateway/user.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #define BACKLOG 128
 #define REFUSAL_LINES 5 // a second
+#define STREAMS_MAX 32
 #define JSON_TYPE "application/json"
 #define PROBLEM_TYPE "application/problem+json"
 
@@ -22,6 +24,7 @@ struct admin_door {
 	int listener;
 	struct admin_auth *auth;
 	struct admin_asks *asks; // here, since answers may come when the rest has ended
+	struct event_feed *feed; // the same
 };
 
 // The socket
@@ -82,6 +85,8 @@ int admin_door_open(struct admin_door **doorp, const struct config *config)
 	err = admin_auth_open(&door->auth, c);
 	if (err == 0)
 		err = admin_asks_open(&door->asks, c->connections);
+	if (err == 0)
+		err = event_feed_open(&door->feed);
 	if (err < 0)
 		goto out;
 	door->listener = c->place.path[0] != '\0' ? listen_unix(c->place.path, config->user) : listen_tcp(&c->place.tcp);
@@ -107,7 +112,18 @@ void admin_door_close(struct admin_door *door)
 		close(door->listener);
 	admin_auth_close(door->auth);
 	admin_asks_close(door->asks);
+	event_feed_close(door->feed);
 	free(door);
+}
+
+void admin_door_sip(void *door, const struct sip_notice *notice)
+{
+	event_feed_sip(((struct admin_door *)door)->feed, notice);
+}
+
+void admin_door_media(void *door, const struct media_notice *notice)
+{
+	event_feed_media(((struct admin_door *)door)->feed, notice);
 }
 
 // Answers
@@ -307,6 +323,7 @@ const struct admin_route admin_routes[] = {
 	{ HTTP_GET, "/v1/routes", ADMIN_VIEWER, admin_routes_list },
 	{ HTTP_GET, "/v1/transports", ADMIN_VIEWER, admin_transports },
 	{ HTTP_GET, "/v1/workers", ADMIN_VIEWER, admin_workers },
+	{ HTTP_GET, "/v1/events", ADMIN_VIEWER, admin_event_stream },
 	{ HTTP_GET, "/v1/log/level", ADMIN_VIEWER, admin_log_level },
 	{ HTTP_PUT, "/v1/log/level", ADMIN_OPERATOR, admin_log_level_set },
 	{ HTTP_POST, "/v1/drain", ADMIN_OPERATOR, admin_drain },
@@ -321,6 +338,14 @@ const struct admin_route admin_routes[] = {
 };
 
 // Start and end
+
+// Streams stay: three of four places are for those who ask and go.
+static unsigned streams_of(const struct admin_config *config)
+{
+	unsigned quarter = config->connections / 4;
+
+	return quarter > STREAMS_MAX ? STREAMS_MAX : quarter > 0 ? quarter : 1;
+}
 
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start)
 {
@@ -348,6 +373,8 @@ int admin_open(struct admin **adminp, struct admin_door *door, const struct admi
 	if (err == 0)
 		err = admin_asks_listen(door->asks, start->base);
 	if (err == 0)
+		err = admin_events_open(&admin->events, admin, door->feed, streams_of(&start->config->admin));
+	if (err == 0)
 		err = http_server_open(&admin->server, &http);
 	if (err < 0)
 		goto out;
@@ -355,6 +382,7 @@ int admin_open(struct admin **adminp, struct admin_door *door, const struct admi
 	*adminp = admin;
 	return 0;
 out:
+	admin_events_close(admin->events);
 	admin_asks_deaf(door->asks);
 	admin_loads_close(admin->loads);
 	heartbeat_close(admin->heartbeat);
@@ -362,16 +390,20 @@ out:
 	return err;
 }
 
-void admin_configure(struct admin *admin, const struct config *config)
+void admin_configure(struct admin *admin, const struct config *config, const char *keys)
 {
-	if (admin != NULL)
-		admin->start.config = config;
+	if (admin == NULL)
+		return;
+	admin->start.config = config;
+	admin_events_tell(admin->events, EVENT_CONFIG_CHANGED, json_pack("{s:f, s:s}", "at", event_time(0), "keys", keys));
 }
 
 void admin_draining(struct admin *admin, bool draining)
 {
-	if (admin != NULL)
-		admin->draining = draining;
+	if (admin == NULL || admin->draining == draining)
+		return;
+	admin->draining = draining;
+	admin_events_tell(admin->events, draining ? EVENT_DRAIN_BEGUN : EVENT_DRAIN_ENDED, json_pack("{s:f}", "at", event_time(0)));
 }
 
 void admin_close(struct admin *admin)
@@ -379,6 +411,7 @@ void admin_close(struct admin *admin)
 	if (admin == NULL)
 		return;
 	http_server_close(admin->server);
+	admin_events_close(admin->events);
 	admin_asks_deaf(admin->asks);
 	admin_loads_close(admin->loads);
 	heartbeat_close(admin->heartbeat);

@@ -8,12 +8,17 @@ struct admin;
 struct config;
 struct event_base;
 struct media;
+struct media_notice;
 struct sip;
+struct sip_notice;
 
 // The part that needs privileges: the listening socket and the tokens' files. *doorp is NULL where no token is configured.
 struct admin_door;
 int admin_door_open(struct admin_door **doorp, const struct config *config);
-void admin_door_close(struct admin_door *door); // NULL is fine
+void admin_door_close(struct admin_door *door); // when no thread is left that tells it something; NULL is fine
+// For sip_start.notice and media_start.notice, with the door as ctx.
+void admin_door_sip(void *door, const struct sip_notice *notice);
+void admin_door_media(void *door, const struct media_notice *notice);
 
 struct admin_start {
 	const struct config *config; // as long as no other is given
@@ -27,6 +32,6 @@ struct admin_start {
 };
 
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start);
-void admin_configure(struct admin *admin, const struct config *config); // after a reload; NULL is fine
+void admin_configure(struct admin *admin, const struct config *config, const char *keys); // after a reload, of these keys; NULL is fine
 void admin_draining(struct admin *admin, bool draining); // what it says from now on; NULL is fine
 void admin_close(struct admin *admin);    // NULL is fine

@@ -2,6 +2,7 @@
 // admin_ask.c - asks that are out, and their answers' way back to the main loop.
 #include "gateway/admin/admin_ask.h"
 #include "base/mailbox.h"
+#include "gateway/event_drop.h"
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -16,8 +17,7 @@ struct admin_asks {
 
 static void ask_free(struct admin_asks *asks, struct admin_ask *ask)
 {
-	if (ask->deadline != NULL)
-		event_free(ask->deadline);
+	event_drop(ask->deadline);
 	free(ask->list);
 	sip_call_look_free(ask->call);
 	free(ask->media);
@@ -75,8 +75,7 @@ int admin_asks_listen(struct admin_asks *asks, struct event_base *base)
 
 void admin_asks_deaf(struct admin_asks *asks)
 {
-	if (asks->on_answer != NULL)
-		event_free(asks->on_answer);
+	event_drop(asks->on_answer);
 	asks->on_answer = NULL;
 }
 

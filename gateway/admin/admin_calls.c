@@ -45,24 +45,6 @@ static const char *realm_name(const struct admin_request *rq, int32_t realm)
 	return realm >= 0 && (size_t)realm < sip->n_realms ? sip->realms[realm].name : NULL;
 }
 
-// A decimal number, nothing beside it. False: it is none.
-static bool number_read(const char *text, uint32_t *value, uint32_t most)
-{
-	uint64_t n = 0;
-
-	if (text[0] == '\0')
-		return false;
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9')
-			return false;
-		n = n * 10 + (uint64_t)(*text - '0');
-		if (n > most)
-			return false;
-	}
-	*value = (uint32_t)n;
-	return true;
-}
-
 // The list
 
 static json_t *side_of(const struct admin_request *rq, const struct sip_call_row *row, int side)
@@ -106,12 +88,12 @@ static bool query_read(struct admin_request *rq, struct sip_calls_query *q)
 
 	*q = (struct sip_calls_query){ .realm = -1, .limit = PAGE };
 	err = http_query_value(query, "limit", value, sizeof(value));
-	if (err == -EINVAL || (err == 0 && (!number_read(value, &q->limit, SIP_LIST_MAX) || q->limit == 0))) {
+	if (err == -EINVAL || (err == 0 && (!admin_number_read(value, &q->limit, SIP_LIST_MAX) || q->limit == 0))) {
 		admin_problem(rq, 400, "limit: expected a number from 1 to 500");
 		return false;
 	}
 	err = http_query_value(query, "before", value, sizeof(value));
-	if (err == -EINVAL || (err == 0 && !number_read(value, &q->before, UINT32_MAX))) {
+	if (err == -EINVAL || (err == 0 && !admin_number_read(value, &q->before, UINT32_MAX))) {
 		admin_problem(rq, 400, "before: expected the number of a call");
 		return false;
 	}
@@ -289,7 +271,7 @@ void admin_call(struct admin_request *rq)
 	struct admin_ask *ask;
 	uint32_t number;
 
-	if (!number_read(rq->id, &number, UINT32_MAX)) {
+	if (!admin_number_read(rq->id, &number, UINT32_MAX)) {
 		admin_problem(rq, 404, "no such call is up");
 		return;
 	}
@@ -316,7 +298,7 @@ void admin_hang_up(struct admin_request *rq)
 	struct admin_ask *ask;
 	uint32_t number;
 
-	if (!number_read(rq->id, &number, UINT32_MAX)) {
+	if (!admin_number_read(rq->id, &number, UINT32_MAX)) {
 		admin_problem(rq, 404, "no such call is up");
 		return;
 	}

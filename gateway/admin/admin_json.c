@@ -43,6 +43,23 @@ json_t *admin_json_parse(const char *text, size_t len, const char **why)
 	return body;
 }
 
+bool admin_number_read(const char *text, uint32_t *value, uint32_t most)
+{
+	uint64_t n = 0;
+
+	if (text[0] == '\0')
+		return false;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		n = n * 10 + (uint64_t)(*text - '0');
+		if (n > most)
+			return false;
+	}
+	*value = (uint32_t)n;
+	return true;
+}
+
 json_t *admin_json_body(struct admin_request *rq)
 {
 	const char *why, *text;

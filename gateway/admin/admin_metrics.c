@@ -324,6 +324,7 @@ static void write_ports(const struct admin *admin, const struct dp_client *dp, s
 static void write_admin(const struct admin *admin, struct metrics_text *m)
 {
 	const struct http_counts *c = http_server_counts(admin->server);
+	const struct admin_events_counts *e = admin_events_counts(admin->events);
 
 	metrics_family(m, "sallyport_admin_requests", METRIC_COUNTER, "Answers of this port by class of status.");
 	for (unsigned i = 2; i < 6; i++)
@@ -333,10 +334,18 @@ static void write_admin(const struct admin *admin, struct metrics_text *m)
 	metrics_family(m, "sallyport_admin_connections", METRIC_GAUGE, "Connections to this port.");
 	metrics_count(m, counter_read(&c->open), "%s", "");
 	metrics_family(m, "sallyport_admin_connections_closed", METRIC_COUNTER,
-		       "Connections that were ended early: late, evicted for others, or malformed.");
+		       "Connections that were ended early: late, evicted for others, malformed, or a stream's reader too slow.");
 	metrics_count(m, counter_read(&c->late), "cause=\"late\"");
 	metrics_count(m, counter_read(&c->evicted), "cause=\"evicted\"");
 	metrics_count(m, counter_read(&c->malformed), "cause=\"malformed\"");
+	metrics_count(m, counter_read(&c->cut), "cause=\"slow_reader\"");
+	metrics_family(m, "sallyport_admin_event_streams", METRIC_GAUGE, "Streams of events that are open.");
+	metrics_count(m, e->streams, "%s", "");
+	metrics_family(m, "sallyport_admin_event_streams_refused", METRIC_COUNTER, "Streams that were one too many.");
+	metrics_count(m, e->refused, "%s", "");
+	metrics_family(m, "sallyport_admin_events", METRIC_COUNTER, "Events, whether anybody watches or not.");
+	for (unsigned i = 0; i < EVENT_TYPE_COUNT; i++)
+		metrics_count(m, e->told[i], "type=\"%s\"", event_type_word[i]);
 }
 
 static void write_all(const struct admin *admin, struct metrics_text *m)

@@ -4,6 +4,7 @@
 #include "base/log_limit.h"
 #include "gateway/admin/admin.h"
 #include "gateway/admin/admin_auth.h"
+#include "gateway/admin/admin_events.h"
 #include "gateway/admin/http_server.h"
 #include "gateway/config.h"
 #include "gateway/heartbeat.h"
@@ -23,6 +24,7 @@ struct admin {
 	double started; // wall time, seconds since 1970
 	mono_ns since;
 	bool draining;
+	struct admin_events *events;
 	struct log_limit refusals; // of the log
 	uint64_t requests[6], denied; // answers by class of status; of those, without a right
 };
@@ -52,7 +54,10 @@ void admin_answer_text(struct admin_request *rq, int status, const char *type, c
 // RFC 9457. detail: of ours, never what the client said.
 void admin_problem(struct admin_request *rq, int status, const char *detail);
 
+// A decimal number, nothing beside it. False: it is none, or above `most`.
+bool admin_number_read(const char *text, uint32_t *value, uint32_t most);
+
 bool admin_is_ready(const struct admin *admin, const char **why);
 
 admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics, admin_calls, admin_call, admin_hang_up, admin_openapi, admin_page,
-	admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_drain, admin_resume, admin_reload, admin_replace, admin_shut_down;
+	admin_event_stream, admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_drain, admin_resume, admin_reload, admin_replace, admin_shut_down;

@@ -143,7 +143,7 @@ static int read_length(uint64_t *length, struct span value)
 	return 0;
 }
 
-enum header { HEADER_HOST, HEADER_AUTHORIZATION, HEADER_ACCEPT, HEADER_CONTENT_TYPE, HEADER_ORIGIN, HEADER_FETCH_SITE,
+enum header { HEADER_HOST, HEADER_AUTHORIZATION, HEADER_ACCEPT, HEADER_CONTENT_TYPE, HEADER_ORIGIN, HEADER_FETCH_SITE, HEADER_LAST_EVENT_ID,
 	      HEADER_LENGTH, HEADER_CONNECTION, HEADER_EXPECT, HEADER_TRANSFER, HEADERS };
 
 static const struct header_name {
@@ -156,6 +156,7 @@ static const struct header_name {
 	[HEADER_CONTENT_TYPE] = { "content-type", offsetof(struct http_request, content_type) },
 	[HEADER_ORIGIN] = { "origin", offsetof(struct http_request, origin) },
 	[HEADER_FETCH_SITE] = { "sec-fetch-site", offsetof(struct http_request, fetch_site) },
+	[HEADER_LAST_EVENT_ID] = { "last-event-id", offsetof(struct http_request, last_event_id) },
 	[HEADER_LENGTH] = { "content-length", 0 },
 	[HEADER_CONNECTION] = { "connection", 0 },
 	[HEADER_EXPECT] = { "expect", 0 },

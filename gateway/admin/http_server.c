@@ -3,6 +3,7 @@
 #include "gateway/admin/http_server.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "gateway/event_drop.h"
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -17,7 +18,7 @@
 
 #define TAG "admin"
 #define READ_STEP 16384
-#define STREAM_MAX (256u << 10) // octets that a slow reader may leave with us
+#define STREAM_MAX (1u << 20) // octets that a slow reader may leave with us
 #define LINGER_MS 1000          // for a client to see our last word before its unread octets reset the connection
 #define ACCEPT_AT_ONCE 16
 
@@ -37,6 +38,7 @@ struct http_exchange { // a connection; it has one request at a time
 	struct http_request request;
 	size_t head_len, used; // used: octets of the request that is being answered
 	bool ends;             // after this answer
+	bool cut;              // a stream that was not read in time: nothing more goes out
 	void (*gone)(void *arg);
 	void *gone_arg;
 	char source[INET_ENDPOINT_STRLEN];
@@ -76,12 +78,6 @@ static void enter(struct http_exchange *x, enum phase phase, unsigned deadline_m
 		event_del(x->on_deadline);
 }
 
-static void event_drop(struct event *ev)
-{
-	if (ev != NULL)
-		event_free(ev);
-}
-
 static void exchange_free(struct http_exchange *x)
 {
 	event_drop(x->on_read);
@@ -118,7 +114,9 @@ static void deadline(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_exchange *x = arg;
 
-	if (x->phase != PHASE_LINGER && (x->phase != PHASE_HEAD || evbuffer_get_length(x->in) > 0))
+	if (x->phase == PHASE_STREAM)
+		counter_add(&x->server->counts.cut, 1);
+	else if (x->phase != PHASE_LINGER && (x->phase != PHASE_HEAD || evbuffer_get_length(x->in) > 0))
 		counter_add(&x->server->counts.late, 1); // a client that has nothing to ask any more is not late
 	exchange_end(x);
 }
@@ -187,7 +185,7 @@ static void flush(struct http_exchange *x)
 			return;
 		}
 	}
-	if (x->phase == PHASE_STREAM)
+	if (x->phase == PHASE_STREAM && !x->cut)
 		event_del(x->on_deadline);
 	else if (x->phase == PHASE_ANSWER)
 		answered(x);
@@ -224,6 +222,7 @@ void http_stream_begin(struct http_exchange *x, const char *type)
 {
 	x->ends = true;
 	write_head(x, 200, type, NULL, -1);
+	secret_wipe(&x->request, sizeof(x->request));
 	enter(x, PHASE_STREAM, x->server->start.limits.answer_ms);
 	event_active(x->on_write, EV_WRITE, 0);
 }
@@ -232,7 +231,10 @@ void http_stream_send(struct http_exchange *x, const char *text, size_t len)
 {
 	struct timeval now = { 0 };
 
+	if (x->cut)
+		return;
 	if (evbuffer_get_length(x->out) + len > STREAM_MAX) {
+		x->cut = true; // what follows must not hide the hole
 		event_add(x->on_deadline, &now); // ends it, from the loop
 		return;
 	}
@@ -299,7 +301,7 @@ static void take_input(struct http_exchange *x)
 		take_head(x);
 	else if (x->phase == PHASE_BODY)
 		take_body(x);
-	else if (x->phase == PHASE_LINGER)
+	else if (x->phase == PHASE_LINGER || x->phase == PHASE_STREAM)
 		evbuffer_drain(x->in, evbuffer_get_length(x->in));
 }
 

@@ -22,7 +22,7 @@ struct http_limits {
 extern const struct http_limits http_limits_default;
 
 struct http_counts { // by the loop's thread alone
-	_Atomic uint64_t connections, open, evicted, late, malformed; // open is a gauge
+	_Atomic uint64_t connections, open, evicted, late, malformed, cut; // open is a gauge; cut: streams that were not read in time
 };
 
 struct http_server_start {

@@ -1,102 +1,40 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // ctl_http.c - HTTP/1.1 as far as this one server needs it: a request, an answer of stated length, the end.
 #include "gateway/ctl/ctl_http.h"
-#include <errno.h>
-#include <netdb.h>
+#include "gateway/ctl/ctl_wire.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#define PATIENCE_S 15
 #define ANSWER_MAX (16u << 20)
 
-static int dial_unix(const char *path)
-{
-	struct sockaddr_un at = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(at.sun_path))
-		return -1;
-	strcpy(at.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-static int dial_tcp(const char *address)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV }, *list;
-	const char *colon = strrchr(address, ':');
-	char host[256];
-	size_t len = colon != NULL ? (size_t)(colon - address) : 0;
-	int fd = -1;
-
-	if (len == 0 || len >= sizeof(host))
-		return -1;
-	if (address[0] == '[' && colon[-1] == ']') { // of IPv6
-		address++;
-		len -= 2;
-	}
-	memcpy(host, address, len);
-	host[len] = '\0';
-	if (getaddrinfo(host, colon + 1, &hints, &list) != 0)
-		return -1;
-	for (const struct addrinfo *ai = list; ai != NULL && fd < 0; ai = ai->ai_next) {
-		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd >= 0 && connect(fd, ai->ai_addr, ai->ai_addrlen) < 0) {
-			close(fd);
-			fd = -1;
-		}
-	}
-	freeaddrinfo(list);
-	return fd;
-}
-
-static int send_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
-
-		if (n <= 0)
-			return -1;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int send_request(int fd, const struct ctl_door *door, const char *method, const char *path, const char *body)
+static int send_request(struct ctl_wire *wire, const struct ctl_door *door, const char *method, const char *path,
+			const char *more, const char *body)
 {
 	char *text;
-	int len = asprintf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s%s%s%sContent-Length: %zu\r\n\r\n%s", method,
-			   path, door->token[0] != '\0' ? "Authorization: Bearer " : "", door->token,
+	int len = asprintf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s%s%s%s%sContent-Length: %zu\r\n\r\n%s",
+			   method, path, more, door->token[0] != '\0' ? "Authorization: Bearer " : "", door->token,
 			   door->token[0] != '\0' ? "\r\n" : "", body != NULL ? "Content-Type: application/json\r\n" : "",
 			   body != NULL ? strlen(body) : 0, body != NULL ? body : "");
 	int err;
 
 	if (len < 0)
 		return -1;
-	err = send_all(fd, text, (size_t)len);
+	err = ctl_wire_send(wire, text, (size_t)len);
 	explicit_bzero(text, (size_t)len);
 	free(text);
 	return err;
 }
 
 // Zero-terminated; NULL: no memory, too long, or the time is up.
-static char *read_answer(int fd, size_t *len)
+static char *read_answer(struct ctl_wire *wire, size_t *len)
 {
 	size_t room = 1 << 16;
 	char *text = malloc(room), *more;
 	ssize_t n;
 
 	*len = 0;
-	while (text != NULL && (n = recv(fd, text + *len, room - 1 - *len, 0)) != 0) {
+	while (text != NULL && (n = ctl_wire_receive(wire, text + *len, room - 1 - *len)) != 0) {
 		if (n < 0 || room > ANSWER_MAX) {
 			free(text);
 			return NULL;
@@ -129,21 +67,123 @@ static json_t *body_of(const char *text, size_t len, int *status)
 
 json_t *ctl_ask(const struct ctl_door *door, const char *method, const char *path, const char *body, int *status, const char **why)
 {
-	static const struct timeval patience = { .tv_sec = PATIENCE_S };
-	int fd = strncmp(door->address, "unix:", 5) == 0 ? dial_unix(door->address + 5) : dial_tcp(door->address);
+	struct ctl_wire *wire = ctl_wire_open(door, why);
 	json_t *answer = NULL;
 	char *text;
 	size_t len;
 
-	*why = "cannot connect: is the gateway up, and has its configuration a token?";
-	if (fd < 0)
+	if (wire == NULL)
 		return NULL;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	*why = "no whole answer";
-	text = send_request(fd, door, method, path, body) == 0 ? read_answer(fd, &len) : NULL;
+	text = send_request(wire, door, method, path, "", body) == 0 ? read_answer(wire, &len) : NULL;
 	if (text != NULL)
 		answer = body_of(text, len, status);
 	free(text);
-	close(fd);
+	ctl_wire_close(wire);
 	return answer;
+}
+
+// Streams
+
+struct stream {
+	char *text; // what has come and is no whole line yet
+	size_t len, room;
+	struct ctl_event event;
+};
+
+static int stream_more(struct stream *st, struct ctl_wire *wire)
+{
+	ssize_t n;
+
+	if (st->len + 1 >= st->room) {
+		char *more = st->room < ANSWER_MAX ? realloc(st->text, st->room * 2 + 4096) : NULL;
+
+		if (more == NULL)
+			return -1;
+		st->text = more;
+		st->room = st->room * 2 + 4096;
+	}
+	n = ctl_wire_receive(wire, st->text + st->len, st->room - 1 - st->len);
+	if (n <= 0)
+		return -1;
+	st->len += (size_t)n;
+	st->text[st->len] = '\0';
+	return 0;
+}
+
+static void stream_skip(struct stream *st, size_t n)
+{
+	st->len -= n;
+	memmove(st->text, st->text + n, st->len + 1);
+}
+
+// One line of the stream; an empty one ends an event. False: who takes them has had enough.
+static bool take_line(struct stream *st, const char *line, ctl_event_fn *take, void *ctx)
+{
+	struct ctl_event *e = &st->event;
+	bool go_on = true;
+
+	if (strncmp(line, "id: ", 4) == 0) {
+		snprintf(e->id, sizeof(e->id), "%s", line + 4);
+	} else if (strncmp(line, "event: ", 7) == 0) {
+		snprintf(e->name, sizeof(e->name), "%s", line + 7);
+	} else if (strncmp(line, "data: ", 6) == 0) {
+		json_decref(e->data);
+		e->data = json_loads(line + 6, 0, NULL);
+	} else if (line[0] == '\0' && e->data != NULL) {
+		go_on = take(ctx, e);
+		json_decref(e->data);
+		e->data = NULL;
+	}
+	return go_on;
+}
+
+static enum ctl_stream_end stream_read(struct stream *st, struct ctl_wire *wire, ctl_event_fn *take, void *ctx, json_t **problem)
+{
+	const char *blank = NULL;
+	int status = 0;
+	char *end;
+
+	while (st->text == NULL || (blank = strstr(st->text, "\r\n\r\n")) == NULL) {
+		if (stream_more(st, wire) < 0)
+			return CTL_STREAM_UNREACHED;
+	}
+	if (sscanf(st->text, "HTTP/1.1 %3d ", &status) != 1 || status != 200) {
+		while (stream_more(st, wire) == 0)
+			continue;
+		*problem = body_of(st->text, st->len, &status);
+		return *problem != NULL ? CTL_STREAM_REFUSED : CTL_STREAM_UNREACHED;
+	}
+	stream_skip(st, (size_t)(blank + 4 - st->text));
+	for (;;) {
+		while ((end = strchr(st->text, '\n')) != NULL) {
+			*end = '\0';
+			if (!take_line(st, st->text, take, ctx))
+				return CTL_STREAM_ENOUGH;
+			stream_skip(st, (size_t)(end + 1 - st->text));
+		}
+		if (stream_more(st, wire) < 0)
+			return CTL_STREAM_ENDED;
+	}
+}
+
+enum ctl_stream_end ctl_stream(const struct ctl_door *door, const char *path, const char *last_id, ctl_event_fn *take, void *ctx,
+			       json_t **problem, const char **why)
+{
+	struct ctl_wire *wire = ctl_wire_open(door, why);
+	enum ctl_stream_end end = CTL_STREAM_UNREACHED;
+	struct stream st = { .text = NULL };
+	char more[128] = "";
+
+	if (wire == NULL)
+		return end;
+	*why = "no whole answer";
+	if (last_id[0] != '\0')
+		snprintf(more, sizeof(more), "Last-Event-ID: %s\r\n", last_id);
+	if (send_request(wire, door, "GET", path, more, NULL) == 0)
+		end = stream_read(&st, wire, take, ctx, problem);
+	json_decref(st.event.data);
+	free(st.text);
+	ctl_wire_close(wire);
+	return end;
 }

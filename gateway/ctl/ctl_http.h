@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// ctl_http.h - one request to the management door and its answer.
+// ctl_http.h - one request to the management door and its answer, or the events that it streams.
 #pragma once
 #include <jansson.h>
+#include <stdbool.h>
 
 struct ctl_door {
 	const char *address; // HOST:PORT, or unix:PATH
@@ -10,3 +11,16 @@ struct ctl_door {
 
 // The answer's body as JSON, and its status; NULL: there was none, *why says so.
 json_t *ctl_ask(const struct ctl_door *door, const char *method, const char *path, const char *body, int *status, const char **why);
+
+struct ctl_event {
+	char id[64], name[64];
+	json_t *data;
+};
+typedef bool ctl_event_fn(void *ctx, const struct ctl_event *event); // false: enough
+
+enum ctl_stream_end { CTL_STREAM_ENOUGH, CTL_STREAM_ENDED, CTL_STREAM_REFUSED, CTL_STREAM_UNREACHED };
+
+// Events of GET path until the stream ends. last_id "": from now on. REFUSED: *problem is the answer's body, the caller's from now
+// on; UNREACHED: *why says so.
+enum ctl_stream_end ctl_stream(const struct ctl_door *door, const char *path, const char *last_id, ctl_event_fn *take, void *ctx,
+			       json_t **problem, const char **why);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // ctl_main.c - sallyportctl, the command line of the management door: it knows nothing that the door does not say.
+#include "gateway/ctl/ctl_events.h"
 #include "gateway/ctl/ctl_http.h"
 #include "gateway/ctl/ctl_show.h"
 #include <errno.h>
@@ -18,8 +19,8 @@ enum { DONE = 0, REFUSED = 1, USAGE = 2, UNREACHED = 3 }; // exit status
 struct options {
 	struct ctl_door door;
 	char token[TOKEN_MAX];
-	bool json;
-	const char *realm, *state, *limit, *before;
+	bool json, once;
+	const char *realm, *state, *limit, *before, *type, *call, *since, *count;
 	const char *command, *argument;
 };
 
@@ -29,7 +30,8 @@ static const char help[] =
 	"  calls                calls, newest first; --realm NAME --state WORD --limit N --before ID\n"
 	"  call ID              one call with both sides, and why it is silent if it is\n"
 	"  hangup ID            end it (operator)\n"
-	"  top                  status and the newest calls, each second, until ^C\n"
+	"  top                  status and the newest calls, each second, until ^C; --once\n"
+	"  events               what happens, as it happens, until ^C; --type NAME,.. --call ID --since EVENT-ID --count N\n"
 	"  log [LEVEL]          control's log level; with LEVEL set it (operator)\n"
 	"  realms, peers        as configured, with their calls\n"
 	"  routes               in their order, with what each took\n"
@@ -59,6 +61,14 @@ static void add_value(char *path, size_t size, const char *name, const char *val
 		at += (size_t)snprintf(path + at, size - at, "%%%02x", (unsigned char)*value);
 }
 
+static void refused(const json_t *problem)
+{
+	const char *detail = json_string_value(json_object_get(problem, "detail"));
+	const char *title = json_string_value(json_object_get(problem, "title"));
+
+	complain(title != NULL ? title : "refused", detail != NULL ? detail : "");
+}
+
 static int ask(const struct options *o, const char *method, const char *path, const char *body, void (*show)(const json_t *))
 {
 	const char *why;
@@ -75,12 +85,8 @@ static int ask(const struct options *o, const char *method, const char *path, co
 	} else if (status < 300) {
 		show(answer);
 	}
-	if (status >= 300) {
-		const char *detail = json_string_value(json_object_get(answer, "detail"));
-		const char *title = json_string_value(json_object_get(answer, "title"));
-
-		complain(title != NULL ? title : "refused", detail != NULL ? detail : "");
-	}
+	if (status >= 300)
+		refused(answer);
 	json_decref(answer);
 	return status < 300 ? DONE : REFUSED;
 }
@@ -127,7 +133,7 @@ static int top(const struct options *o)
 	for (;;) {
 		int err;
 
-		if (!o->json && isatty(STDOUT_FILENO))
+		if (!o->json && !o->once && isatty(STDOUT_FILENO))
 			printf("\033[H\033[2J");
 		err = ask(o, "GET", "/v1/status", NULL, ctl_show_status);
 		if (err == DONE) {
@@ -135,9 +141,38 @@ static int top(const struct options *o)
 			err = ask_calls(o, o->limit != NULL ? o->limit : "20");
 		}
 		fflush(stdout);
-		if (err != DONE)
+		if (err != DONE || o->once)
 			return err;
 		sleep(1);
+	}
+}
+
+static int events(const struct options *o)
+{
+	char path[512] = "/v1/events";
+	struct ctl_events wanted = { .path = path, .since = o->since, .json = o->json };
+	json_t *problem = NULL;
+	const char *why = "";
+	char *end = NULL;
+
+	add_value(path, sizeof(path), "type", o->type);
+	add_value(path, sizeof(path), "call", o->call);
+	if (o->count != NULL)
+		wanted.count = strtoul(o->count, &end, 10);
+	if (o->count != NULL && (*end != '\0' || wanted.count == 0)) {
+		complain("--count", "expected a number above 0");
+		return USAGE;
+	}
+	switch (ctl_events_show(&o->door, &wanted, &problem, &why)) {
+	case CTL_STREAM_ENOUGH:
+		return DONE;
+	case CTL_STREAM_REFUSED:
+		refused(problem);
+		json_decref(problem);
+		return REFUSED;
+	default:
+		complain(o->door.address, why);
+		return UNREACHED;
 	}
 }
 
@@ -165,6 +200,8 @@ static int run(const struct options *o)
 		return ask_call(o, "DELETE", ctl_show_flat);
 	if (strcmp(o->command, "top") == 0)
 		return top(o);
+	if (strcmp(o->command, "events") == 0)
+		return events(o);
 	if (strcmp(o->command, "log") == 0)
 		return ask_log(o);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
@@ -199,6 +236,9 @@ int main(int argc, char **argv)
 		{ "address", required_argument, NULL, 'a' }, { "token-file", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },	     { "realm", required_argument, NULL, 'r' },
 		{ "state", required_argument, NULL, 's' },   { "limit", required_argument, NULL, 'l' },
+		{ "type", required_argument, NULL, 'T' },    { "call", required_argument, NULL, 'C' },
+		{ "since", required_argument, NULL, 'S' },   { "count", required_argument, NULL, 'N' },
+		{ "once", no_argument, NULL, 'O' },
 		{ "before", required_argument, NULL, 'b' },  { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -214,6 +254,11 @@ int main(int argc, char **argv)
 		case 'r': o.realm = optarg; break;
 		case 's': o.state = optarg; break;
 		case 'l': o.limit = optarg; break;
+		case 'T': o.type = optarg; break;
+		case 'C': o.call = optarg; break;
+		case 'S': o.since = optarg; break;
+		case 'N': o.count = optarg; break;
+		case 'O': o.once = true; break;
 		case 'b': o.before = optarg; break;
 		case 'h': fputs(help, stdout); return DONE;
 		default: return USAGE;

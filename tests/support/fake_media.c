@@ -127,6 +127,15 @@ int media_session_open(struct media *media, uint32_t *session)
 	return err;
 }
 
+void media_session_name(struct media *media, uint32_t session, uint32_t call)
+{
+	(void)call;
+	pthread_mutex_lock(&media->lock);
+	if (session == 0 || session > SESSIONS_MAX || !media->open[session])
+		media->counts.faults++;
+	pthread_mutex_unlock(&media->lock);
+}
+
 static void log_line(const struct media_plan *plan, const struct media_leg *leg, const struct media_line *line, int number)
 {
 	static const char *const confirm_names[] = { "confirmed", "soon", "awaited" };

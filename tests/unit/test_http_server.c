@@ -28,6 +28,7 @@ struct stand {
 	pthread_t thread;
 	struct sockaddr_un at;
 	char *big;
+	unsigned char next; // of the stream's pieces
 	_Atomic uint64_t gone, handled;
 	struct http_exchange *stream; // loop
 	struct event *on_pump;
@@ -46,9 +47,12 @@ static void pump(evutil_socket_t fd, short what, void *arg)
 	static char line[4096];
 	struct stand *st = arg;
 
-	memset(line, 'x', sizeof(line));
-	if (st->stream != NULL)
-		http_stream_send(st->stream, line, sizeof(line));
+	memset(line, 'a' + st->next++ % 26, sizeof(line));
+	if (st->stream == NULL)
+		return;
+	http_stream_send(st->stream, line, sizeof(line));
+	memset(line, 'a' + st->next++ % 26, sizeof(line));
+	http_stream_send(st->stream, line, 1); // which may find room where the large one did not
 }
 
 static int head(void *ctx, struct http_exchange *x)
@@ -288,8 +292,35 @@ static void a_stream_that_is_not_read_ends(void **state)
 
 	say(fd, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
 	wait_for(&st->gone, 1); // what waits for it is above its bound
+	assert_int_equal(counter_read(&http_server_counts(st->server)->cut), 1);
 	close(fd);
 	ask_once(st);
+	stand_close(st);
+}
+
+// What comes before the cut is whole and in order, and nothing comes from behind it.
+static void a_stream_has_no_hole(void **state)
+{
+	struct stand *st = stand_open((struct http_limits){ 4, 60000, 60000, 60000 });
+	char *got = malloc(BIG), *at;
+	int fd = dial(st);
+	size_t n;
+
+	say(fd, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+	wait_for(&st->gone, 1);
+	n = hear_end(fd, got, BIG);
+	at = strstr(got, "\r\n\r\n");
+	assert_non_null(at);
+	at += 4;
+	assert_true(got + n - at > 10000);
+	for (char c = *at; at < got + n; c = (char)('a' + (c - 'a' + 1) % 26)) { // pieces of 4096 and of 1, in turn
+		size_t len = strspn(at, (char[]){ c, '\0' });
+
+		assert_true(len == 4096 || len == 1 || at + len == got + n);
+		at += len;
+	}
+	close(fd);
+	free(got);
 	stand_close(st);
 }
 
@@ -343,6 +374,7 @@ int main(void)
 		cmocka_unit_test(the_longest_wait_gives_way),
 		cmocka_unit_test(a_full_house_waits),
 		cmocka_unit_test(a_stream_that_is_not_read_ends),
+		cmocka_unit_test(a_stream_has_no_hole),
 		cmocka_unit_test(who_may_not_sends_no_body),
 		cmocka_unit_test(the_end_takes_all_down),
 	};

@@ -23,7 +23,8 @@ def section(listen="127.0.0.1:8780", connections=256):
 
 class Reply:
 	def __init__(self, response):
-		self.status, self.headers, self.body = response.status, response.headers, response.read()
+		self.status, self.headers = response.status, response.headers
+		self.body = b"" if response.headers["Content-Type"] == "text/event-stream" else response.read() # which has no end
 
 	def json(self):
 		return json.loads(self.body)
