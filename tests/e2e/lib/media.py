@@ -9,6 +9,7 @@ import time
 
 from . import audio
 from .capture import Rtp, kind_of
+from .process import Timeout
 
 
 _SO_RCVBUFFORCE = 33
@@ -154,7 +155,7 @@ class Media:
 			while len(where) < n:
 				left = deadline - time.monotonic()
 				if left <= 0:
-					raise AssertionError(f"{len(where)} of {n} packets in {timeout} s, {self.unreadable} unreadable")
+					raise Timeout(f"{len(where)} of {n} packets in {timeout} s, {self.unreadable} unreadable")
 				self._changed.wait(left)
 
 	def heard(self, frequency, since=0):
