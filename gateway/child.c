@@ -124,9 +124,9 @@ static void now_ready(struct child *c)
 	c->was_ready = true;
 }
 
-bool child_hear(struct child *c, char text[LINK_TEXT])
+bool child_hear(struct child *c, char text[LINK_TEXT], int *attached)
 {
-	int n = c->ready_fd >= 0 ? link_hear(c->ready_fd, text, NULL) : -EAGAIN;
+	int n = c->ready_fd >= 0 ? link_hear(c->ready_fd, text, attached) : -EAGAIN;
 
 	if (n == -EAGAIN)
 		return false;

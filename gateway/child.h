@@ -40,9 +40,9 @@ struct child {
 void child_init(struct child *c, const char *name, const struct child_program *program, const char *config);
 void child_give(struct child *c, const char *variable, int fd); // before the first start
 int child_start(struct child *c);
-// Takes one of the things that the child has said: true, and `text` if it is not for us. "ready" is: it is logged as "child back"
-// the second time and later.
-bool child_hear(struct child *c, char text[LINK_TEXT]);
+// Takes one of the things that the child has said: true, `text`, and in *attached a descriptor that is the caller's, or -1. "ready"
+// is logged as "child back" the second time and later.
+bool child_hear(struct child *c, char text[LINK_TEXT], int *attached);
 // waitpid() reported its end: logs it and plans the next life.
 void child_ended(struct child *c, int status);
 void child_signal(const struct child *c, int number); // not running: nothing

@@ -60,6 +60,24 @@ int config_parse(struct config **cfgp, const char *text, size_t len, struct conf
 	return finish(err, why);
 }
 
+int config_examine(struct config **cfgp, const char *text, size_t len, struct config_errors *errors)
+{
+	struct config_error why;
+	struct yaml_tree *tree;
+	int err = yaml_tree_parse(&tree, text, len, &why);
+
+	*errors = (struct config_errors){ .root = err == 0 ? yaml_tree_root(tree) : NULL };
+	why.all = errors;
+	if (err == 0)
+		err = tree_to_config(cfgp, tree, &why);
+	if (err < 0 && errors->n == 0)
+		finish(err, &why);
+	if (err < 0)
+		config_error_keep(&why);
+	errors->root = NULL; // it may be gone
+	return err;
+}
+
 void config_free(struct config *cfg)
 {
 	if (cfg == NULL)

@@ -30,6 +30,8 @@ struct config {
 // -EINVAL with line, column and message for a person. Knows nothing of the host: see config_check_host().
 int config_load(struct config **cfgp, const char *path, struct config_error *why);
 int config_parse(struct config **cfgp, const char *text, size_t len, struct config_error *why);
+// The same, and all the mistakes that can be told at once: of the table's, or if there is none, of what stands together.
+int config_examine(struct config **cfgp, const char *text, size_t len, struct config_errors *errors);
 void config_free(struct config *cfg);
 
 // Does this host have what the configuration names: interfaces, addresses, files, a user, ports that nobody else uses.

@@ -28,8 +28,9 @@ static const struct {
 	{ "routes", CONFIG_LIVE },
 };
 
-struct collected {
-	struct config_change *change;
+struct teller {
+	config_change_fn *tell;
+	void *ctx;
 	bool other_capacity;
 };
 
@@ -71,14 +72,25 @@ static void name_key(char *list, size_t size, const char *path)
 		snprintf(list + at, size - at, ", ...");
 }
 
-static void collect(void *ctx, const char *path)
+static void tell(void *ctx, const char *path)
 {
-	struct collected *c = ctx;
-	struct config_change *change = c->change;
-	enum config_scope scope = scope_of(path);
+	struct teller *t = ctx;
+	bool size = strcmp(path, "limits.calls") == 0 || strcmp(path, "limits.capacity") == 0;
 
-	if (c->other_capacity && (strcmp(path, "limits.calls") == 0 || strcmp(path, "limits.capacity") == 0))
-		scope = CONFIG_RELAY;
+	t->tell(t->ctx, path, t->other_capacity && size ? CONFIG_RELAY : scope_of(path));
+}
+
+int config_change_each(const struct config *from, const struct config *to, config_change_fn *each, void *ctx)
+{
+	struct teller t = { each, ctx, config_capacity(from->settings) != config_capacity(to->settings) };
+
+	return schema_differ(&settings_schema, from->settings, to->settings, tell, &t);
+}
+
+static void collect(void *ctx, const char *path, enum config_scope scope)
+{
+	struct config_change *change = ctx;
+
 	name_key(change->keys, sizeof(change->keys), path);
 	if (scope > change->scope) {
 		change->scope = scope;
@@ -90,10 +102,21 @@ static void collect(void *ctx, const char *path)
 
 int config_change(struct config_change *change, const struct config *from, const struct config *to)
 {
-	struct collected c = { change, config_capacity(from->settings) != config_capacity(to->settings) };
-
 	*change = (struct config_change){ .scope = CONFIG_SAME };
-	return schema_differ(&settings_schema, from->settings, to->settings, collect, &c);
+	return config_change_each(from, to, collect, change);
+}
+
+bool config_by_file_alone(const char *key)
+{
+	static const char *const keys[] = { "admin", "call_records.file", "dtls.certificate", "dtls.key" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		size_t len = strlen(keys[i]);
+
+		if (strncmp(key, keys[i], len) == 0 && (key[len] == '\0' || strchr(".[", key[len]) != NULL))
+			return true;
+	}
+	return false;
 }
 
 const char *config_scope_name(enum config_scope scope)

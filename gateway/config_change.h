@@ -17,6 +17,11 @@ struct config_change {
 };
 
 int config_change(struct config_change *change, const struct config *from, const struct config *to); // -ENOMEM
+typedef void config_change_fn(void *ctx, const char *key, enum config_scope scope);
+int config_change_each(const struct config *from, const struct config *to, config_change_fn *tell, void *ctx); // -ENOMEM
+// Whether only who can write the file may change it: where root reads, writes or makes folders, and who may come in by the
+// management door (decision 0121).
+bool config_by_file_alone(const char *key);
 const char *config_scope_name(enum config_scope scope); // "same", "live", "control", "relay"
 
 // Makes `next` one that calls can go on under which began under `current`: their peers and profiles stay where they are in its

@@ -300,24 +300,28 @@ static int check_limits(const struct limit_settings *l, struct config_error *why
 	return 0;
 }
 
+// Behind a mistake in another part, where all of them are wanted.
+static bool goes_on(int *result, int err, struct config_error *why)
+{
+	if (err == 0)
+		return true;
+	*result = err;
+	return err == -EINVAL && config_error_keep(why);
+}
+
 int config_check(const struct settings *s, struct config_error *why)
 {
-	int err = check_limits(&s->limits, why);
+	int err = 0;
+	bool on = goes_on(&err, check_limits(&s->limits, why), why) && goes_on(&err, check_dtls(&s->dtls, why), why) &&
+		  goes_on(&err, config_check_admin(&s->admin, why), why) && goes_on(&err, check_dataplane(s, why), why);
 
-	if (err == 0)
-		err = check_dtls(&s->dtls, why);
-
-	if (err == 0)
-		err = config_check_admin(&s->admin, why);
-	if (err == 0)
-		err = check_dataplane(s, why);
-	for (size_t i = 0; i < s->profiles.n && err == 0; i++)
-		err = check_profile(s, &s->profiles.items[i], why);
-	for (size_t i = 0; i < s->realms.n && err == 0; i++)
-		err = check_realm(s, i, why);
-	for (size_t i = 0; i < s->peers.n && err == 0; i++)
-		err = config_check_peer(s, &s->peers.items[i], why);
-	for (size_t i = 0; i < s->routes.n && err == 0; i++)
-		err = check_route(s, &s->routes.items[i], why);
+	for (size_t i = 0; i < s->profiles.n && on; i++)
+		on = goes_on(&err, check_profile(s, &s->profiles.items[i], why), why);
+	for (size_t i = 0; i < s->realms.n && on; i++)
+		on = goes_on(&err, check_realm(s, i, why), why);
+	for (size_t i = 0; i < s->peers.n && on; i++)
+		on = goes_on(&err, config_check_peer(s, &s->peers.items[i], why), why);
+	for (size_t i = 0; i < s->routes.n && on; i++)
+		on = goes_on(&err, check_route(s, &s->routes.items[i], why), why);
 	return err;
 }

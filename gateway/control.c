@@ -261,11 +261,11 @@ static void sip_stop(struct control *ct)
 	ct->sip = NULL;
 }
 
-static int pass_order(void *ctx, const char *word)
+static int pass_order(void *ctx, const char *text, int attached)
 {
 	const struct control *ct = ctx;
 
-	return link_say(ct->supervisor, word, -1);
+	return link_say(ct->supervisor, text, attached);
 }
 
 static int admin_start_part(struct control *ct)

@@ -171,6 +171,8 @@ static void obey(struct control *ct, const char *text, int fd)
 	} else if (link_word(text, "drain") != NULL || link_word(text, "resume") != NULL) {
 		ct->door_closed = text[0] == 'd';
 		set_door(ct);
+	} else if (link_word(text, "document") != NULL || link_word(text, "outcome") != NULL) {
+		admin_heard(ct->admin, text, fd);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -97,6 +97,7 @@ static const struct syscall_rule rules[] = {
 	{ SYS_ftruncate },
 	{ SYS_access },
 	{ SYS_getdents64 },
+	{ SYS_memfd_create }, // a document for the supervisor
 	SYSCALL_RULES_PROCESS,
 #ifdef SALLYPORT_SANITIZE_ADDRESS
 	SYSCALL_RULES_SANITIZER,

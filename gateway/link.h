@@ -7,7 +7,11 @@
 //                         "leaving", "staying TEXT"      of control: whether another one may take its place
 //                         "empty"                        of control, while the door is closed: no call is left
 //                         "reload", "replace", "drain", "resume", "stop"   of control: what a person asked its admin port for
-//   supervisor to child   "config" with a descriptor, "reopen", "leave", "drain", "resume"   for control
+//                         "document N"                   of control: asks for the file; N comes back with the answer
+//                         "apply N MARK SCOPE" with the document, "rollback N MARK SCOPE"   of control: the file is to be that one,
+//                                                        if MARK is what "document" said and it takes no more than SCOPE
+//   supervisor to child   "document N MARK BEFORE TEXT" with the file, "outcome N WORD TEXT"   for control (supervisor_document.c)
+//                         "config" with a descriptor, "reopen", "leave", "drain", "resume"   for control
 //                         "level N"                      for relay: of the log
 #pragma once
 #include <stddef.h>

@@ -71,6 +71,12 @@ static int item_read(const struct schema_field *f, void *to, const struct yaml_n
 	return group_read(f->group, to, n, n, why);
 }
 
+// Behind a mistake, where all of them are wanted.
+static bool goes_on(int err, struct config_error *why)
+{
+	return err == -EINVAL && config_error_keep(why);
+}
+
 // The values of a list of scalars are all different; anything else is a slip.
 static bool item_is_repeated(const struct schema_field *f, const struct schema_list *list)
 {
@@ -87,7 +93,7 @@ static int list_read(const struct schema_field *f, struct schema_list *list, con
 		     struct config_error *why)
 {
 	size_t count = 0;
-	int err;
+	int err, bad = 0;
 
 	if (n->kind != YAML_SEQUENCE)
 		return config_complain(why, n, "%s: expected a list, found %s", f->key, kind_text(n));
@@ -102,12 +108,13 @@ static int list_read(const struct schema_field *f, struct schema_list *list, con
 	for (const struct yaml_node *item = n->first; item != NULL; item = item->next) {
 		list->n++;
 		err = item_read(f, at(list->items, (list->n - 1) * item_size(f)), item, why);
-		if (err < 0)
+		if (err == 0 && bad == 0 && f->group == NULL && item_is_repeated(f, list))
+			err = config_complain(why, item, "%s: \"%.60s\" is there twice", f->key, item->text);
+		if (err < 0 && !goes_on(err, why))
 			return err;
-		if (f->group == NULL && item_is_repeated(f, list))
-			return config_complain(why, item, "%s: \"%.60s\" is there twice", f->key, item->text);
+		bad = err < 0 ? err : bad;
 	}
-	return 0;
+	return bad;
 }
 
 static int value_read(const struct schema_field *f, void *to, const struct yaml_node *n, struct config_error *why)
@@ -137,17 +144,16 @@ static int group_read(const struct schema *schema, void *to, const struct yaml_n
 		      const struct yaml_node *place, struct config_error *why)
 {
 	const struct yaml_node *n;
-	int err;
+	int err, bad = 0;
 
 	*(const struct yaml_node **)at(to, schema->node_offset) = place;
 	for (n = mapping != NULL ? mapping->first : NULL; n != NULL; n = n->next) {
 		const struct schema_field *f = field_by_key(schema, n->key);
 
-		if (f == NULL)
-			return complain_unknown(schema, n, why);
-		err = value_read(f, at(to, f->offset), n, why);
-		if (err < 0)
+		err = f != NULL ? value_read(f, at(to, f->offset), n, why) : complain_unknown(schema, n, why);
+		if (err < 0 && !goes_on(err, why))
 			return err;
+		bad = err < 0 ? err : bad;
 	}
 	for (size_t i = 0; i < schema->n_fields; i++) {
 		const struct schema_field *f = &schema->fields[i];
@@ -155,10 +161,11 @@ static int group_read(const struct schema *schema, void *to, const struct yaml_n
 		if (mapping != NULL && yaml_find(mapping, f->key) != NULL)
 			continue;
 		err = default_read(f, at(to, f->offset), place, why);
-		if (err < 0)
+		if (err < 0 && !goes_on(err, why))
 			return err;
+		bad = err < 0 ? err : bad;
 	}
-	return 0;
+	return bad;
 }
 
 int schema_read(const struct schema *schema, void *to, const struct yaml_node *mapping, struct config_error *why)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define SCHEMA_PATH 160 // of a key, "realms[core].listeners"
+#define SCHEMA_PATH CONFIG_PATH_MAX // of a key, "realms[core].listeners"
 
 struct schema_field;
 

@@ -296,12 +296,15 @@ static mono_ns earlier(mono_ns a, mono_ns b)
 static void hear(struct supervisor *sv, struct child *c)
 {
 	char text[LINK_TEXT];
+	int attached;
 
-	while (child_hear(c, text)) {
+	while (child_hear(c, text, &attached)) {
 		if (c == &sv->control && strcmp(text, "ready") == 0)
 			supervisor_control_ready(sv);
 		else if (c == &sv->control && !sv->stopping)
-			supervisor_heard(sv, text);
+			supervisor_heard(sv, text, attached);
+		if (attached >= 0)
+			close(attached);
 	}
 }
 

@@ -87,12 +87,34 @@ static void go_back(struct supervisor *sv)
 	log_error(TAG, "configuration taken back", LOG_STR("cause", "control did not start with it"));
 }
 
+int supervisor_take_next(struct supervisor *sv, const char *what, enum config_scope most)
+{
+	struct config_change change;
+	int err = config_change(&change, sv->cfg, sv->next);
+
+	if (err == 0 && change.scope > most) {
+		log_error(TAG, what, LOG_STR("refused", "cannot change while it runs"), LOG_STR("keys", change.refused),
+			  LOG_STR("restart", config_scope_name(change.scope)), LOG_STR("remedy", remedy(change.scope)));
+		err = -EPERM;
+	} else if (err == 0 && change.scope != CONFIG_SAME) {
+		err = sv->next_snapshot = snapshot_make(sv->next);
+		log_info(TAG, what, LOG_STR("changes", change.keys));
+	} else if (err == 0) {
+		drop_next(sv);
+		return 1;
+	}
+	if (err < 0)
+		drop_next(sv);
+	if (err < 0 && err != -EPERM)
+		log_error(TAG, what, LOG_STR("refused", log_errno(err)));
+	return err < 0 ? err : 0;
+}
+
 // Reads the file into sv->next if it may become the one in force by a change of this scope. false: refused, and said so. A file
 // that says what is in force already leaves sv->next NULL.
 static bool read_next(struct supervisor *sv, const char *what, enum config_scope most)
 {
 	struct config_error why = { .line = 0 };
-	struct config_change change;
 	int err;
 
 	if (sv->task != TASK_NONE || !sv->control.ready) {
@@ -106,22 +128,29 @@ static bool read_next(struct supervisor *sv, const char *what, enum config_scope
 			  LOG_UINT("column", why.column));
 		return false;
 	}
-	err = config_change(&change, sv->cfg, sv->next);
-	if (err == 0 && change.scope > most) {
-		log_error(TAG, what, LOG_STR("refused", "cannot change while it runs"), LOG_STR("keys", change.refused),
-			  LOG_STR("restart", config_scope_name(change.scope)), LOG_STR("remedy", remedy(change.scope)));
-		err = -EPERM;
-	} else if (err == 0 && change.scope != CONFIG_SAME) {
-		err = sv->next_snapshot = snapshot_make(sv->next);
-		log_info(TAG, what, LOG_STR("changes", change.keys));
-	} else if (err == 0) {
-		drop_next(sv);
-	}
-	if (err < 0)
-		drop_next(sv);
-	if (err < 0 && err != -EPERM)
-		log_error(TAG, what, LOG_STR("refused", log_errno(err)));
-	return err >= 0;
+	return supervisor_take_next(sv, what, most) >= 0;
+}
+
+// What was under way has come to nothing.
+static void give_up(struct supervisor *sv, const char *what, const char *why)
+{
+	log_error(TAG, what, LOG_STR("refused", why));
+	supervisor_document_undone(sv, why);
+	drop_next(sv);
+}
+
+void supervisor_begin_reload(struct supervisor *sv)
+{
+	sv->task = TASK_RELOAD;
+	if (link_say(sv->control.ready_fd, "config", sv->next_snapshot) < 0)
+		give_up(sv, "reload", "control does not listen");
+}
+
+void supervisor_begin_replace(struct supervisor *sv)
+{
+	sv->task = TASK_REPLACE;
+	if (link_say(sv->control.ready_fd, "leave", -1) < 0)
+		give_up(sv, "replace control", "control does not listen");
 }
 
 void supervisor_reload(struct supervisor *sv)
@@ -133,22 +162,13 @@ void supervisor_reload(struct supervisor *sv)
 		link_say(sv->control.ready_fd, "reopen", -1); // what a SIGHUP means to those who rotate files
 		return;
 	}
-	sv->task = TASK_RELOAD;
-	if (link_say(sv->control.ready_fd, "config", sv->next_snapshot) < 0) {
-		log_error(TAG, "reload", LOG_STR("refused", "control does not listen"));
-		drop_next(sv);
-	}
+	supervisor_begin_reload(sv);
 }
 
 void supervisor_replace(struct supervisor *sv)
 {
-	if (!read_next(sv, "replace control", CONFIG_CONTROL))
-		return;
-	sv->task = TASK_REPLACE;
-	if (link_say(sv->control.ready_fd, "leave", -1) < 0) {
-		log_error(TAG, "replace control", LOG_STR("refused", "control does not listen"));
-		drop_next(sv);
-	}
+	if (read_next(sv, "replace control", CONFIG_CONTROL))
+		supervisor_begin_replace(sv);
 }
 
 void supervisor_drain(struct supervisor *sv, bool drain)
@@ -174,20 +194,19 @@ static void applied(struct supervisor *sv)
 {
 	adopt_next(sv, false);
 	log_info(TAG, "reload done");
+	supervisor_document_done(sv);
 }
 
-void supervisor_heard(struct supervisor *sv, const char *text)
+void supervisor_heard(struct supervisor *sv, const char *text, int attached)
 {
 	const char *rest;
 
 	if (link_word(text, "applied") != NULL && sv->task == TASK_RELOAD) {
 		applied(sv);
 	} else if ((rest = link_word(text, "refused")) != NULL && sv->task == TASK_RELOAD) {
-		log_error(TAG, "reload", LOG_STR("refused", rest));
-		drop_next(sv);
+		give_up(sv, "reload", rest);
 	} else if ((rest = link_word(text, "staying")) != NULL && sv->task == TASK_REPLACE) {
-		log_error(TAG, "replace control", LOG_STR("refused", rest));
-		drop_next(sv);
+		give_up(sv, "replace control", rest);
 	} else if (link_word(text, "leaving") != NULL && sv->task == TASK_REPLACE) {
 		sv->control.leaves = true;
 	} else if (link_word(text, "empty") != NULL && sv->draining && sv->stop == 0) {
@@ -199,6 +218,12 @@ void supervisor_heard(struct supervisor *sv, const char *text)
 		supervisor_replace(sv);
 	} else if (link_word(text, "drain") != NULL || link_word(text, "resume") != NULL) {
 		supervisor_drain(sv, text[0] == 'd');
+	} else if ((rest = link_word(text, "document")) != NULL) {
+		supervisor_document_asked(sv, rest);
+	} else if ((rest = link_word(text, "apply")) != NULL) {
+		supervisor_document_given(sv, rest, attached);
+	} else if ((rest = link_word(text, "rollback")) != NULL) {
+		supervisor_document_back(sv, rest);
 	} else if (link_word(text, "stop") != NULL && sv->stop == 0) {
 		sv->stop++;
 	}
@@ -209,17 +234,21 @@ void supervisor_control_ended(struct supervisor *sv)
 {
 	bool left = sv->control.left;
 
-	if (sv->before != NULL)
+	if (sv->before != NULL) {
 		go_back(sv); // it never served
+		supervisor_document_undone(sv, "control did not start with it, and is back with the one before");
+	}
 	if (sv->task == TASK_REPLACE && left && sv->next != NULL)
 		adopt_next(sv, true);
 	else if (sv->task != TASK_NONE && !left)
-		log_error(TAG, sv->task == TASK_RELOAD ? "reload" : "replace control", LOG_STR("refused", "control died meanwhile"));
+		give_up(sv, sv->task == TASK_RELOAD ? "reload" : "replace control", "control died meanwhile");
 	drop_next(sv);
 }
 
 void supervisor_control_ready(struct supervisor *sv)
 {
+	if (sv->before != NULL)
+		supervisor_document_done(sv);
 	forget_before(sv);
 	if (sv->draining)
 		link_say(sv->control.ready_fd, "drain", -1);
@@ -227,6 +256,7 @@ void supervisor_control_ready(struct supervisor *sv)
 
 void supervisor_forget_changes(struct supervisor *sv)
 {
+	supervisor_document_undone(sv, "the gateway stopped");
 	drop_next(sv);
 	forget_before(sv);
 	free_config(sv, sv->cfg);

@@ -27,6 +27,7 @@ int config_complain(struct config_error *why, const struct yaml_node *at, const 
 {
 	va_list ap;
 
+	why->at = at;
 	why->line = at != NULL ? at->line : 0;
 	why->column = at != NULL ? at->column : 0;
 	va_start(ap, format);
@@ -111,6 +112,8 @@ static int scalar_read(struct reader *r, struct yaml_node **nodep, const yaml_ev
 	err = node_new(r, nodep, YAML_SCALAR, event->start_mark);
 	if (err < 0)
 		return err;
+	(*nodep)->begin = event->start_mark.index;
+	(*nodep)->end = event->end_mark.index;
 	(*nodep)->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
 	return text_copy(r, &(*nodep)->text, event);
 }
@@ -315,4 +318,58 @@ const struct yaml_node *yaml_find(const struct yaml_node *mapping, const char *k
 			return n;
 	}
 	return NULL;
+}
+
+// Its name, where it has one, says more than its number.
+static void path_of_member(char *path, size_t size, const char *before, const struct yaml_node *member, size_t index)
+{
+	const struct yaml_node *name = member->kind == YAML_MAPPING ? yaml_find(member, "name") : NULL;
+
+	if (name != NULL && name->kind == YAML_SCALAR)
+		snprintf(path, size, "%s[%.32s]", before, name->text);
+	else
+		snprintf(path, size, "%s[%zu]", before, index);
+}
+
+static bool path_within(char path[CONFIG_PATH_MAX], const struct yaml_node *parent, const char *before, const struct yaml_node *node)
+{
+	size_t index = 0;
+
+	for (const struct yaml_node *n = parent->first; n != NULL; n = n->next, index++) {
+		char here[CONFIG_PATH_MAX];
+
+		if (n->key != NULL)
+			snprintf(here, sizeof(here), "%.90s%s%.60s", before, before[0] != '\0' ? "." : "", n->key);
+		else
+			path_of_member(here, sizeof(here), before, n, index);
+		if (n == node)
+			memcpy(path, here, sizeof(here));
+		if (n == node || path_within(path, n, here, node))
+			return true;
+	}
+	return false;
+}
+
+void yaml_path_of(char path[CONFIG_PATH_MAX], const struct yaml_node *root, const struct yaml_node *node)
+{
+	path[0] = '\0';
+	path_within(path, root, "", node);
+}
+
+bool config_error_keep(struct config_error *why)
+{
+	struct config_errors *all = why->all;
+
+	if (all == NULL)
+		return false;
+	if (why->message[0] != '\0' && all->n < CONFIG_ERRORS_MAX) {
+		all->list[all->n].what = *why;
+		all->list[all->n].key[0] = '\0';
+		if (all->root != NULL && why->at != NULL)
+			yaml_path_of(all->list[all->n].key, all->root, why->at);
+		all->list[all->n].what.at = NULL; // the tree goes
+		all->n++;
+	}
+	why->message[0] = '\0';
+	return all->n < CONFIG_ERRORS_MAX;
 }

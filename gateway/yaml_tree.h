@@ -5,9 +5,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct config_errors;
+
 struct config_error {          // what a person needs to mend it; line 0: the file as a whole
 	unsigned line, column; // from 1
 	char message[240];
+	const struct yaml_node *at; // NULL: none; as long as the tree lives
+	struct config_errors *all; // who reads goes on behind a mistake, and keeps it here; NULL: the first one is enough
+};
+
+#define CONFIG_ERRORS_MAX 32
+#define CONFIG_PATH_MAX 160
+
+struct config_errors {
+	const struct yaml_node *root;
+	size_t n;
+	struct {
+		struct config_error what;
+		char key[CONFIG_PATH_MAX]; // "realms[core].listeners[0]"; empty: of none
+	} list[CONFIG_ERRORS_MAX];
 };
 
 enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
@@ -19,6 +35,7 @@ struct yaml_node {
 	unsigned key_line, key_column;
 	char *text;                     // scalar; holds no NUL inside
 	bool quoted;                    // scalar: was written with quotes
+	size_t begin, end;              // scalar: its place in the document, quotes included, in characters
 	struct yaml_node *first, *next; // children, in order
 	struct yaml_node *older;        // the tree's chain of all nodes
 };
@@ -34,3 +51,7 @@ const struct yaml_node *yaml_find(const struct yaml_node *mapping, const char *k
 // Fills `why` with the node's place; returns -EINVAL.
 __attribute__((format(printf, 3, 4))) int config_complain(struct config_error *why, const struct yaml_node *at,
 							  const char *format, ...);
+
+// After -EINVAL: keeps the mistake that `why` holds, if all of them are wanted. False: they are not, or there is no room for more.
+bool config_error_keep(struct config_error *why);
+void yaml_path_of(char path[CONFIG_PATH_MAX], const struct yaml_node *root, const struct yaml_node *node); // empty: the root, or none

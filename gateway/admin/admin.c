@@ -131,7 +131,7 @@ void admin_door_media(void *door, const struct media_notice *notice)
 // Of what changes something, whoever was refused it included. Paths are printable, and no secret is ever in one.
 static void audit(const struct admin_request *rq, int status)
 {
-	if (rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD)
+	if (rq->reads || rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD)
 		return;
 	log_info("audit", "admin change", LOG_STR("token", rq->who != NULL ? rq->who->name : NULL),
 		 LOG_STR("source", http_exchange_source(rq->x)), LOG_STR("method", http_method_word[rq->http->method]),
@@ -165,6 +165,32 @@ void admin_answer_json(struct admin_request *rq, int status, json_t *body)
 	answer_json(rq, status, JSON_TYPE, NULL, body);
 }
 
+void admin_answer_tagged(struct admin_request *rq, int status, const char *tag, json_t *body)
+{
+	char header[96];
+
+	snprintf(header, sizeof(header), "ETag: \"%.64s\"\r\n", tag);
+	answer_json(rq, status, JSON_TYPE, header, body);
+}
+
+// Ours are short and strong: a weak one never matches.
+bool admin_matches(struct admin_request *rq, const char *tag)
+{
+	char quoted[80];
+
+	snprintf(quoted, sizeof(quoted), "\"%.64s\"", tag);
+	for (const char *at = rq->http->if_match; *at != '\0'; at += strcspn(at, ","), at += *at == ',') {
+		size_t len;
+
+		at += strspn(at, " \t");
+		len = strcspn(at, ", \t");
+		if ((len == 1 && at[0] == '*') || (len == strlen(quoted) && memcmp(at, quoted, len) == 0))
+			return true;
+	}
+	admin_problem(rq, 412, "If-Match: it is another one by now; read it again");
+	return false;
+}
+
 static const char *problem_title(int status)
 {
 	switch (status) {
@@ -174,8 +200,10 @@ static const char *problem_title(int status)
 	case 404: return "There is no such thing";
 	case 405: return "That cannot be done with it";
 	case 409: return "It is not in a state for that";
-	case 415: return "The body must be application/json";
+	case 412: return "It has changed meanwhile";
+	case 415: return "The body is of another type";
 	case 422: return "The values cannot be taken";
+	case 428: return "It must say what it is based on";
 	case 503: return "Not now";
 	default: return "The gateway failed";
 	}
@@ -191,6 +219,16 @@ void admin_problem(struct admin_request *rq, int status, const char *detail)
 	answer_json(rq, status, PROBLEM_TYPE, problem_headers(status),
 		    json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", problem_title(status), "status", status,
 			      "detail", detail));
+}
+
+void admin_problem_with(struct admin_request *rq, int status, const char *detail, json_t *more)
+{
+	json_t *body = json_pack("{s:s, s:s, s:i, s:s}", "type", "about:blank", "title", problem_title(status), "status", status, "detail",
+				 detail);
+
+	json_object_update(body, more);
+	json_decref(more);
+	answer_json(rq, status, PROBLEM_TYPE, problem_headers(status), body);
 }
 
 static void method_problem(struct admin_request *rq, unsigned methods)
@@ -284,6 +322,7 @@ static int head_is_there(void *ctx, struct http_exchange *x)
 	const struct admin_route *route = route_of(rq.http, rq.id, &methods);
 	enum admin_role role = rq.who != NULL ? rq.who->role : ADMIN_NOBODY;
 	enum admin_role needed = route != NULL ? route->role : ADMIN_VIEWER;
+	const char *type = route != NULL && route->type != NULL ? route->type : JSON_TYPE;
 
 	if (needed > ADMIN_NOBODY && role == ADMIN_NOBODY)
 		refuse(&rq, 401, "none was given, or it is nobody's");
@@ -295,8 +334,8 @@ static int head_is_there(void *ctx, struct http_exchange *x)
 		admin_problem(&rq, 404, "no such path");
 	else if (route == NULL)
 		method_problem(&rq, methods);
-	else if (rq.http->content_length > 0 && strncasecmp(rq.http->content_type, JSON_TYPE, strlen(JSON_TYPE)) != 0)
-		admin_problem(&rq, 415, "it is of another type, or does not say");
+	else if (rq.http->content_length > 0 && strncasecmp(rq.http->content_type, type, strlen(type)) != 0)
+		admin_problem(&rq, 415, strcmp(type, JSON_TYPE) == 0 ? "expected application/json" : "expected application/yaml");
 	else
 		return 0;
 	return 1;
@@ -306,8 +345,10 @@ static void request_is_there(void *ctx, struct http_exchange *x)
 {
 	struct admin_request rq = request_of(ctx, x);
 	unsigned methods;
+	const struct admin_route *route = route_of(rq.http, rq.id, &methods); // there is one: head_is_there() has looked
 
-	route_of(rq.http, rq.id, &methods)->handler(&rq); // there is one: head_is_there() has looked
+	rq.reads = route->role < ADMIN_OPERATOR;
+	route->handler(&rq);
 }
 
 const struct admin_route admin_routes[] = {
@@ -318,6 +359,11 @@ const struct admin_route admin_routes[] = {
 	{ HTTP_GET, "/v1/status", ADMIN_VIEWER, admin_status },
 	{ HTTP_GET, "/v1/version", ADMIN_VIEWER, admin_version },
 	{ HTTP_GET, "/v1/openapi.json", ADMIN_VIEWER, admin_openapi },
+	{ HTTP_GET, "/v1/configuration", ADMIN_VIEWER, admin_configuration },
+	{ HTTP_PUT, "/v1/configuration", ADMIN_OPERATOR, admin_configuration_apply, ADMIN_YAML },
+	{ HTTP_POST, "/v1/configuration/validate", ADMIN_VIEWER, admin_configuration_validate, ADMIN_YAML },
+	{ HTTP_POST, "/v1/configuration/diff", ADMIN_VIEWER, admin_configuration_diff, ADMIN_YAML },
+	{ HTTP_POST, "/v1/configuration/rollback", ADMIN_OPERATOR, admin_configuration_roll_back },
 	{ HTTP_GET, "/v1/realms", ADMIN_VIEWER, admin_realms },
 	{ HTTP_GET, "/v1/peers", ADMIN_VIEWER, admin_peers },
 	{ HTTP_GET, "/v1/routes", ADMIN_VIEWER, admin_routes_list },
@@ -410,7 +456,7 @@ void admin_close(struct admin *admin)
 {
 	if (admin == NULL)
 		return;
-	http_server_close(admin->server);
+	http_server_close(admin->server); // who waits for an errand leaves
 	admin_events_close(admin->events);
 	admin_asks_deaf(admin->asks);
 	admin_loads_close(admin->loads);

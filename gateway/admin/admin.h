@@ -26,12 +26,13 @@ struct admin_start {
 	struct media *media;
 	struct sip *sip;
 	int media_region_fd; // the relay's heartbeat is read from it; stays the caller's
-	int (*order)(void *ctx, const char *word); // passes a word on to the supervisor
+	int (*order)(void *ctx, const char *text, int attached); // passes it on to the supervisor (gateway/link.h)
 	void *ctx;
 	unsigned control_restarts, relay_restarts; // before this life of control
 };
 
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start);
 void admin_configure(struct admin *admin, const struct config *config, const char *keys); // after a reload, of these keys; NULL is fine
+void admin_heard(struct admin *admin, const char *text, int attached); // what the supervisor answers to it; NULL is fine
 void admin_draining(struct admin *admin, bool draining); // what it says from now on; NULL is fine
 void admin_close(struct admin *admin);    // NULL is fine

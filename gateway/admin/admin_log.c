@@ -8,12 +8,13 @@ static const char *const names[] = { "debug", "info", "warning", "error" };
 
 void admin_log_level(struct admin_request *rq)
 {
-	admin_answer_json(rq, 200, json_pack("{s:s}", "level", names[log_level()]));
+	admin_answer_tagged(rq, 200, names[log_level()], json_pack("{s:s}", "level", names[log_level()]));
 }
 
 void admin_log_level_set(struct admin_request *rq)
 {
-	json_t *body = admin_json_body(rq);
+	bool current = rq->http->if_match[0] == '\0' || admin_matches(rq, names[log_level()]);
+	json_t *body = current ? admin_json_body(rq) : NULL;
 	const char *level = NULL;
 
 	if (body == NULL)

@@ -7,7 +7,7 @@ static void order(struct admin_request *rq, const char *word)
 {
 	const struct admin_start *start = &rq->admin->start;
 
-	if (start->order(start->ctx, word) < 0)
+	if (start->order(start->ctx, word, -1) < 0)
 		admin_problem(rq, 503, "the supervisor does not listen");
 	else
 		admin_answer_json(rq, 202, json_pack("{s:s}", "status", "asked"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // admin_settings.c - the table that reads the file (gateway/schema.h), walked once more.
 #include "gateway/admin/admin_settings.h"
+#include "gateway/config_secret.h"
 #include "gateway/json_text.h"
 #include "gateway/settings.h"
 #include <stdlib.h>
@@ -34,7 +35,7 @@ static json_t *printed(const struct schema_field *f, const void *from)
 static json_t *scalar(const struct schema_field *f, const void *from)
 {
 	if (f->type == &setting_digest)
-		return json_string(((const struct digest_setting *)from)->there ? ADMIN_SECRET : "");
+		return json_string(((const struct digest_setting *)from)->there ? CONFIG_SECRET : "");
 	if (f->type == &schema_number)
 		return json_integer(*(const uint32_t *)from);
 	if (f->type == &schema_switch)

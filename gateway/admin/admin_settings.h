@@ -4,6 +4,4 @@
 #include "gateway/schema.h"
 #include <jansson.h>
 
-#define ADMIN_SECRET "(kept)" // stands where a secret is; in a document that is handed in: the one that is in force
-
 json_t *admin_settings_json(const struct schema *schema, const void *from); // NULL: no memory

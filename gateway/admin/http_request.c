@@ -143,7 +143,7 @@ static int read_length(uint64_t *length, struct span value)
 	return 0;
 }
 
-enum header { HEADER_HOST, HEADER_AUTHORIZATION, HEADER_ACCEPT, HEADER_CONTENT_TYPE, HEADER_ORIGIN, HEADER_FETCH_SITE, HEADER_LAST_EVENT_ID,
+enum header { HEADER_HOST, HEADER_AUTHORIZATION, HEADER_ACCEPT, HEADER_CONTENT_TYPE, HEADER_ORIGIN, HEADER_FETCH_SITE, HEADER_IF_MATCH, HEADER_LAST_EVENT_ID,
 	      HEADER_LENGTH, HEADER_CONNECTION, HEADER_EXPECT, HEADER_TRANSFER, HEADERS };
 
 static const struct header_name {
@@ -155,6 +155,7 @@ static const struct header_name {
 	[HEADER_ACCEPT] = { "accept", offsetof(struct http_request, accept) },
 	[HEADER_CONTENT_TYPE] = { "content-type", offsetof(struct http_request, content_type) },
 	[HEADER_ORIGIN] = { "origin", offsetof(struct http_request, origin) },
+	[HEADER_IF_MATCH] = { "if-match", offsetof(struct http_request, if_match) },
 	[HEADER_FETCH_SITE] = { "sec-fetch-site", offsetof(struct http_request, fetch_site) },
 	[HEADER_LAST_EVENT_ID] = { "last-event-id", offsetof(struct http_request, last_event_id) },
 	[HEADER_LENGTH] = { "content-length", 0 },

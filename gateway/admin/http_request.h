@@ -21,7 +21,8 @@ struct http_request {
 	char query[HTTP_VALUE_MAX]; // as it came, without the question mark
 	// Of headers, what anybody here asks for; empty where there was none.
 	char host[HTTP_VALUE_MAX], authorization[HTTP_VALUE_MAX], accept[HTTP_VALUE_MAX], content_type[HTTP_VALUE_MAX],
-		origin[HTTP_VALUE_MAX], fetch_site[HTTP_VALUE_MAX], last_event_id[HTTP_VALUE_MAX];
+		origin[HTTP_VALUE_MAX], fetch_site[HTTP_VALUE_MAX], last_event_id[HTTP_VALUE_MAX],
+		if_match[HTTP_VALUE_MAX];
 	uint64_t content_length; // 0 where it does not say
 	bool keep_alive, expects_continue, wants_host; // the last: HTTP/1.1
 };

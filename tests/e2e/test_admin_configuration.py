@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The configuration by the management door: read, judged, compared, applied and taken back, and nothing of it by accident.
+import hashlib
+import json
+
+import pytest
+
+from lib.admin import TOKENS, Managed
+from lib.leg import Leg, both_hear, call
+from test_reload import refused, short_call
+
+YAML = {"Content-Type": "application/yaml"}
+ROUTE = ('- {from: access, user: "*", to: pbx}', '- {from: access, user: "9*", to: pbx}')
+LISTENER = ('      - "udp:10.20.0.1:5060"', '      - "udp:10.20.0.1:5070"')
+KEPT = '"(kept)"'
+
+
+@pytest.fixture
+def managed(topology):
+	with Managed(topology) as gateway:
+		yield gateway
+
+
+def changed(text, *changes):
+	for before, after in changes:
+		assert before in text, before
+		text = text.replace(before, after)
+	return text
+
+
+def read(managed):
+	reply = managed.ask("/v1/configuration")
+	assert reply.status == 200, reply
+	return reply.json(), reply.headers["ETag"]
+
+
+def put(managed, text, tag, path="/v1/configuration", token="operator"):
+	return managed.ask(path, method="PUT", token=token, body=text, headers={**YAML, "If-Match": tag}, timeout=30)
+
+
+def post(managed, path, text=None, tag=None):
+	headers = dict(YAML if text is not None else {}, **({"If-Match": tag} if tag else {}))
+	return managed.ask(f"/v1/configuration/{path}", method="POST", token="operator", body=text, headers=headers, timeout=30)
+
+
+def test_read(managed):
+	seen, tag = read(managed)
+	assert seen["file"] == "in_force" and not seen["has_before"] and seen["last_change"] is None
+	digest = hashlib.sha256(TOKENS["operator"].encode()).hexdigest()
+	assert digest in managed.file.read_text() and digest not in json.dumps(seen)
+	assert seen["document"] == managed.file.read_text().replace(f'"{digest}"', KEPT).replace(
+		'"' + hashlib.sha256(TOKENS["viewer"].encode()).hexdigest() + '"', KEPT)
+	assert [t["sha256"] for t in seen["configuration"]["admin"]["tokens"]] == ["(kept)"] * 2
+	assert seen["configuration"]["limits"]["calls"] == 4000 and seen["configuration"]["sip"]["timer_c"] == 181
+	assert read(managed)[1] == tag
+	text = managed.file.read_text()
+	managed.file.write_text(text + "# by hand\n")
+	assert read(managed)[0]["file"] == "in_force" and read(managed)[1] != tag
+	managed.file.write_text(changed(text, ROUTE))
+	assert read(managed)[0]["file"] == "differs"
+	managed.file.write_text("no: [")
+	seen, _ = read(managed)
+	assert seen["file"] == "invalid" and seen["document"] is None
+
+
+def test_every_mistake_is_told(managed):
+	before, text = read(managed), managed.file.read_text()
+	assert post(managed, "validate", text).json() == {"valid": True, "errors": []}
+	wrong = changed(text, ("level: info", "level: loud"), ("media_timeout: 60", "media_timeout: x"), ("to: pbx", "too: pbx"))
+	verdict = post(managed, "validate", wrong).json()
+	lines = wrong.splitlines()
+	assert not verdict["valid"]
+	found = {(e["key"], lines[e["line"] - 1].strip()[:8]) for e in verdict["errors"]}
+	assert ("log.level", "log: {le") in found and ("profiles[secure].media_timeout", "media_ti") in found and ("routes[0].too", "- {from:") in found
+	assert all(e["message"] for e in verdict["errors"])
+	assert [e["key"] for e in post(managed, "validate", changed(text, ("to: pbx", "to: nobody"), ("profile: plain", "profile: none"))).json()["errors"]] == \
+	       ["realms[core].profile", "routes[0].to"]
+	assert len(post(managed, "validate", "a: [").json()["errors"]) == 1
+	assert post(managed, "diff", wrong).status == 422 and put(managed, wrong, before[1]).json()["errors"] == verdict["errors"]
+	assert post(managed, "validate", "").status == 400
+	assert managed.ask("/v1/configuration/validate", method="POST", body=text).status == 415
+	assert read(managed) == before and managed.file.read_text() == text
+
+
+def test_what_it_would_change(managed):
+	text = managed.file.read_text()
+	assert post(managed, "diff", text).json() == {"scope": "same", "changes": []}
+	told = post(managed, "diff", changed(text, ROUTE, LISTENER, ("poll: adaptive", "poll: busy"), ("connections: 256", "connections: 255"))).json()
+	assert told["scope"] == "restart"
+	assert {c["key"]: (c["scope"], c["by_file_alone"]) for c in told["changes"]} == {
+		"routes": ("live", False), "realms[core].listeners": ("control", False), "dataplane.poll": ("restart", False),
+		"admin.connections": ("control", True)}
+
+
+def test_applied_and_taken_back(topology, managed):
+	"""Calls that are up go on; the file is the document; a restart finds it; the one before comes back."""
+	text, (seen, tag) = managed.file.read_text(), read(managed)
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core, Leg(topology, "access", keying="dtls", host=11) as other:
+		call(access, core)
+		both_hear(access, core, packets=20, seconds=0.2)
+		new = changed(seen["document"], ROUTE) + "# a comment stays\n"
+		reply = put(managed, new, tag)
+		assert reply.status == 200 and reply.json() == {"outcome": "applied", "changes": [{"key": "routes", "scope": "live", "by_file_alone": False}]}
+		assert managed.file.read_text() == changed(text, ROUTE) + "# a comment stays\n" # with the digests in place again
+		assert (managed.directory / "sallyport.yaml.before").read_text() == text
+		seen, after = read(managed)
+		assert reply.headers["ETag"] == after != tag and seen["has_before"] and seen["last_change"] == "applied" and seen["file"] == "in_force"
+		refused(other, 404)
+		both_hear(access, core, packets=20, seconds=0.2)
+		assert put(managed, new, tag).status == 412
+		since = managed.mark()
+		reply = post(managed, "rollback", tag=after)
+		assert reply.status == 200, reply
+		assert managed.file.read_text() == text and read(managed)[0]["has_before"]
+		managed.wait_event("configuration changed", 10, since, keys="routes")
+		both_hear(access, core, packets=20, seconds=0.2)
+		core.hang_up()
+		access.taken_down()
+		short_call(access, core)
+		lines = [e for e in managed.events("admin change") if e["path"].startswith("/v1/configuration")]
+		assert [(e["token"], e["method"], e["path"], e["status"]) for e in lines] == [
+			("a-operator", "PUT", "/v1/configuration", 200), ("a-operator", "PUT", "/v1/configuration", 412),
+			("a-operator", "POST", "/v1/configuration/rollback", 200)]
+
+
+def test_what_is_refused_changes_nothing(managed):
+	text, (seen, tag) = managed.file.read_text(), read(managed)
+	assert managed.ask("/v1/configuration", method="PUT", token="operator", body=text, headers=YAML).status == 428
+	assert post(managed, "rollback").status == 428
+	for wrong in ('"0123456789abcdef"', "W/" + tag, "*", "x"):
+		assert put(managed, text, wrong).status == 412
+	assert post(managed, "rollback", tag=tag).status == 409
+	for change, reason in ((LISTENER, "realms[core].listeners"), (("poll: adaptive", "poll: busy"), "dataplane.poll"), (("connections: 256", "connections: 255"), "admin"),
+			       (("dataplane:\n", "call_records: {file: /etc/x/y}\ndataplane:\n"), "call_records.file"),
+			       (("dataplane:\n", "dtls: {certificate: /etc/shadow, key: /etc/shadow}\ndataplane:\n"), "dtls.")):
+		reply = put(managed, changed(text, ROUTE, change), tag, "/v1/configuration?replace=" + ("false" if change is LISTENER else "true"))
+		assert reply.status == 409 and reason in reply.json()["reason"], reply
+	assert put(managed, text, tag, "/v1/configuration?replace=maybe").status == 400
+	managed.file.write_text(text + "# by hand\n")
+	assert put(managed, changed(text, ROUTE), tag).status == 412 # nobody has seen that
+	managed.file.write_text(text)
+	seen, after = read(managed)
+	assert after == tag and seen["file"] == "in_force" and managed.file.read_text() == text and not seen["has_before"]
+	assert not managed.events("configuration changed")
+
+
+def test_by_a_new_control(topology, managed):
+	"""A listener: the call stays, SIP is where it is to be."""
+	text, (_, tag) = managed.file.read_text(), read(managed)
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+		call(access, core)
+		since, before = managed.mark(), managed.child("control")
+		reply = put(managed, changed(text, LISTENER), tag, "/v1/configuration?replace=true")
+		assert reply.status == 202 and reply.json()["outcome"] == "replacing", reply
+		managed.wait_event("child back", 20, since, child="control")
+		assert managed.child("control") != before
+		seen, _ = read(managed)
+		assert seen["last_change"] == "applied" and managed.file.read_text() == changed(text, LISTENER)
+		assert any(t["address"] == "10.20.0.1:5070" and t["live"]["state"] == "listening" for t in managed.get("/v1/transports")["transports"])
+		both_hear(access, core, packets=20, seconds=0.2)
+		access.hang_up()
+		core.taken_down()
