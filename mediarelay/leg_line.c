@@ -318,6 +318,8 @@ void leg_line_keying_limit(struct leg_line *line)
 	mono_ns timeout = leg_line_profile(line)->keying_timeout;
 	struct timeval tv = { .tv_sec = (time_t)(timeout / MONO_S(1)), .tv_usec = (suseconds_t)(timeout % MONO_S(1) / 1000) };
 
+	if (!line->plan.provisional || line->keying_since == 0) // of a provisional one again and again
+		line->keying_since = env_now(line->session->media->env);
 	event_add(line->keying_timer, &tv);
 }
 

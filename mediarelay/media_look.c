@@ -33,7 +33,7 @@ static void look_at_keying(struct media_line_look *look, const struct leg_line *
 
 	look->keying_state = keying_state_name(tp->keying);
 	look->is_plain = line->plan.keying.mechanism == KEYING_PLAIN;
-	look->keying_ms = look->secured || line->rekey.since == 0 ? 0 : ms_since(now, line->rekey.since);
+	look->keying_ms = look->secured || line->keying_since == 0 ? 0 : ms_since(now, line->keying_since);
 	look->expected[0] = look->seen[0] = '\0';
 	for (size_t i = 0; i < line->plan.keying.fingerprints.n && at < sizeof(look->expected); i++) {
 		char text[DTLS_FINGERPRINT_STRLEN];

@@ -148,6 +148,7 @@ struct leg_line { // one m-line of one dialog
 	struct media_line plan;
 	struct leg_transport transports[LEG_COMPONENTS];
 	struct event *keying_timer;
+	mono_ns keying_since; // it runs since then, or ran; 0: never
 	struct leg_rekey rekey;
 	uint32_t rekeys;     // that are through
 	bool failed, silent; // told so, once

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Why a call is silent: each reason of docs/admin.md happens to real peers, and both ways through the call are told. Where an end can
 # still be heard, its tone is.
+import re
+
 import pytest
 
 from lib import srtp
@@ -63,6 +65,7 @@ def test_no_keys(topology, managed):
 		said = told(managed, access="no_keys", core="no_keys")
 		for text in said.values():
 			assert "leg in access has no keys" in text and "dtls-srtp" in text
+		managed.wait("/v1/calls/1", lambda c: all(int(re.search(r"for (\d+) ms", w["explanation"])[1]) > 1000 for w in c["media"]))
 
 
 def test_wrong_fingerprint(topology, managed):
