@@ -8,7 +8,8 @@
 
 #define ADMIN_DIGEST 32 // SHA-256
 
-enum admin_role { ADMIN_NOBODY, ADMIN_VIEWER, ADMIN_OPERATOR }; // each may what those before it may
+// Each may what those before it may, but for the last, which is a viewer that may trace calls, media included.
+enum admin_role { ADMIN_NOBODY, ADMIN_VIEWER, ADMIN_OPERATOR, ADMIN_WIRETAP };
 
 struct admin_place {
 	struct inet_endpoint tcp; // a loopback address; no family: path

@@ -10,6 +10,7 @@
 #include "gateway/inherited.h"
 #include "gateway/link.h"
 #include "gateway/privileges.h"
+#include "gateway/trace/traces.h"
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/thread.h>
@@ -174,6 +175,16 @@ static void cdr_stop(struct control *ct)
 	cdr_close(ct->cdr);
 }
 
+static int traces_start_part(struct control *ct)
+{
+	return traces_open(&ct->traces, ct->base);
+}
+
+static void traces_stop(struct control *ct)
+{
+	traces_close(ct->traces);
+}
+
 static void media_report(void *ctx, struct media_report *report)
 {
 	struct control *ct = ctx;
@@ -233,6 +244,7 @@ static void sip_is_drained(void *ctx)
 
 static int sip_start_part(struct control *ct)
 {
+	const struct sip_trace_sink trace = traces_sip_sink(ct->traces);
 	const struct sip_start start = {
 		.config = &ct->cfg->sip,
 		.media = ct->media,
@@ -245,6 +257,7 @@ static int sip_start_part(struct control *ct)
 		.report_ctx = ct->cdr,
 		.notice = ct->door != NULL ? admin_door_sip : NULL,
 		.notice_ctx = ct->door,
+		.trace = ct->door != NULL ? &trace : NULL,
 	};
 	struct sip *sip = NULL;
 	int err = sip_open(&sip, &start);
@@ -275,6 +288,7 @@ static int admin_start_part(struct control *ct)
 		.base = ct->base,
 		.media = ct->media,
 		.sip = ct->sip,
+		.traces = ct->traces,
 		.media_region_fd = ct->media_region,
 		.order = pass_order,
 		.ctx = ct,
@@ -282,6 +296,7 @@ static int admin_start_part(struct control *ct)
 
 	if (ct->door == NULL)
 		return 0;
+	traces_serve(ct->traces, ct->sip);
 	inherited_restarts(&start.control_restarts, &start.relay_restarts);
 	return admin_open(&ct->admin, ct->door, &start);
 }
@@ -289,6 +304,7 @@ static int admin_start_part(struct control *ct)
 static void admin_stop(struct control *ct)
 {
 	admin_close(ct->admin);
+	traces_serve(ct->traces, NULL);
 }
 
 // The order of start; stop is its mirror.
@@ -304,6 +320,7 @@ static const struct control_part {
 	{ "loop", loop_start, loop_stop },
 	{ "call records", records_start, records_stop },
 	{ "call record file", cdr_start_part, cdr_stop }, // ends when both that tell it have ended
+	{ "traces", traces_start_part, traces_stop }, // the same
 	{ "media", media_start, media_stop },
 	{ "sip", sip_start_part, sip_stop }, // calls only when all below is up
 	{ "orders", orders_start, orders_stop },

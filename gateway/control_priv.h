@@ -11,6 +11,7 @@
 
 struct admin;
 struct admin_door;
+struct traces;
 
 struct control {
 	struct config *cfg; // in force
@@ -21,6 +22,7 @@ struct control {
 	int media_region;        // for the door: the relay's heartbeat
 	struct call_records *records;
 	struct cdr *cdr;
+	struct traces *traces;
 	struct media *media;
 	_Atomic(struct sip *) sip; // main: wo; read by the media thread
 	int drained;               // eventfd: the sip thread says that the last call has ended

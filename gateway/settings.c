@@ -71,7 +71,7 @@ static const struct schema dtls_schema = SCHEMA(struct dtls_settings, dtls_field
 static const struct schema_field token_fields[] = {
 	{ "name", AT(struct token_settings, name), .type = &schema_name },
 	{ "role", AT(struct token_settings, role), .type = &schema_choice,
-	  WORDS({ "viewer", ADMIN_VIEWER }, { "operator", ADMIN_OPERATOR }) },
+	  WORDS({ "viewer", ADMIN_VIEWER }, { "operator", ADMIN_OPERATOR }, { "wiretap", ADMIN_WIRETAP }) },
 	{ "sha256", AT(struct token_settings, sha256), .type = &setting_digest, .fallback = "\"\"" },
 	{ "file", AT(struct token_settings, file), .type = &setting_path, .fallback = "\"\"" },
 };

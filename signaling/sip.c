@@ -11,6 +11,7 @@
 #include "signaling/sip_priv.h"
 #include "signaling/sip_question.h"
 #include "signaling/sip_relay.h"
+#include "signaling/sip_trace_priv.h"
 #include <errno.h>
 #include <semaphore.h>
 #include <sofia-sip/nta_tag.h>
@@ -377,6 +378,7 @@ static void thread_close(struct sip *sip)
 		call_free(sip->calls);
 	}
 	sofia_on_stray(NULL, NULL);
+	sip_traces_close(sip);
 	call_strays_close(sip);
 	sip_relay_close(sip);
 	sip_subscriptions_close(sip);
@@ -437,6 +439,8 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	sip->t1_ms = start->t1_ms;
 	sofia_setup(); // before any root is made
 	err = sip_count_open(&sip->stats, start->config->n_realms);
+	if (err == 0)
+		err = sip_traces_open(sip, start->trace);
 	if (err < 0)
 		goto out;
 	// Room for a failure of every call at once, and the few that come twice.
@@ -461,6 +465,7 @@ int sip_open(struct sip **sipp, const struct sip_start *start)
 	return 0;
 out:
 	mailbox_close(sip->mailbox);
+	sip_traces_close(sip);
 	free(sip->stats);
 	free(sip);
 	return err;
@@ -490,6 +495,11 @@ void sip_media_event(void *ctx, const struct media_event *event)
 int sip_question_post(struct sip *sip, struct sip_question *q)
 {
 	return mailbox_push(sip->mailbox, &(struct mail){ .kind = MAIL_QUESTION, .question = q });
+}
+
+void sip_question_post_surely(struct sip *sip, struct sip_question *q)
+{
+	post_surely(sip, &(struct mail){ .kind = MAIL_QUESTION, .question = q });
 }
 
 // Who asked when the thread was ending hears that there is no answer.

@@ -10,6 +10,7 @@
 #include "signaling/sip_notice.h"
 #include "signaling/sip_report.h"
 #include "signaling/sip_stats.h"
+#include "signaling/sip_trace.h"
 
 struct sip;
 struct call_records;
@@ -27,6 +28,7 @@ struct sip_start {
 	void *report_ctx;
 	sip_notice_fn *notice;        // NULL: nobody watches
 	void *notice_ctx;
+	const struct sip_trace_sink *trace; // of traces that are asked for (sip_trace.h); NULL: there are none
 };
 
 // Starts the thread; returns when every listener is bound and recorded calls are taken up again, or says why not.

@@ -5,6 +5,7 @@
 #include "signaling/call_transfer.h"
 #include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
+#include "signaling/sip_trace_priv.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,7 @@ int call_open_session(struct sip_call *call)
 		return err;
 	}
 	call_restore_session(call, call->session);
+	sip_trace_session(call);
 	return 0;
 }
 
@@ -159,6 +161,7 @@ void call_free(struct sip_call *call)
 {
 	struct sip *sip = call->sip;
 
+	sip_trace_over(call);
 	call_redirect_end(call);
 	call_fork_end(call);
 	call_media_free(call);

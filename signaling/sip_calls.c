@@ -6,6 +6,8 @@
 #include "signaling/sip_inventory.h"
 #include "signaling/sip_priv.h"
 #include "signaling/sip_question.h"
+#include "signaling/sip_secrets.h"
+#include "signaling/sip_trace_priv.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,51 +16,27 @@
 #define HIDDEN "(removed)"
 #define COPY(dst, text) snprintf((dst), sizeof(dst), "%s", (text))
 
-// From `at` to the line's end or, with `stop`, to the next of these. What is longer than the word that takes its place is moved up.
-static void hide(char *at, const char *stop)
+// What is longer than the word that takes its place is moved up. Returns where it ends then.
+static size_t hide(char *sdp, const struct sip_secret *secret)
 {
-	size_t old = strcspn(at, stop), fresh = sizeof(HIDDEN) - 1, tail = strlen(at + old) + 1;
+	size_t fresh = sizeof(HIDDEN) - 1, end = secret->at + secret->len;
 
-	if (old < fresh) { // no room: as many stars
-		memset(at, '*', old);
-		return;
+	if (secret->len < fresh) { // no room: as many stars
+		memset(sdp + secret->at, '*', secret->len);
+		return end;
 	}
-	secret_wipe(at, old);
-	memcpy(at, HIDDEN, fresh);
-	memmove(at + fresh, at + old, tail);
+	secret_wipe(sdp + secret->at, secret->len);
+	memcpy(sdp + secret->at, HIDDEN, fresh);
+	memmove(sdp + secret->at + fresh, sdp + end, strlen(sdp + end) + 1);
+	return secret->at + fresh;
 }
 
 void sip_calls_hide_secrets(char *sdp)
 {
-	static const struct {
-		const char *begin;
-		const char *mark; // behind which it is secret; NULL: at once
-		const char *stop;
-	} secrets[] = {
-		{ "a=crypto:", "inline:", " |;\r\n" }, { "k=", NULL, "\r\n" },
-		{ "a=ice-pwd:", NULL, "\r\n" },	       { "a=key-mgmt:", NULL, "\r\n" },
-	};
+	struct sip_secret found;
 
-	for (char *line = sdp; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n') {
-		for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
-			size_t len = strlen(secrets[i].begin);
-			char *at = line + len;
-
-			if (strncasecmp(line, secrets[i].begin, len) != 0)
-				continue;
-			if (secrets[i].mark == NULL)
-				hide(at, secrets[i].stop);
-			// A line of a=crypto may have several keys.
-			for (char *end = line + strcspn(line, "\r\n"); secrets[i].mark != NULL;) {
-				at = strcasestr(at, secrets[i].mark);
-				if (at == NULL || at >= end)
-					break;
-				at += strlen(secrets[i].mark);
-				hide(at, secrets[i].stop);
-				end = line + strcspn(line, "\r\n");
-			}
-		}
-	}
+	for (size_t at = 0; sdp_secret_next(sdp, strlen(sdp), at, &found);)
+		at = hide(sdp, &found);
 }
 
 static char *described(const struct sdp_doc *doc)
@@ -188,17 +166,19 @@ static int hang_up(struct sip *sip, uint32_t number)
 
 // Questions
 
-enum question_kind { QUESTION_LIST, QUESTION_LOOK, QUESTION_HANG_UP, QUESTION_INVENTORY };
+enum question_kind { QUESTION_LIST, QUESTION_LOOK, QUESTION_HANG_UP, QUESTION_INVENTORY, QUESTION_TRACE, QUESTION_TRACE_END };
 
 struct sip_question {
 	enum question_kind kind;
 	struct sip_calls_query query;
+	struct sip_trace_want want;
 	uint32_t number;
 	union {
 		void (*list)(void *ctx, struct sip_call_list *list);
 		void (*look)(void *ctx, struct sip_call_look *look);
 		void (*hang_up)(void *ctx, int err);
 		void (*inventory)(void *ctx, struct sip_inventory *inventory);
+		void (*trace)(void *ctx, int err);
 	} answer;
 	void *ctx;
 };
@@ -220,6 +200,13 @@ void sip_question_answer(struct sip *sip, struct sip_question *q, bool alive)
 		break;
 	case QUESTION_INVENTORY:
 		q->answer.inventory(q->ctx, alive ? sip_inventory_of(sip) : NULL);
+		break;
+	case QUESTION_TRACE:
+		q->answer.trace(q->ctx, alive ? sip_trace_take(sip, &q->want) : -ENOENT);
+		break;
+	case QUESTION_TRACE_END:
+		if (alive)
+			sip_trace_drop(sip, q->number);
 		break;
 	}
 	free(q);
@@ -258,4 +245,20 @@ int sip_calls_hang_up(struct sip *sip, uint32_t number, void (*answer)(void *ctx
 int sip_inventory(struct sip *sip, void (*answer)(void *ctx, struct sip_inventory *inventory), void *ctx)
 {
 	return ask(sip, &(struct sip_question){ .kind = QUESTION_INVENTORY, .answer.inventory = answer, .ctx = ctx });
+}
+
+int sip_trace_begin(struct sip *sip, const struct sip_trace_want *want, void (*answer)(void *ctx, int err), void *ctx)
+{
+	return ask(sip, &(struct sip_question){ .kind = QUESTION_TRACE, .want = *want, .answer.trace = answer, .ctx = ctx });
+}
+
+// What is not taken up ends with the thread.
+void sip_trace_end(struct sip *sip, uint32_t trace)
+{
+	struct sip_question *q = malloc(sizeof(*q));
+
+	if (q == NULL)
+		return;
+	*q = (struct sip_question){ .kind = QUESTION_TRACE_END, .number = trace };
+	sip_question_post_surely(sip, q);
 }

@@ -4,6 +4,7 @@
 #include "signaling/sip_peer.h"
 #include "signaling/sip_privacy.h"
 #include "signaling/sip_priv.h"
+#include "signaling/sip_trace_priv.h"
 #include <errno.h>
 #include <sofia-sip/sip_tag.h>
 #include <stdio.h>
@@ -41,6 +42,7 @@ int sip_dialog_accept(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *re
 	sip_agent_token(sip->agent, d->local_tag);
 	if (!copy_id(d->call_id, request->sip_call_id->i_id) || !copy_id(d->remote_tag, request->sip_from->a_tag))
 		return -EINVAL;
+	sip_trace_dialog(d);
 	url_e(d->local_uri, sizeof(d->local_uri), request->sip_to->a_url);
 	url_e(d->remote_uri, sizeof(d->remote_uri), request->sip_from->a_url);
 	if (sip_agent_contact(sip->agent, from->listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
@@ -211,6 +213,7 @@ static int open_leg(struct sip_dialog *d, const sip_from_t *from, const char *to
 
 	if (sip_agent_contact(sip->agent, d->hop.listener, d->local_tag, d->contact, sizeof(d->contact)) < 0)
 		return -ENAMETOOLONG;
+	sip_trace_dialog(d);
 	su_home_init(home);
 	sip_to_t *to = sip_to_format(home, "<%s>", to_uri);
 

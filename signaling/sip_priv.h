@@ -30,6 +30,7 @@ struct sip_refer;
 struct sip_relayed;
 struct sip_single;
 struct sip_stray;
+struct sip_traces;
 struct sip_subscription;
 struct call_transfer;
 struct call_media; // call_media.c: descriptions, seats and plans of one call
@@ -137,6 +138,7 @@ struct sip_call {
 	bool restored;             // from a record
 	bool parallel;             // the caller gets a dialog for each fork
 	bool frozen;               // from a record without its descriptions: it can end, not change
+	uint32_t trace;            // sip_trace.c; 0: none. It may have ended
 	bool keep_media;           // this thread ends, the session does not
 	bool closing;              // an end was decided; the fields below say which
 	bool bye_after_ack;
@@ -185,6 +187,7 @@ struct sip {
 	unsigned n_aliases;
 	su_timer_t *alias_sweep, *second;
 	struct sip_stats *stats;
+	struct sip_traces *traces;              // NULL: nobody wants any
 	struct sip_stray *strays;               // call_stray.c
 	unsigned n_strays;
 	su_timer_t *sweep;                      // frees singles outside of nta's callbacks

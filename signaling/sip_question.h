@@ -8,6 +8,7 @@ struct sip_inventory;
 struct sip_question;
 
 int sip_question_post(struct sip *sip, struct sip_question *q); // from any thread; -ENOSPC: it is still the caller's
+void sip_question_post_surely(struct sip *sip, struct sip_question *q); // waits for room; not from the sip thread
 void sip_question_answer(struct sip *sip, struct sip_question *q, bool alive); // frees it; not alive: the thread has ended
 
 // sip_inventory.c, on the sip thread.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// sofia.c - what Sofia-SIP takes from the world, replaced: the clock, the log, name resolution, and how much waits to be read; and
-// what it does to answers of other forks.
+// sofia.c - what Sofia-SIP takes from the world, replaced: the clock, the log, name resolution, how much waits to be read, and the
+// two calls by which messages come and go; and what it does to answers of other forks.
 #include "signaling/sofia.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #define READ_MAX 65536 // octets at a time; with the rest of a message before them at most what a message may have
 
@@ -75,6 +77,46 @@ __attribute__((used, visibility("default"))) issize_t su_getmsgsize(su_socket_t 
 	if (ioctl(s, FIONREAD, &waiting) < 0)
 		return -1;
 	return waiting < READ_MAX ? waiting : READ_MAX;
+}
+
+static _Thread_local sofia_wire_f *on_wire;
+static _Thread_local void *wire_ctx;
+
+void sofia_on_wire(sofia_wire_f *wire, void *ctx)
+{
+	on_wire = wire;
+	wire_ctx = ctx;
+}
+
+// In the library's place as well, these two: the same system calls, and a look at what went through them. The library's own log of
+// messages leaves out repetitions, and wants each message kept twice.
+__attribute__((used, visibility("default"))) issize_t su_vsend(su_socket_t s, su_iovec_t const iov[], isize_t len, int flags,
+							       su_sockaddr_t const *su, socklen_t sulen)
+{
+	struct msghdr msg = {
+		.msg_name = (void *)(uintptr_t)su, .msg_namelen = sulen, .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = len,
+	};
+	ssize_t n = sendmsg(s, &msg, flags);
+
+	if (n > 0 && on_wire != NULL)
+		on_wire(wire_ctx, s, true, msg.msg_iov, len, (size_t)n, su != NULL ? &su->su_sa : NULL);
+	return n;
+}
+
+__attribute__((used, visibility("default"))) issize_t su_vrecv(su_socket_t s, su_iovec_t iov[], isize_t len, int flags,
+							       su_sockaddr_t *su, socklen_t *sulen)
+{
+	struct msghdr msg = {
+		.msg_name = su, .msg_namelen = su != NULL && sulen != NULL ? *sulen : 0, .msg_iov = (struct iovec *)iov,
+		.msg_iovlen = len,
+	};
+	ssize_t n = recvmsg(s, &msg, flags);
+
+	if (sulen != NULL)
+		*sulen = msg.msg_namelen;
+	if (n > 0 && on_wire != NULL && (flags & (MSG_PEEK | MSG_ERRQUEUE)) == 0)
+		on_wire(wire_ctx, s, false, msg.msg_iov, len, (size_t)n, su != NULL && msg.msg_namelen > 0 ? &su->su_sa : NULL);
+	return n;
 }
 
 static sofia_stray_f *on_stray;

@@ -9,6 +9,7 @@
 #define SU_ROOT_MAGIC_T void
 #define SU_TIMER_ARG_T void
 #define SU_WAKEUP_ARG_T void
+#include <stdbool.h>
 #include <sofia-sip/msg_addr.h>
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/nta.h>
@@ -25,4 +26,9 @@
 // A 2xx to an INVITE of ours by another fork than the one that nta has had an answer of. Takes msg. One a process.
 typedef int sofia_stray_f(void *ctx, msg_t *msg);
 void sofia_on_stray(sofia_stray_f *stray, void *ctx);
+// What a socket of the library's has just taken or given, as it is on the wire: this thread's; NULL: nobody looks. `at`: the other
+// side's address, NULL where the socket has one. `len` octets of the vector.
+struct iovec;
+typedef void sofia_wire_f(void *ctx, int fd, bool out, const struct iovec *iov, size_t n, size_t len, const struct sockaddr *at);
+void sofia_on_wire(sofia_wire_f *wire, void *ctx);
 void sofia_setup(void); // its clock, log and name resolution become ours; before any root is made

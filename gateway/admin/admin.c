@@ -314,13 +314,23 @@ static struct admin_request request_of(struct admin *admin, struct http_exchange
 	return rq;
 }
 
+// What the token is good for here.
+static enum admin_role role_of(const struct admin_token *who, const struct admin_route *route)
+{
+	if (who == NULL)
+		return ADMIN_NOBODY;
+	if (who->role != ADMIN_WIRETAP)
+		return who->role;
+	return route != NULL && route->wiretap ? ADMIN_OPERATOR : ADMIN_VIEWER;
+}
+
 // Who may not, is told so before its body is read; what is there at all is told to those alone who may see.
 static int head_is_there(void *ctx, struct http_exchange *x)
 {
 	struct admin_request rq = request_of(ctx, x);
 	unsigned methods;
 	const struct admin_route *route = route_of(rq.http, rq.id, &methods);
-	enum admin_role role = rq.who != NULL ? rq.who->role : ADMIN_NOBODY;
+	enum admin_role role = role_of(rq.who, route);
 	enum admin_role needed = route != NULL ? route->role : ADMIN_VIEWER;
 	const char *type = route != NULL && route->type != NULL ? route->type : JSON_TYPE;
 
@@ -380,6 +390,11 @@ const struct admin_route admin_routes[] = {
 	{ HTTP_GET, "/v1/calls", ADMIN_VIEWER, admin_calls },
 	{ HTTP_GET, "/v1/calls/{id}", ADMIN_VIEWER, admin_call },
 	{ HTTP_DELETE, "/v1/calls/{id}", ADMIN_OPERATOR, admin_hang_up },
+	{ HTTP_GET, "/v1/traces", ADMIN_OPERATOR, admin_traces, .wiretap = true },
+	{ HTTP_POST, "/v1/traces", ADMIN_OPERATOR, admin_trace_begin, .wiretap = true },
+	{ HTTP_GET, "/v1/traces/{id}", ADMIN_OPERATOR, admin_trace, .wiretap = true },
+	{ HTTP_GET, "/v1/traces/{id}/pcapng", ADMIN_OPERATOR, admin_trace_file, .wiretap = true },
+	{ HTTP_DELETE, "/v1/traces/{id}", ADMIN_OPERATOR, admin_trace_end, .wiretap = true },
 	{ .path = NULL },
 };
 

@@ -11,6 +11,7 @@ struct media;
 struct media_notice;
 struct sip;
 struct sip_notice;
+struct traces;
 
 // The part that needs privileges: the listening socket and the tokens' files. *doorp is NULL where no token is configured.
 struct admin_door;
@@ -25,6 +26,7 @@ struct admin_start {
 	struct event_base *base;
 	struct media *media;
 	struct sip *sip;
+	struct traces *traces;
 	int media_region_fd; // the relay's heartbeat is read from it; stays the caller's
 	int (*order)(void *ctx, const char *text, int attached); // passes it on to the supervisor (gateway/link.h)
 	void *ctx;

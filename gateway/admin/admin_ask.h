@@ -23,6 +23,7 @@ struct admin_ask {
 	struct sip_inventory *inventory;
 	int err;
 	int32_t realm; // of the question
+	uint32_t trace; // the same
 };
 
 int admin_asks_open(struct admin_asks **asksp, size_t most);

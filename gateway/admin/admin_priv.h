@@ -48,6 +48,7 @@ struct admin_route {
 	enum admin_role role;
 	admin_handler *handler;
 	const char *type; // of the request's body; NULL: JSON
+	bool wiretap; // that role may, too
 };
 
 #define ADMIN_YAML "application/yaml" // RFC 9512
@@ -75,3 +76,4 @@ admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_
 	admin_event_stream, admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_configuration,
 	admin_configuration_validate, admin_configuration_diff, admin_configuration_apply, admin_configuration_roll_back, admin_drain, admin_resume, admin_reload,
 	admin_replace, admin_shut_down;
+admin_handler admin_traces, admin_trace, admin_trace_begin, admin_trace_end, admin_trace_file;

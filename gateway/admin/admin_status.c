@@ -81,5 +81,5 @@ void admin_status(struct admin_request *rq)
 			  (json_int_t)(admin->start.relay_restarts +
 				       counter_read(&media_stats(admin->start.media)->relay_restarts)),
 			  "realms", realms_of(admin), "token", "name", rq->who->name, "role",
-			  rq->who->role == ADMIN_OPERATOR ? "operator" : "viewer"));
+			  rq->who->role == ADMIN_OPERATOR ? "operator" : rq->who->role == ADMIN_WIRETAP ? "wiretap" : "viewer"));
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MAX (16u << 20)
+#define ANSWER_MAX (128u << 20) // a trace of 64 MB, with its headers
 
 static int send_request(struct ctl_wire *wire, const struct ctl_door *door, const char *method, const char *path,
 			const char *more, const char *body)
@@ -52,34 +52,61 @@ static char *read_answer(struct ctl_wire *wire, size_t *len)
 	return text;
 }
 
-// Cut short counts as none.
-static json_t *body_of(const char *text, size_t len, int *status)
+// Of an answer; cut short counts as none.
+static const char *octets_of(const char *text, size_t len, int *status, size_t *body_len)
 {
 	const char *body = strstr(text, "\r\n\r\n"), *length = strcasestr(text, "\r\nContent-Length: ");
 
 	if (sscanf(text, "HTTP/1.1 %3d ", status) != 1 || body == NULL || length == NULL || length > body)
 		return NULL;
 	body += 4;
-	if (strtoul(length + 18, NULL, 10) != len - (size_t)(body - text))
-		return NULL;
-	return json_loadb(body, len - (size_t)(body - text), 0, NULL);
+	*body_len = len - (size_t)(body - text);
+	return strtoul(length + 18, NULL, 10) == *body_len ? body : NULL;
 }
 
-json_t *ctl_ask(const struct ctl_door *door, const char *method, const char *path, const char *body, int *status, const char **why)
+static json_t *body_of(const char *text, size_t len, int *status)
+{
+	size_t body_len;
+	const char *body = octets_of(text, len, status, &body_len);
+
+	return body != NULL ? json_loadb(body, body_len, 0, NULL) : NULL;
+}
+
+// The whole of what comes, zero-terminated; NULL: *why.
+static char *exchange(const struct ctl_door *door, const char *method, const char *path, const char *body, size_t *len, const char **why)
 {
 	struct ctl_wire *wire = ctl_wire_open(door, why);
-	json_t *answer = NULL;
 	char *text;
-	size_t len;
 
 	if (wire == NULL)
 		return NULL;
 	*why = "no whole answer";
-	text = send_request(wire, door, method, path, "", body) == 0 ? read_answer(wire, &len) : NULL;
-	if (text != NULL)
-		answer = body_of(text, len, status);
-	free(text);
+	text = send_request(wire, door, method, path, "", body) == 0 ? read_answer(wire, len) : NULL;
 	ctl_wire_close(wire);
+	return text;
+}
+
+char *ctl_fetch(const struct ctl_door *door, const char *path, size_t *len, int *status, const char **why)
+{
+	size_t all;
+	char *text = exchange(door, "GET", path, NULL, &all, why);
+	const char *body = text != NULL ? octets_of(text, all, status, len) : NULL;
+
+	if (body == NULL) {
+		free(text);
+		return NULL;
+	}
+	memmove(text, body, *len);
+	return text;
+}
+
+json_t *ctl_ask(const struct ctl_door *door, const char *method, const char *path, const char *body, int *status, const char **why)
+{
+	size_t len;
+	char *text = exchange(door, method, path, body, &len, why);
+	json_t *answer = text != NULL ? body_of(text, len, status) : NULL;
+
+	free(text);
 	return answer;
 }
 

@@ -9,6 +9,8 @@ struct ctl_door {
 	const char *token;   // "": none
 };
 
+// The body of what GET says, malloc'ed, whatever it is; NULL as below.
+char *ctl_fetch(const struct ctl_door *door, const char *path, size_t *len, int *status, const char **why);
 // The answer's body as JSON, and its status; NULL: there was none, *why says so.
 json_t *ctl_ask(const struct ctl_door *door, const char *method, const char *path, const char *body, int *status, const char **why);
 

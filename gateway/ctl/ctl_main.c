@@ -3,6 +3,7 @@
 #include "gateway/ctl/ctl_events.h"
 #include "gateway/ctl/ctl_http.h"
 #include "gateway/ctl/ctl_show.h"
+#include "gateway/ctl/ctl_trace.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -14,13 +15,14 @@
 
 #define TOKEN_MAX 256
 #define TOKEN_FILE "/etc/sallyport/ctl.token"
-enum { DONE = 0, REFUSED = 1, USAGE = 2, UNREACHED = 3 }; // exit status
+enum { DONE = CTL_DONE, REFUSED = CTL_REFUSED, USAGE = CTL_USAGE, UNREACHED = CTL_UNREACHED };
 
 struct options {
 	struct ctl_door door;
 	char token[TOKEN_MAX];
 	bool json, once;
 	const char *realm, *state, *limit, *before, *type, *call, *since, *count;
+	struct ctl_trace trace;
 	const char *command, *argument;
 };
 
@@ -37,6 +39,10 @@ static const char help[] =
 	"  routes               in their order, with what each took\n"
 	"  transports           sockets that SIP listens on\n"
 	"  workers              of the relay: load, packets, drops, rings\n"
+	"  trace CALL           its messages as a pcapng file, until it is over or ^C (operator); -o FILE --seconds N --octets N\n"
+	"                       --media headers|full: what it sends as well (a token whose role is wiretap)\n"
+	"  trace --next         of calls to come: --calls N --caller USER --callee USER --realm NAME --peer NAME\n"
+	"  trace list           traces that run or are kept\n"
 	"  version              of the gateway\n"
 	"options: -a, --address HOST:PORT | unix:PATH   default $SALLYPORT_ADDRESS, else 127.0.0.1:8780\n"
 	"         -t, --token-file FILE                 default " TOKEN_FILE "; $SALLYPORT_TOKEN goes before it\n"
@@ -204,6 +210,15 @@ static int run(const struct options *o)
 		return events(o);
 	if (strcmp(o->command, "log") == 0)
 		return ask_log(o);
+	if (strcmp(o->command, "trace") == 0) {
+		struct ctl_trace trace = o->trace;
+
+		trace.door = &o->door;
+		trace.json = o->json;
+		trace.call = o->argument;
+		trace.realm = o->realm;
+		return ctl_trace(&trace);
+	}
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		if (strcmp(o->command, lists[i].command) == 0)
 			return ask(o, "GET", lists[i].path, NULL, lists[i].show);
@@ -232,6 +247,7 @@ static int read_token(struct options *o, const char *file)
 
 int main(int argc, char **argv)
 {
+	enum { NEXT = 256, MEDIA, SECONDS, OCTETS, CALLS, CALLER, CALLEE, PEER };
 	static const struct option longs[] = {
 		{ "address", required_argument, NULL, 'a' }, { "token-file", required_argument, NULL, 't' },
 		{ "json", no_argument, NULL, 'j' },	     { "realm", required_argument, NULL, 'r' },
@@ -240,13 +256,18 @@ int main(int argc, char **argv)
 		{ "since", required_argument, NULL, 'S' },   { "count", required_argument, NULL, 'N' },
 		{ "once", no_argument, NULL, 'O' },
 		{ "before", required_argument, NULL, 'b' },  { "help", no_argument, NULL, 'h' },
+		{ "output", required_argument, NULL, 'o' },  { "next", no_argument, NULL, NEXT },
+		{ "media", required_argument, NULL, MEDIA }, { "seconds", required_argument, NULL, SECONDS },
+		{ "octets", required_argument, NULL, OCTETS }, { "calls", required_argument, NULL, CALLS },
+		{ "caller", required_argument, NULL, CALLER }, { "callee", required_argument, NULL, CALLEE },
+		{ "peer", required_argument, NULL, PEER },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options o = { .door.address = getenv("SALLYPORT_ADDRESS") };
 	const char *file = TOKEN_FILE;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "a:t:jh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "a:t:o:jh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'a': o.door.address = optarg; break;
 		case 't': file = optarg; break;
@@ -260,6 +281,15 @@ int main(int argc, char **argv)
 		case 'N': o.count = optarg; break;
 		case 'O': o.once = true; break;
 		case 'b': o.before = optarg; break;
+		case 'o': o.trace.output = optarg; break;
+		case NEXT: o.trace.next = true; break;
+		case MEDIA: o.trace.media = optarg; break;
+		case SECONDS: o.trace.seconds = optarg; break;
+		case OCTETS: o.trace.octets = optarg; break;
+		case CALLS: o.trace.calls = optarg; break;
+		case CALLER: o.trace.caller = optarg; break;
+		case CALLEE: o.trace.callee = optarg; break;
+		case PEER: o.trace.peer = optarg; break;
 		case 'h': fputs(help, stdout); return DONE;
 		default: return USAGE;
 		}

@@ -11,10 +11,10 @@ from lib.admin import Managed
 from lib.gateway import ROOT
 from lib.leg import Leg, both_hear, call
 
-WHO = {"none": None, "bad": "nobody-0123456789abcdef", "viewer": "viewer", "operator": "operator"}
-RANK = {"none": 0, "bad": 0, "viewer": 1, "operator": 2}
+WHO = {"none": None, "bad": "nobody-0123456789abcdef", "viewer": "viewer", "wiretap": "wiretap", "operator": "operator"}
+RANK = {"none": 0, "bad": 0, "viewer": 1, "wiretap": 1, "operator": 2}
 ENDS = ("/v1/control/replace", "/v1/shutdown") # of this life of control: test_orders()
-BODIES = {"/v1/log/level": '{"level": "info"}'}
+BODIES = {"/v1/log/level": '{"level": "info"}', "/v1/traces": '{"next": {}}'}
 
 
 def wanted(managed, path, method, operation):
@@ -57,12 +57,21 @@ def test_the_document(managed):
 	assert document == json.loads((ROOT / "gateway/admin/openapi.json").read_text())
 	for schema in document["components"]["schemas"].values():
 		jsonschema.Draft202012Validator.check_schema(schema)
-	table = re.findall(r'\{ HTTP_(\w+), "([^"]+)", ADMIN_(\w+),', (ROOT / "gateway/admin/admin.c").read_text())
+	table = re.findall(r'\{ HTTP_(\w+), "([^"]+)", ADMIN_(\w+),(.*)\}', (ROOT / "gateway/admin/admin.c").read_text())
 	roles = {"NOBODY": "none", "VIEWER": "viewer", "OPERATOR": "operator"}
-	assert {(path, method, roles[role]) for method, path, role in table} == \
-	       {(path, method, operation["x-role"]) for path, method, operation in operations(document)}
+	assert {(path, method, roles[role], ".wiretap = true" in more) for method, path, role, more in table} == \
+	       {(path, method, operation["x-role"], operation.get("x-wiretap", False)) for path, method, operation in operations(document)}
 	listed = set(re.findall(r"^\| `([A-Z]+) (/[^`]*)`", (ROOT / "docs/admin.md").read_text(), re.M))
 	assert listed == {(method, path) for path, method, _ in operations(document)}
+
+
+def place(managed, path, method, call, may, kept):
+	"""What stands for {id}: the call's number, or a trace, which is a new one where it is to be deleted."""
+	if "/traces/" not in path:
+		return path.replace("{id}", call)
+	if not kept or (method == "DELETE" and may):
+		kept.append(managed.ask("/v1/traces", method="POST", token="operator", body=BODIES["/v1/traces"]).json()["id"])
+	return path.replace("{id}", kept[-1])
 
 
 def test_every_route_and_role(topology, managed):
@@ -70,14 +79,15 @@ def test_every_route_and_role(topology, managed):
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		call(access, core)
 		both_hear(access, core, packets=20, seconds=0.2)
-		number = str(managed.get("/v1/calls")["calls"][0]["id"])
+		number, traces = str(managed.get("/v1/calls")["calls"][0]["id"]), []
 		for path, method, operation in sorted(operations(document), key=lambda o: (o[1] == "DELETE", len(o[0]))): # the call ends last; a rollback is behind its PUT
 			for who, token in WHO.items():
 				if who == "operator" and path in ENDS:
 					continue
-				reply = managed.ask(path.replace("{id}", number), method=method, token=token, **wanted(managed, path, method, operation))
-				needed = RANK[operation["x-role"]]
-				expected = (200, 202) if RANK[who] >= needed else (403,) if RANK[who] else (401,)
+				may = RANK[who] >= RANK[operation["x-role"]] or (who == "wiretap" and operation.get("x-wiretap", False))
+				reply = managed.ask(place(managed, path, method, number, may, traces), method=method, token=token,
+						    **wanted(managed, path, method, operation))
+				expected = (200, 201, 202) if may else (403,) if RANK[who] else (401,)
 				assert reply.status in expected, (path, method, who, reply)
 				check(document, operation, reply)
 		core.taken_down()

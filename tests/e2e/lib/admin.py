@@ -11,7 +11,7 @@ import time
 from .gateway import Gateway, binaries, configuration
 
 ADDRESS = ("127.0.0.1", 8780)
-TOKENS = {"viewer": "viewer-0123456789abcdef", "operator": "operator-0123456789abcdef"}
+TOKENS = {"viewer": "viewer-0123456789abcdef", "operator": "operator-0123456789abcdef", "wiretap": "wiretap-0123456789abcdef"}
 
 
 def section(listen="127.0.0.1:8780", connections=256):
@@ -87,11 +87,11 @@ class Managed(Gateway):
 		assert reply.status == 200, reply
 		return reply.body.decode()
 
-	def wait(self, path, wanted, timeout=15):
+	def wait(self, path, wanted, timeout=15, **more):
 		"""What GET says once wanted(it) is true."""
 		end = time.monotonic() + timeout
 		while True:
-			seen = self.get(path)
+			seen = self.get(path, **more)
 			if wanted(seen):
 				return seen
 			assert time.monotonic() < end, seen

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# A call's messages as a file that two readers which nobody here wrote understand: tshark and sngrep. No secret is in it.
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from lib import tshark
+from lib.admin import TOKENS, Managed
+from lib.gateway import binaries
+from lib.leg import Leg, both_hear, call
+
+PASSWORD = "5f4dcc3b5aa765d61d8327deb882cf99"
+PROOF = f'Authorization: Digest username="alice", realm="x", nonce="n-is-seen", uri="sip:x", response="{PASSWORD}", algorithm=MD5'
+SIP = ("tcp.stream", "ip.src", "udp.srcport", "tcp.srcport", "sip.Method", "sip.Status-Code", "sip.Call-ID")
+
+
+@pytest.fixture
+def managed(topology):
+	with Managed(topology, access="mixed") as gateway:
+		yield gateway
+
+
+def begin(managed, expect=201, token="operator", **want):
+	reply = managed.ask("/v1/traces", method="POST", token=token, body=json.dumps(want))
+	assert reply.status == expect, reply
+	return reply.json() if expect == 201 else reply
+
+
+def download(managed, trace, path, token="operator"):
+	reply = managed.ask(f"/v1/traces/{trace['id']}/pcapng", token=token)
+	assert reply.status == 200 and reply.headers["Content-Type"] == "application/x-pcapng", reply
+	path.write_bytes(reply.body)
+	return reply.body
+
+
+def ended(managed, trace, token="operator", timeout=15):
+	"""Once its calls are over."""
+	return managed.wait(f"/v1/traces/{trace['id']}", lambda t: not t["running"], timeout, token=token)
+
+
+def malformed(path):
+	return tshark.fields(path, f"({tshark.BAD}) || tcp.analysis.flags", "frame.number", "frame.protocols", "_ws.expert.message",
+			     options=[*tshark.READ, "-o", "tcp.check_checksum:TRUE"])
+
+
+def messages(path):
+	"""[(from, method or status, Call-ID)], in the order of time."""
+	return [(source, method or status, call_id) for _, source, _, _, method, status, call_id in tshark.fields(path, "sip", *SIP)]
+
+
+def whole(path, access, core, topology, sides=("access", "core")):
+	"""Both legs' INVITE, 200, ACK, BYE and its 200, each way as it went."""
+	seen = messages(path)
+	for leg, phone, gateway, begins in ((access, "access", "access", True), (core, "core", "core", False)):
+		theirs, ours = topology.phone(phone), topology.gateway(gateway)
+		first, second = (theirs, ours) if begins else (ours, theirs)
+		mine = [(source, what) for source, what, call_id in seen if call_id == leg.dialog.call_id]
+		for step in ((first, "INVITE"), (second, "200"), (first, "ACK"), (first, "BYE"), (second, "200")):
+			assert step in mine, (step, mine)
+
+
+def sngrep(path, tmp_path):
+	"""What the second reader keeps of the file when it writes it anew: the calls that it has understood."""
+	out = tmp_path / "sngrep.pcap"
+	done = subprocess.run(["sngrep", "-N", "-q", "-c", "-I", str(path), "-O", str(out)], capture_output=True, text=True, timeout=30,
+			      stdin=subprocess.DEVNULL)
+	assert done.returncode == 0, done
+	return out
+
+
+def one_call(topology, keying="sdes", transport="udp", headers=(PROOF,)):
+	with Leg(topology, "access", keying=keying, transport=transport) as access, Leg(topology, "core", transport=transport) as core:
+		access.dial(headers=headers)
+		core.pick_up()
+		access.dialled_answer()
+		access.secured()
+		access.talk()
+		core.talk()
+		both_hear(access, core, packets=20, seconds=0.2)
+		access.hang_up()
+		core.taken_down()
+	return access, core
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_messages_of_the_next_call(topology, transport, tmp_path):
+	path = tmp_path / "call.pcapng"
+	with Managed(topology, access="mixed", transport=transport) as managed:
+		trace = begin(managed, next={"realm": "access", "callee": "100"})
+		access, core = one_call(topology, transport=transport)
+		assert ended(managed, trace)["ended"] == "its calls are over"
+		raw = download(managed, trace, path)
+	whole(path, access, core, topology)
+	assert not malformed(path)
+	assert PASSWORD.encode() not in raw and b"n-is-seen" in raw
+	keys = re.findall(rb"a=crypto:\d+ \S+ inline:([^|\s]+)", raw)
+	assert len(keys) >= 2 and all(set(key) <= set(b"x=") for key in keys), keys
+	assert not [master for master in access.masters.values() if base64.b64encode(master).rstrip(b"=") in raw]
+	sdp = tshark.fields(path, "sdp", "sdp.media", "frame.interface_name")
+	assert len(sdp) == 4 and {name for _, name in sdp} == {"access", "core"}, sdp
+	out = sngrep(path, tmp_path)
+	assert {call_id for _, _, call_id in messages(out)} == {access.dialog.call_id, core.dialog.call_id}
+
+
+def ctl(topology, *arguments, token="operator", cwd=None):
+	environment = dict(os.environ, SALLYPORT_TOKEN=TOKENS[token])
+	return subprocess.Popen(topology.gw.command(str(binaries() / "sallyportctl"), *arguments), env=environment, cwd=cwd, text=True,
+				stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finished(process, expect=0):
+	out, err = process.communicate(timeout=30)
+	assert process.returncode == expect, (out, err)
+	return out + err
+
+
+def test_the_command_line(topology, managed, tmp_path):
+	waiting = ctl(topology, "trace", "--next", "--caller", "access", "--peer", "phones", "-o", "next.pcapng", cwd=tmp_path)
+	managed.wait("/v1/traces", lambda t: t["traces"] and t["traces"][0]["running"], token="operator")
+	other = begin(managed, next={"caller": "nobody-of-that-name"})
+	assert {"access", "nobody-of-that-name"} <= set(finished(ctl(topology, "trace", "list")).split())
+	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
+		call(access, core)
+		number = str(managed.get("/v1/calls")["calls"][0]["id"])
+		assert "traced already" in finished(ctl(topology, "trace", number), 1)
+		access.hang_up()
+		core.taken_down()
+	assert "0 lost, in next.pcapng" in finished(waiting)
+	whole(tmp_path / "next.pcapng", access, core, topology)
+	assert (tmp_path / "next.pcapng").stat().st_mode & 0o777 == 0o600
+	assert [t["id"] for t in managed.get("/v1/traces", token="operator")["traces"]] == [other["id"]]
+	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core: # one that is up, until ^C
+		call(access, core)
+		number = str(managed.get("/v1/calls")["calls"][0]["id"])
+		running = ctl(topology, "trace", number, cwd=tmp_path)
+		managed.wait("/v1/traces", lambda t: [x for x in t["traces"] if x["call"] == int(number)], token="operator")
+		access.hang_up()
+		core.taken_down()
+		managed.wait("/v1/traces", lambda t: [x for x in t["traces"] if x["messages"] >= 4], token="operator")
+		running.send_signal(signal.SIGINT)
+		finished(running)
+	path, = tmp_path.glob("trace-*.pcapng")
+	assert {what for _, what, _ in messages(path)} == {"BYE", "200"}
+	assert "which call" in finished(ctl(topology, "trace"), 2) and "which call" in finished(ctl(topology, "trace", "x"), 2)
+
+
+def test_what_is_refused(topology, managed):
+	for wrong in ({}, {"call": 1, "next": {}}, {"call": 0}, {"call": "1"}, {"next": {"calls": 101}}, {"next": {"realm": "nowhere"}},
+		      {"next": {"peer": "nobody"}}, {"next": {"caller": ""}}, {"next": {"caller": "x" * 128}}, {"next": {"x": 1}},
+		      {"next": {}, "media": "all"}, {"next": {}, "seconds": 3601}, {"next": {}, "octets": 1}, {"next": {}, "x": 1}):
+		begin(managed, 422, **wrong)
+	begin(managed, 404, call=77)
+	for media in ("headers", "full"):
+		begin(managed, 403, next={}, media=media)
+	assert managed.ask("/v1/traces/0123abcd", token="operator").status == 404
+	big = [begin(managed, next={}, octets=64 << 20) for _ in range(2)]
+	assert "memory" in begin(managed, 409, next={}).json()["detail"]
+	for trace in big:
+		assert managed.ask(f"/v1/traces/{trace['id']}", method="DELETE", token="operator").status == 200
+	many = [begin(managed, next={}, octets=65536) for _ in range(16)]
+	assert len({trace["id"] for trace in many}) == 16
+	begin(managed, 409, next={}, octets=65536)
+	lines = managed.events("trace begun")
+	assert len(lines) == 18 and all(line["token"] == "a-operator" and line["source"] for line in lines)
+
+
+def test_bounds(topology, managed, tmp_path):
+	"""Full; its time up; its calls counted; and gone with control, which says so."""
+	full, short = begin(managed, next={}, octets=65536), begin(managed, next={"callee": "nobody"}, seconds=1)
+	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
+		access.dial(headers=[f"Subject: {'x' * 32000}"])
+		core.ring()
+		assert ended(managed, full)["ended"] == "it is full"
+		first = managed.get(f"/v1/traces/{full['id']}", token="operator")
+		assert 0 < first["octets"] <= 65536 and first["lost"] == 1
+		assert ended(managed, short)["ended"] == "its time is up"
+		core.pick_up()
+		access.dialled_answer()
+		assert managed.get(f"/v1/traces/{full['id']}", token="operator")["octets"] == first["octets"]
+		access.hang_up()
+		core.taken_down()
+	download(managed, full, tmp_path / "full.pcapng")
+	assert not malformed(tmp_path / "full.pcapng")
+	since = managed.mark()
+	managed.kill_child("control")
+	managed.wait_event("child back", 20, since, child="control")
+	reply = managed.ask(f"/v1/traces/{full['id']}/pcapng", token="operator")
+	assert reply.status == 404 and "control has begun anew" in reply.json()["detail"]
