@@ -8,14 +8,15 @@
 
 #define ANSWER_MAX (128u << 20) // a trace of 64 MB, with its headers
 
-static int send_request(struct ctl_wire *wire, const struct ctl_door *door, const char *method, const char *path,
-			const char *more, const char *body)
+static int send_request(struct ctl_wire *wire, const struct ctl_door *door, const struct ctl_question *q, const char *more)
 {
+	const char *match = q->match != NULL ? q->match : "", *type = q->type != NULL ? q->type : "application/json";
+	const char *body = q->body != NULL ? q->body : "";
 	char *text;
-	int len = asprintf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s%s%s%s%sContent-Length: %zu\r\n\r\n%s",
-			   method, path, more, door->token[0] != '\0' ? "Authorization: Bearer " : "", door->token,
-			   door->token[0] != '\0' ? "\r\n" : "", body != NULL ? "Content-Type: application/json\r\n" : "",
-			   body != NULL ? strlen(body) : 0, body != NULL ? body : "");
+	int len = asprintf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s%s%s%s%s%s%s%s%s%sContent-Length: %zu\r\n\r\n%s",
+			   q->method, q->path, more, door->token[0] != '\0' ? "Authorization: Bearer " : "", door->token,
+			   door->token[0] != '\0' ? "\r\n" : "", match[0] != '\0' ? "If-Match: " : "", match, match[0] != '\0' ? "\r\n" : "",
+			   q->body != NULL ? "Content-Type: " : "", q->body != NULL ? type : "", q->body != NULL ? "\r\n" : "", strlen(body), body);
 	int err;
 
 	if (len < 0)
@@ -72,8 +73,18 @@ static json_t *body_of(const char *text, size_t len, int *status)
 	return body != NULL ? json_loadb(body, body_len, 0, NULL) : NULL;
 }
 
+static void read_tag(char tag[80], const char *text)
+{
+	const char *blank = strstr(text, "\r\n\r\n"), *line = strcasestr(text, "\r\nETag: ");
+	size_t len = line != NULL ? strcspn(line + 8, "\r\n") : 0;
+
+	tag[0] = '\0';
+	if (line != NULL && line < blank && len < 80)
+		snprintf(tag, 80, "%.*s", (int)len, line + 8);
+}
+
 // The whole of what comes, zero-terminated; NULL: *why.
-static char *exchange(const struct ctl_door *door, const char *method, const char *path, const char *body, size_t *len, const char **why)
+static char *exchange(const struct ctl_door *door, const struct ctl_question *question, size_t *len, const char **why)
 {
 	struct ctl_wire *wire = ctl_wire_open(door, why);
 	char *text;
@@ -81,7 +92,7 @@ static char *exchange(const struct ctl_door *door, const char *method, const cha
 	if (wire == NULL)
 		return NULL;
 	*why = "no whole answer";
-	text = send_request(wire, door, method, path, "", body) == 0 ? read_answer(wire, len) : NULL;
+	text = send_request(wire, door, question, "") == 0 ? read_answer(wire, len) : NULL;
 	ctl_wire_close(wire);
 	return text;
 }
@@ -89,7 +100,7 @@ static char *exchange(const struct ctl_door *door, const char *method, const cha
 char *ctl_fetch(const struct ctl_door *door, const char *path, size_t *len, int *status, const char **why)
 {
 	size_t all;
-	char *text = exchange(door, "GET", path, NULL, &all, why);
+	char *text = exchange(door, &(struct ctl_question){ .method = "GET", .path = path }, &all, why);
 	const char *body = text != NULL ? octets_of(text, all, status, len) : NULL;
 
 	if (body == NULL) {
@@ -100,14 +111,16 @@ char *ctl_fetch(const struct ctl_door *door, const char *path, size_t *len, int 
 	return text;
 }
 
-json_t *ctl_ask(const struct ctl_door *door, const char *method, const char *path, const char *body, int *status, const char **why)
+int ctl_ask(const struct ctl_door *door, const struct ctl_question *question, struct ctl_answer *answer, const char **why)
 {
 	size_t len;
-	char *text = exchange(door, method, path, body, &len, why);
-	json_t *answer = text != NULL ? body_of(text, len, status) : NULL;
+	char *text = exchange(door, question, &len, why);
 
+	answer->body = text != NULL ? body_of(text, len, &answer->status) : NULL;
+	if (answer->body != NULL)
+		read_tag(answer->tag, text);
 	free(text);
-	return answer;
+	return answer->body != NULL ? 0 : -1;
 }
 
 // Streams
@@ -207,7 +220,7 @@ enum ctl_stream_end ctl_stream(const struct ctl_door *door, const char *path, co
 	*why = "no whole answer";
 	if (last_id[0] != '\0')
 		snprintf(more, sizeof(more), "Last-Event-ID: %s\r\n", last_id);
-	if (send_request(wire, door, "GET", path, more, NULL) == 0)
+	if (send_request(wire, door, &(struct ctl_question){ .method = "GET", .path = path }, more) == 0)
 		end = stream_read(&st, wire, take, ctx, problem);
 	json_decref(st.event.data);
 	free(st.text);

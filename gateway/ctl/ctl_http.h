@@ -11,8 +11,20 @@ struct ctl_door {
 
 // The body of what GET says, malloc'ed, whatever it is; NULL as below.
 char *ctl_fetch(const struct ctl_door *door, const char *path, size_t *len, int *status, const char **why);
-// The answer's body as JSON, and its status; NULL: there was none, *why says so.
-json_t *ctl_ask(const struct ctl_door *door, const char *method, const char *path, const char *body, int *status, const char **why);
+
+struct ctl_question {
+	const char *method, *path;
+	const char *type, *body; // NULL: no body; type NULL: JSON
+	const char *match;       // of If-Match; NULL: none
+};
+
+struct ctl_answer {
+	int status;
+	char tag[80];  // ETag, with its quotes; empty: none
+	json_t *body;  // the caller's
+};
+
+int ctl_ask(const struct ctl_door *door, const struct ctl_question *question, struct ctl_answer *answer, const char **why); // -1: none came
 
 struct ctl_event {
 	char id[64], name[64];

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // ctl_main.c - sallyportctl, the command line of the management door: it knows nothing that the door does not say.
+#include "gateway/ctl/ctl_command.h"
 #include "gateway/ctl/ctl_events.h"
-#include "gateway/ctl/ctl_http.h"
 #include "gateway/ctl/ctl_show.h"
-#include "gateway/ctl/ctl_trace.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -13,18 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TOKEN_MAX 256
 #define TOKEN_FILE "/etc/sallyport/ctl.token"
-enum { DONE = CTL_DONE, REFUSED = CTL_REFUSED, USAGE = CTL_USAGE, UNREACHED = CTL_UNREACHED };
-
-struct options {
-	struct ctl_door door;
-	char token[TOKEN_MAX];
-	bool json, once;
-	const char *realm, *state, *limit, *before, *type, *call, *since, *count;
-	struct ctl_trace trace;
-	const char *command, *argument;
-};
+#define FILE_MAX (1u << 20)
 
 static const char help[] =
 	"usage: sallyportctl [OPTIONS] COMMAND\n"
@@ -35,6 +24,11 @@ static const char help[] =
 	"  top                  status and the newest calls, each second, until ^C; --once\n"
 	"  events               what happens, as it happens, until ^C; --type NAME,.. --call ID --since EVENT-ID --count N\n"
 	"  log [LEVEL]          control's log level; with LEVEL set it (operator)\n"
+	"  config show          the document as the file has it, secrets out; its ETag on standard error\n"
+	"  config check FILE    every mistake of a document; - is standard input\n"
+	"  config diff FILE     what it would change, and what that takes\n"
+	"  config apply FILE    put it in the place of the file, all or nothing (operator); --if-match ETAG, --replace: by a new control\n"
+	"  config rollback      back to the one before (operator); --if-match, --replace\n"
 	"  realms, peers        as configured, with their calls\n"
 	"  routes               in their order, with what each took\n"
 	"  transports           sockets that SIP listens on\n"
@@ -49,10 +43,28 @@ static const char help[] =
 	"         -j, --json                            what the gateway says, as it is\n"
 	"exit status: 0 done, 1 refused, 2 usage, 3 no answer\n";
 
-static int complain(const char *what, const char *more)
+int ctl_complain(const char *what, const char *more)
 {
 	fprintf(stderr, "sallyportctl: %s%s%s\n", what, more[0] != '\0' ? ": " : "", more);
 	return REFUSED;
+}
+
+char *ctl_read_file(const char *path)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char *text = f != NULL ? malloc(FILE_MAX + 2) : NULL;
+	size_t len = text != NULL ? fread(text, 1, FILE_MAX + 1, f) : 0;
+	bool bad = text == NULL || ferror(f) || len > FILE_MAX || memchr(text, '\0', len) != NULL;
+
+	if (bad)
+		ctl_complain(path, f == NULL || ferror(f) ? strerror(errno) : len > FILE_MAX ? "above 1 MiB" : "it is no text");
+	else
+		text[len] = '\0';
+	if (f != NULL && f != stdin)
+		fclose(f);
+	if (bad)
+		free(text);
+	return bad ? NULL : text;
 }
 
 // Path of a question, its values encoded as a query wants them.
@@ -71,30 +83,41 @@ static void refused(const json_t *problem)
 {
 	const char *detail = json_string_value(json_object_get(problem, "detail"));
 	const char *title = json_string_value(json_object_get(problem, "title"));
+	const char *reason = json_string_value(json_object_get(problem, "reason"));
 
-	complain(title != NULL ? title : "refused", detail != NULL ? detail : "");
+	ctl_complain(title != NULL ? title : "refused", detail != NULL ? detail : "");
+	if (reason != NULL && reason[0] != '\0')
+		ctl_complain("reason", reason);
+	ctl_show_errors(problem);
+}
+
+int ctl_do(const struct options *o, const struct ctl_question *question, void (*show)(const json_t *), struct ctl_answer *answer)
+{
+	struct ctl_answer got = { .status = 0 };
+	const char *why;
+
+	if (ctl_ask(&o->door, question, &got, &why) < 0) {
+		ctl_complain(o->door.address, why);
+		return UNREACHED;
+	}
+	if (o->json) {
+		json_dumpf(got.body, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+		putchar('\n');
+	} else if (got.status < 300 && show != NULL) {
+		show(got.body);
+	}
+	if (got.status >= 300)
+		refused(got.body);
+	if (answer != NULL)
+		*answer = got;
+	else
+		json_decref(got.body);
+	return got.status < 300 ? DONE : REFUSED;
 }
 
 static int ask(const struct options *o, const char *method, const char *path, const char *body, void (*show)(const json_t *))
 {
-	const char *why;
-	int status = 0;
-	json_t *answer = ctl_ask(&o->door, method, path, body, &status, &why);
-
-	if (answer == NULL) {
-		complain(o->door.address, why);
-		return UNREACHED;
-	}
-	if (o->json) {
-		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-		putchar('\n');
-	} else if (status < 300) {
-		show(answer);
-	}
-	if (status >= 300)
-		refused(answer);
-	json_decref(answer);
-	return status < 300 ? DONE : REFUSED;
+	return ctl_do(o, &(struct ctl_question){ .method = method, .path = path, .body = body }, show, NULL);
 }
 
 static int ask_calls(const struct options *o, const char *limit)
@@ -112,25 +135,28 @@ static int ask_call(const struct options *o, const char *method, void (*show)(co
 {
 	char path[64];
 
-	if (o->argument == NULL || o->argument[strspn(o->argument, "0123456789")] != '\0' || strlen(o->argument) > 10) {
-		complain("which call?", "its number, as calls shows it");
+	const char *number = o->argument[0];
+
+	if (number == NULL || number[strspn(number, "0123456789")] != '\0' || strlen(number) > 10) {
+		ctl_complain("which call?", "its number, as calls shows it");
 		return USAGE;
 	}
-	snprintf(path, sizeof(path), "/v1/calls/%s", o->argument);
+	snprintf(path, sizeof(path), "/v1/calls/%s", number);
 	return ask(o, method, path, NULL, show);
 }
 
 static int ask_log(const struct options *o)
 {
+	const char *level = o->argument[0];
 	char body[64];
 
-	if (o->argument == NULL)
+	if (level == NULL)
 		return ask(o, "GET", "/v1/log/level", NULL, ctl_show_flat);
-	if (strlen(o->argument) > 20 || o->argument[strspn(o->argument, "abcdefghijklmnopqrstuvwxyz")] != '\0') {
-		complain("which level?", "debug, info, warning or error");
+	if (strlen(level) > 20 || level[strspn(level, "abcdefghijklmnopqrstuvwxyz")] != '\0') {
+		ctl_complain("which level?", "debug, info, warning or error");
 		return USAGE;
 	}
-	snprintf(body, sizeof(body), "{\"level\": \"%s\"}", o->argument);
+	snprintf(body, sizeof(body), "{\"level\": \"%s\"}", level);
 	return ask(o, "PUT", "/v1/log/level", body, ctl_show_flat);
 }
 
@@ -166,7 +192,7 @@ static int events(const struct options *o)
 	if (o->count != NULL)
 		wanted.count = strtoul(o->count, &end, 10);
 	if (o->count != NULL && (*end != '\0' || wanted.count == 0)) {
-		complain("--count", "expected a number above 0");
+		ctl_complain("--count", "expected a number above 0");
 		return USAGE;
 	}
 	switch (ctl_events_show(&o->door, &wanted, &problem, &why)) {
@@ -177,7 +203,7 @@ static int events(const struct options *o)
 		json_decref(problem);
 		return REFUSED;
 	default:
-		complain(o->door.address, why);
+		ctl_complain(o->door.address, why);
 		return UNREACHED;
 	}
 }
@@ -215,15 +241,17 @@ static int run(const struct options *o)
 
 		trace.door = &o->door;
 		trace.json = o->json;
-		trace.call = o->argument;
+		trace.call = o->argument[0];
 		trace.realm = o->realm;
 		return ctl_trace(&trace);
 	}
+	if (strcmp(o->command, "config") == 0)
+		return ctl_config(o);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		if (strcmp(o->command, lists[i].command) == 0)
 			return ask(o, "GET", lists[i].path, NULL, lists[i].show);
 	}
-	complain("no such command", o->command);
+	ctl_complain("no such command", o->command);
 	return USAGE;
 }
 
@@ -239,7 +267,7 @@ static int read_token(struct options *o, const char *file)
 	if (f != NULL)
 		fclose(f);
 	else if (said == NULL && strcmp(file, TOKEN_FILE) != 0)
-		return complain(file, strerror(errno));
+		return ctl_complain(file, strerror(errno));
 	o->token[strcspn(o->token, "\r\n")] = '\0';
 	o->door.token = o->token;
 	return DONE;
@@ -254,7 +282,8 @@ int main(int argc, char **argv)
 		{ "state", required_argument, NULL, 's' },   { "limit", required_argument, NULL, 'l' },
 		{ "type", required_argument, NULL, 'T' },    { "call", required_argument, NULL, 'C' },
 		{ "since", required_argument, NULL, 'S' },   { "count", required_argument, NULL, 'N' },
-		{ "once", no_argument, NULL, 'O' },
+		{ "once", no_argument, NULL, 'O' },	     { "replace", no_argument, NULL, 'R' },
+		{ "if-match", required_argument, NULL, 'M' },
 		{ "before", required_argument, NULL, 'b' },  { "help", no_argument, NULL, 'h' },
 		{ "output", required_argument, NULL, 'o' },  { "next", no_argument, NULL, NEXT },
 		{ "media", required_argument, NULL, MEDIA }, { "seconds", required_argument, NULL, SECONDS },
@@ -280,6 +309,8 @@ int main(int argc, char **argv)
 		case 'S': o.since = optarg; break;
 		case 'N': o.count = optarg; break;
 		case 'O': o.once = true; break;
+		case 'R': o.replace = true; break;
+		case 'M': o.match = optarg; break;
 		case 'b': o.before = optarg; break;
 		case 'o': o.trace.output = optarg; break;
 		case NEXT: o.trace.next = true; break;
@@ -294,12 +325,13 @@ int main(int argc, char **argv)
 		default: return USAGE;
 		}
 	}
-	if (optind == argc || argc - optind > 2) {
+	if (optind == argc || argc - optind > CTL_ARGUMENTS || (argc - optind > 2 && strcmp(argv[optind], "config") != 0)) {
 		fputs(help, stderr);
 		return USAGE;
 	}
 	o.command = argv[optind];
-	o.argument = argv[optind + 1];
+	for (int i = 0; optind + 1 + i < argc; i++)
+		o.argument[i] = argv[optind + 1 + i];
 	if (o.door.address == NULL)
 		o.door.address = "127.0.0.1:8780";
 	if (read_token(&o, file) != DONE)

@@ -12,3 +12,4 @@ void ctl_show_peers(const json_t *answer);
 void ctl_show_routes(const json_t *answer);
 void ctl_show_transports(const json_t *answer);
 void ctl_show_workers(const json_t *answer);
+void ctl_show_errors(const json_t *answer); // ctl_config.c, on standard error: the mistakes of a document; none: nothing

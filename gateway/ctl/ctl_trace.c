@@ -37,13 +37,14 @@ static enum ctl_status refused(const json_t *answer)
 // *answer: what was said, the caller's; NULL where nothing was, or no.
 static enum ctl_status ask(const struct ctl_trace *t, const char *method, const char *path, const char *body, json_t **answer)
 {
+	struct ctl_answer got = { .status = 0 };
 	const char *why;
-	int status = 0;
 
-	*answer = ctl_ask(t->door, method, path, body, &status, &why);
-	if (*answer == NULL)
+	*answer = NULL;
+	if (ctl_ask(t->door, &(struct ctl_question){ .method = method, .path = path, .body = body }, &got, &why) < 0)
 		return complain(t->door->address, why, CTL_UNREACHED);
-	if (status < 300)
+	*answer = got.body;
+	if (got.status < 300)
 		return CTL_DONE;
 	refused(*answer);
 	json_decref(*answer);

@@ -7,6 +7,7 @@ import pytest
 
 from lib.admin import TOKENS, Managed
 from lib.leg import Leg, both_hear, call
+from test_ctl import ctl
 from test_reload import refused, short_call
 
 YAML = {"Content-Type": "application/yaml"}
@@ -160,3 +161,28 @@ def test_by_a_new_control(topology, managed):
 		both_hear(access, core, packets=20, seconds=0.2)
 		access.hang_up()
 		core.taken_down()
+
+
+def test_command_line(topology, managed, tmp_path):
+	text, file = managed.file.read_text(), tmp_path / "new.yaml"
+	shown = ctl(topology, "config", "show")
+	assert KEPT in shown and 'ETag: "' in shown and "routes:" in shown
+	shown = shown[:shown.index('ETag: "')]
+	file.write_text(shown)
+	assert ctl(topology, "config", "check", str(file)) == "valid\n" and ctl(topology, "config", "diff", str(file)) == "nothing changes\n"
+	file.write_text(changed(shown, ("level: info", "level: loud")))
+	assert "log.level: level: expected one of" in ctl(topology, "config", "check", str(file), expect=1)
+	assert "log.level" in ctl(topology, "config", "apply", str(file), token="operator", expect=1)
+	file.write_text(changed(shown, ROUTE))
+	assert "may not do that" in ctl(topology, "config", "apply", str(file), expect=1)
+	assert "routes" in ctl(topology, "config", "diff", str(file)) and "applied" in ctl(topology, "config", "apply", str(file), token="operator")
+	assert managed.file.read_text() == changed(text, ROUTE) and '"9*"' in ctl(topology, "config", "show")
+	assert json.loads(ctl(topology, "config", "rollback", "--json", token="operator"))["outcome"] == "applied" and managed.file.read_text() == text
+	file.write_text(changed(shown, LISTENER))
+	assert "takes a new control" in ctl(topology, "config", "apply", str(file), token="operator", expect=1)
+	assert "applied" in ctl(topology, "config", "apply", "--replace", str(file), token="operator")
+	managed.file.write_text(changed(text, LISTENER, ROUTE)) # by hand
+	file.write_text(shown)
+	assert "does not say what is in force" in ctl(topology, "config", "apply", "--replace", str(file), token="operator", expect=1)
+	for wrong in (["config"], ["config", "apply"], ["config", "show", "x"], ["config", "check", str(tmp_path / "none")]):
+		ctl(topology, *wrong, token="operator", expect=2)
