@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The log as an operator uses it: a call is found by the Call-ID of either leg, as JSON and as text.
+import json
 import re
 import time
 
@@ -91,3 +92,52 @@ def test_a_foreign_certificate_is_counted(topology, start):
 		assert 1.5 < time.monotonic() - answered < 8
 		summary = gateway.wait_event("media summary", call_id=core.dialog.call_id, leg="access")
 		assert summary["certificate_mismatches"] >= 1 and summary["suite"] == "none"
+
+
+FORGED = ' "level":"error","event":"gateway stopped"'
+CHOSEN = { # where somebody else's octets stand: display name, user, host's parameters, Subject, User-Agent
+	"quotes": '\\"}\\r\\n{' + FORGED, "escapes": "\\u001b[2J\\x1b]0;owned\\a", "terminal": "\x1b[2J\x1b]0;owned\x07", "tab and delete": "a\tb\x7f\x08c",
+	"c1": "\x9b31m", "bare CR": "a\rforged" + FORGED, "bare LF": "a\nforged" + FORGED, "folded": "a\r\n forged" + FORGED, "separators": "\u2028\u2029",
+}
+
+
+def hostile_calls(topology):
+	"""Each is a call, or is refused: whatever comes of it, the log must not say what somebody else chose as if it were its own. A
+	Call-ID may have quotes, braces and backslashes (RFC 3261 section 25.1), and is in every line."""
+	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core"):
+		for n, text in enumerate(CHOSEN.values()):
+			user = "".join(f"%{octet:02X}" for octet in text.encode())
+			for number, uri in ((1, access.gateway_uri), (2, f"sip:{user}@{topology.gateway('access')}:5060")):
+				access.phone.send_request("INVITE", uri, f'{n}-{number}"}}\\{{<>:"', f'"{text}" <sip:{user}@{access.address}>;tag={n}', f'"{text}" <{uri}>', 1,
+							  access.offer(), [f"Subject: {text}", f"Reason: SIP;cause=200;text=\"{text}\""])
+		access.phone.send_request("OPTIONS", access.gateway_uri, "after", "<sip:a@b>;tag=1", f"<{access.gateway_uri}>", 9)
+		assert access.phone.wait_response(9, "OPTIONS").status == 200
+
+
+def test_what_others_choose_forges_no_line(topology, start):
+	"""As JSON: each line is one object, with each key once, and no event is there that did not happen."""
+	gateway = start(calls=100)
+	hostile_calls(topology)
+	gateway.stop()
+	lines = [line for _, _, line in gateway.process.lines]
+	for line in lines:
+		pairs = json.loads(line, object_pairs_hook=lambda found: found)
+		assert len(dict(pairs)) == len(pairs), line
+		assert line.isascii() and line.isprintable(), line
+	assert len(gateway.events("call started")) >= len(CHOSEN) # it did see some of that
+	assert len(gateway.events("gateway stopped")) == 1 and not gateway.events("gateway stopped", level="error")
+
+
+def test_what_others_choose_forges_no_line_of_text(topology):
+	gateway = Gateway(topology, start=False)
+	gateway.file.write_text(configuration(state_dir=gateway.directory, calls=100).replace("format: json", "format: text"))
+	gateway._parse = lambda line: {"event": "gateway ready"} if "supervisor supervisor: gateway ready" in line else None
+	with gateway:
+		gateway.start()
+		hostile_calls(topology)
+		gateway.stop()
+		lines = [line for _, _, line in gateway.process.lines]
+	form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (info|warning|error) (supervisor|relay|control) [\w-]+: \S.*")
+	assert all(form.fullmatch(line) and line.isascii() and line.isprintable() for line in lines), [line for line in lines if not form.fullmatch(line)]
+	assert sum("sip: call started" in line for line in lines) >= len(CHOSEN)
+	assert sum("gateway stopped" in line for line in lines) == 1

@@ -69,9 +69,10 @@ CHANGES = (("log: {level: info", "log: {level: debug"), ("media_timeout: 60", "m
 
 
 @pytest.mark.alone # a socket of a starved machine drops packets of its own
-@pytest.mark.parametrize("how", ["reload", "replace"])
+@pytest.mark.parametrize("how", ["reload", "replace", "drain"])
 def test_many_calls_with_media(topology, start, how, record_property):
-	"""Not one packet is missing, every call can be ended from either side, and who calls then is under the new rules."""
+	"""Not one packet is missing, every call can be ended from either side, and who calls then is under the new rules; at a drain he
+	is refused, and with the last call the gateway ends."""
 	gateway = start(access="plain", calls=CALLS + 20)
 	access = phone.Phone(topology.access, topology.phone("access"), "access")
 	core = phone.Phone(topology.core, topology.phone("core"), "core")
@@ -85,11 +86,14 @@ def test_many_calls_with_media(topology, start, how, record_property):
 		streams.start()
 		time.sleep(0.3)
 		before, began = gateway.child("control"), time.monotonic()
-		rewrite(gateway, *CHANGES)
+		if how == "drain":
+			assert ask(gateway, signal.SIGUSR1, "door closed")["calls"] == CALLS
+		else:
+			rewrite(gateway, *CHANGES)
 		if how == "reload":
 			ask(gateway, signal.SIGHUP, "reload done")
 			assert gateway.child("control") == before
-		else:
+		elif how == "replace":
 			taken = ask(gateway, signal.SIGUSR2, "calls taken up")
 			gateway.wait_event("child back", child="control")
 			assert (taken["restored"], taken["dropped"]) == (CALLS, 0) and gateway.child("control") != before
@@ -101,13 +105,17 @@ def test_many_calls_with_media(topology, start, how, record_property):
 		print(f"{how} in {CALLS} calls: {1000 * took:.0f} ms, missing {missing} of {sum(streams.sent[0])} and {sum(streams.sent[1])} packets")
 		assert not missing
 		late = access.invite(uri, up[0][0].uri and phone.sdp(access.address, phone.audio_section(40000)), cseq=7)
-		assert access.wait_response(7).status == 404 # the route is another
+		assert access.wait_response(7).status == (503 if how == "drain" else 404) # the route is another
 		for i, (near, far, _) in enumerate(up):
 			(near if i % 2 else far).request("BYE")
 			other, ender = (core, access) if i % 2 else (access, core)
 			other.take_bye()
 			assert ender.wait_response((near if i % 2 else far).cseq, "BYE").status == 200
 		assert late.call_id
+		if how == "drain":
+			gateway.wait_event("drained")
+			assert gateway.process.wait(10) == 0
+			gateway.check_clean()
 	finally:
 		streams.close()
 		access._open = core._open = False

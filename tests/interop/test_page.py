@@ -207,6 +207,18 @@ def test_who_may_hang_up(browser, managed, calls):
 	assert [(line["token"], line["path"]) for line in managed.events("admin change", status=202)] == [("a-operator", f"/v1/calls/{number}")]
 
 
+def test_events_as_they_happen(browser, managed, calls):
+	"""By the stream, not by asking again: a call of which the list never knew."""
+	enter(browser)
+	browser.wait_request("/v1/events")
+	caller, callee = calls.up("farid", "none")
+	callee.hang_up()
+	caller.taken_down()
+	for word in ("call started", "call answered", "call ended", "sip:farid@"):
+		browser.wait_text(word, "ul.events")
+	assert browser.run("[...document.querySelectorAll('ul.events a')].length") >= 3
+
+
 def test_what_strangers_choose_is_text(browser, managed, calls):
 	"""A name, a Call-ID and a description full of markup: shown as written, and never run."""
 	image, script = "<img src=x onerror=document.title='owned'>", "<script>document.title('owned')</script>"

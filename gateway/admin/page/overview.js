@@ -174,7 +174,7 @@ function calls() {
 
 // Data of an event in one line: names are ours, values may be anybody's.
 function eventText(data) {
-	const said = (value) => (value !== null && typeof value === "object" ? Object.values(value).filter(Boolean).join(" ") : value);
+	const said = (value) => (value !== null && typeof value === "object" ? [value.realm, value.uri].filter(Boolean).join(" ") : value);
 
 	return Object.entries(data).filter(([key, value]) => !["at", "call", "call_id_a", "call_id_b"].includes(key) && value !== null)
 		.map(([key, value]) => `${key.replaceAll("_", " ")} ${typeof value === "number" ? number(value, Number.isInteger(value) ? 0 : 2) : said(value)}`).join(" \u00b7 ");

@@ -79,6 +79,13 @@ class Browser(Chromium):
 	def requests(self):
 		return [params["request"]["url"] for method, params in list(self.events) if method == "Network.requestWillBeSent"]
 
+	def wait_request(self, path, timeout=15):
+		"""Until a request for that is answered: its head is here, though its body may never end."""
+		end = time.monotonic() + timeout
+		while not any(method == "Network.responseReceived" and path in params["response"]["url"] for method, params in list(self.events)):
+			assert time.monotonic() < end, f"nothing came of {path}"
+			time.sleep(0.05)
+
 	def complaints(self):
 		"""Exceptions, errors of the console, violations of the policy."""
 		return [params for method, params in list(self.events) if method == "Runtime.exceptionThrown" or
