@@ -3,6 +3,7 @@
 #include "mediarelay/leg_dtls.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "mediarelay/leg_candidate.h"
 #include "mediarelay/leg_keys.h"
 #include "mediarelay/leg_line.h"
 #include "mediarelay/leg_transport.h"
@@ -16,8 +17,6 @@
 #define OUTBOX_MAX 8 // a flight; what is beyond goes at once
 #define OUTBOX_DATAGRAM 1500
 
-static void candidate_settle(struct dtls_candidate *c);
-
 static struct media *media_of(const struct leg_transport *tp)
 {
 	return tp->line->session->media;
@@ -28,204 +27,6 @@ static struct media *media_of(const struct leg_transport *tp)
 static bool others_wait(const struct leg_transport *tp)
 {
 	return tp->line->plan.provisional;
-}
-
-static void candidate_send(void *ctx, const uint8_t *datagram, size_t len)
-{
-	const struct dtls_candidate *c = ctx;
-
-	dp_transport_send(media_of(c->transport)->dp, c->transport->ref, &c->peer, datagram, len);
-}
-
-static struct dtls_out candidate_out(struct dtls_candidate *c)
-{
-	return (struct dtls_out){ .send = candidate_send, .ctx = c };
-}
-
-static void candidate_free(struct dtls_candidate *c)
-{
-	if (c->endpoint == NULL)
-		return;
-	if (c->transport->chosen == c)
-		c->transport->chosen = NULL;
-	leg_drops_endpoint(c->transport, c->endpoint);
-	event_free(c->timer);
-	dtls_endpoint_close(c->endpoint);
-	memset(c, 0, sizeof(*c));
-}
-
-static void candidate_arm(struct dtls_candidate *c)
-{
-	mono_ns now = env_now(media_of(c->transport)->env);
-	mono_ns due = dtls_endpoint_deadline(c->endpoint), wait;
-	struct timeval tv;
-
-	if (c->parked_since != 0 && c->parked_since + LEG_DTLS_PARKED < due)
-		due = c->parked_since + LEG_DTLS_PARKED;
-	if (due == MONO_NEVER) {
-		event_del(c->timer);
-		return;
-	}
-	wait = due > now ? due - now : 0;
-	tv.tv_sec = (time_t)(wait / MONO_S(1));
-	tv.tv_usec = (suseconds_t)(wait % MONO_S(1) / 1000 + 1);
-	event_add(c->timer, &tv);
-}
-
-static bool parked_too_long(const struct dtls_candidate *c, mono_ns now)
-{
-	return c->parked_since != 0 && now >= c->parked_since + LEG_DTLS_PARKED;
-}
-
-static void candidate_timer(evutil_socket_t fd, short what, void *ctx)
-{
-	struct dtls_candidate *c = ctx;
-	struct dtls_out out = candidate_out(c);
-	mono_ns now = env_now(media_of(c->transport)->env);
-
-	(void)fd, (void)what;
-	if (parked_too_long(c, now)) {
-		keying_step(&c->transport->keying, KEYING_EVENT_UNPARK);
-		candidate_free(c);
-		return;
-	}
-	dtls_endpoint_tick(c->endpoint, now, &out);
-	candidate_settle(c);
-}
-
-// Finding and making candidates
-
-// Two associations may share a pair of addresses while keys change: what comes then is the newer one's. What is still
-// the old one's (a close_notify, say) does not verify there and is dropped.
-static struct dtls_candidate *candidate_of(struct leg_transport *tp, const struct inet_endpoint *peer)
-{
-	struct dtls_candidate *newest = NULL;
-
-	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
-		struct dtls_candidate *c = &tp->candidates[i];
-
-		if (c->endpoint != NULL && inet_endpoint_equal(&c->peer, peer) &&
-		    (newest == NULL || c->serial > newest->serial))
-			newest = c;
-	}
-	return newest;
-}
-
-// One who proves addresses has whole networks of IPv6, but seldom more than a few of IPv4.
-static bool same_host(const struct inet_addr *a, const struct inet_addr *b)
-{
-	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == INET_V6 ? 8 : 4) == 0;
-}
-
-// How readily a candidate gives way: first those of a host that has several, then those that are not through yet, the
-// signalled host's last of all. A flood of proven addresses so ends its own handshakes, not the peer's.
-static unsigned candidate_weakness(const struct leg_transport *tp, const struct dtls_candidate *c)
-{
-	unsigned of_host = 0;
-
-	for (size_t i = 0; i < LEG_DTLS_CANDIDATES && !same_host(&c->peer.addr, &tp->signalled.addr); i++)
-		of_host += tp->candidates[i].endpoint != NULL && same_host(&tp->candidates[i].peer.addr, &c->peer.addr);
-	return 2 * of_host + (c->parked_since == 0);
-}
-
-// A free place, or that of the weakest, among equals the oldest; never that of the one in force.
-static struct dtls_candidate *candidate_place(struct leg_transport *tp)
-{
-	struct dtls_candidate *weakest = NULL;
-	unsigned most = 0;
-
-	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
-		struct dtls_candidate *c = &tp->candidates[i];
-		unsigned weakness;
-
-		if (c->endpoint == NULL)
-			return c;
-		if (c == tp->chosen)
-			continue;
-		weakness = candidate_weakness(tp, c);
-		if (weakest == NULL || weakness > most || (weakness == most && c->serial < weakest->serial)) {
-			weakest = c;
-			most = weakness;
-		}
-	}
-	if (weakest != NULL) {
-		tp->drops[LEG_DROP_GAVE_WAY]++;
-		candidate_free(weakest);
-	}
-	return weakest;
-}
-
-static bool suite_encrypts(enum srtp_suite suite)
-{
-	const struct srtp_suite_info *info = srtp_suite_info(suite);
-
-	return info != NULL && info->encrypts;
-}
-
-// What is encrypted is not negotiated down to a NULL cipher, even if the profile lists one.
-static void config_profiles(uint16_t *profiles, const struct leg_transport *tp, const enum srtp_suite *suites)
-{
-	bool encrypted = tp->epoch != 0 && suite_encrypts(tp->tx_master.suite);
-	size_t n = 0;
-
-	for (size_t i = 0; suites[i] != SRTP_SUITE_NONE; i++) {
-		const struct srtp_suite_info *info = srtp_suite_info(suites[i]);
-
-		if (info == NULL || info->dtls_profile == 0 || (encrypted && !info->encrypts))
-			continue;
-		if (n < DTLS_PROFILES_MAX)
-			profiles[n++] = info->dtls_profile;
-	}
-}
-
-static struct dtls_endpoint_config candidate_config(const struct leg_transport *tp, const struct inet_endpoint *peer,
-						    enum dtls_role role)
-{
-	const struct media *media = media_of(tp);
-	const struct leg_line *line = tp->line;
-	bool agreed = line->plan.agreed && !line->plan.changing && !others_wait(tp) &&
-		      line->plan.keying.mechanism == KEYING_DTLS_SRTP;
-	struct dtls_endpoint_config config = {
-		.identity = media->identity,
-		.env = media->env,
-		.role = role,
-		.min_version = media_dtls_version(media->config->dtls_min),
-		.max_version = media_dtls_version(media->config->dtls_max),
-		.mtu = media->config->dtls_mtu,
-		.expected = agreed ? &line->plan.keying.fingerprints : NULL,
-		.cookie = role == DTLS_PASSIVE ? media->cookie : NULL,
-		.peer = peer,
-		.peer_len = sizeof(*peer),
-	};
-
-	config_profiles(config.profiles, tp, agreed ? line->plan.keying.suites : leg_line_profile(line)->keying.suites);
-	return config;
-}
-
-// cookie_generation: of the listener's proof; 0 as the active side.
-static struct dtls_candidate *candidate_open(struct leg_transport *tp, const struct inet_endpoint *peer,
-					     enum dtls_role role, uint64_t cookie_generation)
-{
-	struct dtls_endpoint_config config = candidate_config(tp, peer, role);
-	struct dtls_candidate *c = candidate_place(tp);
-
-	config.cookie_generation = cookie_generation;
-	if (c == NULL)
-		return NULL;
-	c->timer = event_new(media_of(tp)->base, -1, 0, candidate_timer, c);
-	if (c->timer == NULL)
-		return NULL;
-	if (dtls_endpoint_open(&c->endpoint, &config) < 0) {
-		event_free(c->timer);
-		memset(c, 0, sizeof(*c));
-		return NULL;
-	}
-	c->transport = tp;
-	c->role = role;
-	c->peer = *peer;
-	c->serial = ++tp->next_serial;
-	c->began = env_now(media_of(tp)->env);
-	return c;
 }
 
 // What comes of a handshake
@@ -256,7 +57,7 @@ static void candidates_drop_others(struct leg_transport *tp, const struct dtls_c
 {
 	for (size_t i = 0; i < LEG_DTLS_CANDIDATES; i++) {
 		if (&tp->candidates[i] != keep)
-			candidate_free(&tp->candidates[i]);
+			leg_candidate_free(&tp->candidates[i]);
 	}
 }
 
@@ -268,7 +69,7 @@ static void association_end(struct dtls_candidate *old, const struct dtls_candid
 
 	if (old == NULL || old == next)
 		return;
-	out = candidate_out(old);
+	out = leg_candidate_out(old);
 	if (next == NULL || !inet_endpoint_equal(&old->peer, &next->peer))
 		dtls_endpoint_close_notify(old->endpoint, &out);
 }
@@ -305,7 +106,7 @@ static void candidate_choose(struct dtls_candidate *c)
 	if (!others_wait(tp))
 		candidates_drop_others(tp, c);
 	else if (before != NULL)
-		candidate_free(before);
+		leg_candidate_free(before);
 	line_describe(tp->line, c);
 	if (leg_keys_install(tp, &keys, peer_has_keys(c), &c->peer) == 0)
 		leg_line_keyed(tp->line, tp->component);
@@ -321,7 +122,7 @@ static void candidate_mismatch(struct dtls_candidate *c)
 	c->transport->mismatches++;
 	if (dtls_endpoint_peer_fingerprint(c->endpoint, &fp) == 0)
 		dtls_fingerprint_print(line->peer_fingerprint, &fp); // what was seen; overwritten by the right one
-	candidate_free(c);
+	leg_candidate_free(c);
 }
 
 static void candidate_failed(struct dtls_candidate *c)
@@ -348,7 +149,7 @@ static void candidate_failed(struct dtls_candidate *c)
 	} else {
 		tp->failures_untold++;
 	}
-	candidate_free(c); // another may still come: the keying timeout decides
+	leg_candidate_free(c); // another may still come: the keying timeout decides
 }
 
 // It was begun before its fingerprint was known. -EACCES: it is somebody else's.
@@ -373,23 +174,6 @@ static struct leg_transport *transport_beside(const struct leg_transport *tp, co
 	return line != NULL ? &line->transports[tp->component] : NULL;
 }
 
-static struct dtls_candidate *candidate_move(struct dtls_candidate *c, struct leg_transport *to)
-{
-	struct dtls_candidate *place = candidate_place(to);
-	struct event *timer = place != NULL ? event_new(media_of(to)->base, -1, 0, candidate_timer, place) : NULL;
-
-	if (timer == NULL)
-		return NULL;
-	event_free(c->timer);
-	*place = *c;
-	memset(c, 0, sizeof(*c));
-	place->transport = to;
-	place->timer = timer;
-	place->serial = ++to->next_serial;
-	candidate_arm(place);
-	return place;
-}
-
 // Its certificate is known now: whose is it?
 static struct dtls_candidate *candidate_home(struct dtls_candidate *c)
 {
@@ -399,7 +183,7 @@ static struct dtls_candidate *candidate_home(struct dtls_candidate *c)
 		return c;
 	while ((other = transport_beside(tp, other)) != NULL) {
 		if (candidate_claim(c, other) == 0)
-			return candidate_move(c, other);
+			return leg_candidate_move(c, other);
 	}
 	return NULL;
 }
@@ -423,7 +207,7 @@ static void candidate_timed(struct dtls_candidate *c)
 	c->began = 0;
 }
 
-static void candidate_settle(struct dtls_candidate *c)
+void leg_dtls_step(struct dtls_candidate *c)
 {
 	if (dtls_endpoint_status(c->endpoint) == DTLS_SECURED || dtls_endpoint_status(c->endpoint) == DTLS_PARKED)
 		candidate_timed(c);
@@ -455,7 +239,7 @@ static void candidate_settle(struct dtls_candidate *c)
 		break;
 	}
 	if (c->endpoint != NULL)
-		candidate_arm(c);
+		leg_candidate_arm(c);
 }
 
 // What an input answers waits until what it led to is done: a peer may send under new keys as soon as it has our last flight,
@@ -496,7 +280,7 @@ static void candidate_input(struct dtls_candidate *c, const void *datagram, size
 	struct leg_transport *other = NULL;
 
 	dtls_endpoint_input(c->endpoint, datagram, len, &out);
-	candidate_settle(c);
+	leg_dtls_step(c);
 	for (size_t i = 0; i < box.n; i++)
 		dp_transport_send(media_of(box.tp)->dp, box.tp->ref, &box.peer, box.kept[i].bytes, box.kept[i].len);
 	first_keys(box.tp);
@@ -542,11 +326,11 @@ static bool may_be_passive(const struct leg_transport *tp)
 // Where a peer's handshake is: it may have begun before another answerer's line was there, or its own.
 static struct dtls_candidate *candidate_of_port(struct leg_transport *tp, const struct inet_endpoint *peer)
 {
-	struct dtls_candidate *c = candidate_of(tp, peer);
+	struct dtls_candidate *c = leg_candidate_of(tp, peer);
 	struct leg_transport *other = NULL;
 
 	while (c == NULL && (other = transport_beside(tp, other)) != NULL)
-		c = candidate_of(other, peer);
+		c = leg_candidate_of(other, peer);
 	return c;
 }
 
@@ -580,7 +364,7 @@ void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt)
 		leg_drops_listener(tp, proof.drop);
 		return;
 	}
-	c = candidate_open(tp, &punt->source, DTLS_PASSIVE, proof.cookie_generation);
+	c = leg_candidate_open(tp, &punt->source, DTLS_PASSIVE, proof.cookie_generation);
 	if (c != NULL) { // its first answer asked for no next hop: what Linux knows of the way must be asked now
 		candidate_fit(c, punt, punt->mtu != 0 ? punt->mtu :
 				       dp_transport_way_mtu(media_of(tp)->dp, tp->ref, &punt->source));
@@ -600,9 +384,9 @@ static void candidates_fetch(struct leg_transport *tp)
 			if (c->endpoint == NULL || c == other->chosen || dtls_endpoint_status(c->endpoint) != DTLS_PARKED ||
 			    candidate_claim(c, tp) != 0)
 				continue;
-			c = candidate_move(c, tp);
+			c = leg_candidate_move(c, tp);
 			if (c != NULL)
-				candidate_settle(c);
+				leg_dtls_step(c);
 		}
 	}
 }
@@ -618,8 +402,8 @@ static void candidates_claim(struct leg_transport *tp)
 
 		if (c->endpoint == NULL || c == tp->chosen)
 			continue;
-		if (parked_too_long(c, now)) { // its timer is some milliseconds late
-			candidate_free(c);
+		if (leg_candidate_overdue(c, now)) { // its timer is some milliseconds late
+			leg_candidate_free(c);
 			continue;
 		}
 		if (others_wait(tp) && dtls_endpoint_status(c->endpoint) == DTLS_HANDSHAKING)
@@ -630,9 +414,9 @@ static void candidates_claim(struct leg_transport *tp)
 		if (err == -EACCES)
 			candidate_mismatch(c);
 		else if (err == -EALREADY) // it was begun for other fingerprints, which no longer count
-			candidate_free(c);
+			leg_candidate_free(c);
 		else
-			candidate_settle(c); // may choose, which drops the others
+			leg_dtls_step(c); // may choose, which drops the others
 	}
 	if (tp->keying == KEYING_STATE_PARKED)
 		keying_step(&tp->keying, KEYING_EVENT_UNPARK);
@@ -646,23 +430,23 @@ static void candidates_of_role(struct leg_transport *tp, enum dtls_role role)
 		struct dtls_candidate *c = &tp->candidates[i];
 
 		if (c->endpoint != NULL && c != tp->chosen && c->role != role)
-			candidate_free(c);
+			leg_candidate_free(c);
 	}
 }
 
 static int hello_to(struct leg_transport *tp, const struct inet_endpoint *peer)
 {
-	struct dtls_candidate *c = candidate_open(tp, peer, DTLS_ACTIVE, 0);
+	struct dtls_candidate *c = leg_candidate_open(tp, peer, DTLS_ACTIVE, 0);
 	struct dtls_out out;
 
 	if (c == NULL)
 		return -ENOMEM;
-	out = candidate_out(c);
+	out = leg_candidate_out(c);
 	if (dtls_endpoint_start(c->endpoint, &out) < 0) {
-		candidate_free(c);
+		leg_candidate_free(c);
 		return -EIO;
 	}
-	candidate_arm(c);
+	leg_candidate_arm(c);
 	return 0;
 }
 
@@ -723,7 +507,7 @@ void leg_dtls_bequeath(struct leg_transport *tp, struct leg_transport *heir)
 		if (c->endpoint == NULL || c == tp->chosen || c->role != DTLS_PASSIVE)
 			continue;
 		if (others_wait(heir) || (heir->keying != KEYING_STATE_SECURED && dtls_endpoint_status(c->endpoint) == DTLS_HANDSHAKING))
-			candidate_move(c, heir);
+			leg_candidate_move(c, heir);
 	}
 }
 

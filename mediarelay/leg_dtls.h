@@ -6,6 +6,7 @@
 #include "mediarelay/media_priv.h"
 
 void leg_dtls_input(struct leg_transport *tp, const struct dp_punt *punt);
+void leg_dtls_step(struct dtls_candidate *c); // acts on what its handshake has come to; it may be gone then
 // Offer and answer agree on DTLS-SRTP: role and fingerprints are in the line's plan. Claims what is parked, or sends the
 // ClientHello.
 int leg_dtls_agree(struct leg_transport *tp);
