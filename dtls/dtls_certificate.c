@@ -12,6 +12,7 @@
 #include <wolfssl/wolfcrypt/asn_public.h>
 #include <wolfssl/wolfcrypt/ecc.h>
 #include <wolfssl/wolfcrypt/random.h>
+#include <wolfssl/wolfcrypt/rsa.h>
 
 #define DER_ROOM 2048
 
@@ -107,21 +108,57 @@ out_rng:
 	return err;
 }
 
-static int certificate_expiry(const uint8_t *der, size_t len, int64_t *expires)
+static int date_of(int64_t *seconds, const byte *field, int field_len)
 {
-	DecodedCert *cert = malloc(sizeof(*cert));
 	struct tm tm = { 0 };
 	const byte *date;
 	byte format;
-	int n, err = -EINVAL;
+	int n;
+
+	if (field == NULL || wc_GetDateInfo(field, field_len, &date, &format, &n) != 0 ||
+	    wc_GetDateAsCalendarTime(date, n, format, &tm) != 0)
+		return -EINVAL;
+	*seconds = timegm(&tm);
+	return 0;
+}
+
+static unsigned rsa_bits(const DecodedCert *cert)
+{
+	RsaKey key;
+	word32 at = 0;
+	int octets = 0;
+
+	if (wc_InitRsaKey(&key, NULL) != 0)
+		return 0;
+	if (wc_RsaPublicKeyDecode(cert->publicKey, &at, &key, cert->pubKeySize) == 0)
+		octets = wc_RsaEncryptSize(&key);
+	wc_FreeRsaKey(&key);
+	return octets > 0 ? 8 * (unsigned)octets : 0;
+}
+
+static void name_algorithm(struct dtls_certificate_facts *facts, const DecodedCert *cert)
+{
+	int curve = cert->keyOID == ECDSAk ? wc_ecc_get_oid(cert->pkCurveOID, NULL, NULL) : 0;
+
+	if (cert->keyOID == ECDSAk && curve > 0)
+		snprintf(facts->algorithm, sizeof(facts->algorithm), "ECDSA %d", wc_ecc_get_curve_size_from_id(curve) * 8);
+	else if (cert->keyOID == RSAk)
+		snprintf(facts->algorithm, sizeof(facts->algorithm), "RSA %u", rsa_bits(cert));
+	else
+		snprintf(facts->algorithm, sizeof(facts->algorithm), "?");
+}
+
+static int certificate_facts(const uint8_t *der, size_t len, struct dtls_certificate_facts *facts)
+{
+	DecodedCert *cert = malloc(sizeof(*cert));
+	int err = -EINVAL;
 
 	if (cert == NULL)
 		return -ENOMEM;
 	wc_InitDecodedCert(cert, der, (word32)len, NULL);
-	if (wc_ParseCert(cert, CERT_TYPE, NO_VERIFY, NULL) == 0 && cert->afterDate != NULL &&
-	    wc_GetDateInfo(cert->afterDate, cert->afterDateLen, &date, &format, &n) == 0 &&
-	    wc_GetDateAsCalendarTime(date, n, format, &tm) == 0) {
-		*expires = timegm(&tm);
+	if (wc_ParseCert(cert, CERT_TYPE, NO_VERIFY, NULL) == 0 && date_of(&facts->starts, cert->beforeDate, cert->beforeDateLen) == 0 &&
+	    date_of(&facts->expires, cert->afterDate, cert->afterDateLen) == 0) {
+		name_algorithm(facts, cert);
 		err = 0;
 	}
 	wc_FreeDecodedCert(cert);
@@ -129,7 +166,7 @@ static int certificate_expiry(const uint8_t *der, size_t len, int64_t *expires)
 	return err;
 }
 
-int dtls_certificate_read(const struct dtls_pem *pem, uint8_t **derp, size_t *der_len, int64_t *expires)
+int dtls_certificate_read(const struct dtls_pem *pem, uint8_t **derp, size_t *der_len, struct dtls_certificate_facts *facts)
 {
 	uint8_t *der = malloc(pem->cert_len); // DER is shorter than its PEM
 	int n, err;
@@ -137,7 +174,7 @@ int dtls_certificate_read(const struct dtls_pem *pem, uint8_t **derp, size_t *de
 	if (der == NULL)
 		return -ENOMEM;
 	n = wc_CertPemToDer(pem->cert, (int)pem->cert_len, der, (int)pem->cert_len, CERT_TYPE);
-	err = n > 0 ? certificate_expiry(der, (size_t)n, expires) : -EINVAL;
+	err = n > 0 ? certificate_facts(der, (size_t)n, facts) : -EINVAL;
 	if (err < 0) {
 		free(der);
 		return err;

@@ -18,7 +18,7 @@ enum { RANGE_1_2, RANGE_1_3, RANGE_BOTH, RANGES };
 
 struct dtls_identity {
 	atomic_uint refs;
-	int64_t expires;
+	struct dtls_certificate_facts facts;
 	struct dtls_fingerprint fingerprints[DTLS_HASH_COUNT];
 	WOLFSSL_CTX *ctx[2][RANGES]; // by role
 };
@@ -93,7 +93,7 @@ static int identity_open(struct dtls_identity **idp, const struct dtls_pem *pem)
 	if (id == NULL)
 		return -ENOMEM;
 	atomic_init(&id->refs, 1);
-	err = dtls_certificate_read(pem, &der, &der_len, &id->expires);
+	err = dtls_certificate_read(pem, &der, &der_len, &id->facts);
 	for (enum dtls_hash h = DTLS_HASH_NONE + 1; err == 0 && h < DTLS_HASH_COUNT; h++)
 		err = dtls_fingerprint_of(&id->fingerprints[h], h, der, der_len);
 	for (int role = DTLS_ACTIVE; role <= DTLS_PASSIVE; role++)
@@ -174,7 +174,7 @@ int dtls_identity_load_or_make(struct dtls_identity **idp, const char *path, uns
 		return err;
 	if (err == 0)
 		err = dtls_identity_load(&id, path, path);
-	if (err == 0 && id->expires > (int64_t)time(NULL) + DAY) {
+	if (err == 0 && id->facts.expires > (int64_t)time(NULL) + DAY) {
 		*idp = id;
 		return 0;
 	}
@@ -184,6 +184,32 @@ int dtls_identity_load_or_make(struct dtls_identity **idp, const char *path, uns
 	if (err < 0 && err != -ENOENT)
 		return err; // a file that is there but not ours to overwrite
 	return identity_make_stored(idp, path, days);
+}
+
+int dtls_identity_replace(struct dtls_identity **idp, const char *pem_text, size_t len, unsigned days, const char *path, const char *before,
+			  int (*judge)(void *ctx, const struct dtls_identity *id), void *ctx)
+{
+	struct dtls_identity *id = NULL;
+	struct dtls_pem pem = { 0 };
+	int err = library_ready();
+
+	if (err == 0)
+		err = pem_text != NULL ? dtls_pem_copy(&pem, pem_text, len) : dtls_certificate_make(&pem, days);
+	if (err == 0)
+		err = identity_open(&id, &pem);
+	if (err == 0 && (id->facts.expires < (int64_t)time(NULL) + DAY || id->facts.starts > (int64_t)time(NULL)))
+		err = -EKEYEXPIRED;
+	if (err == 0)
+		err = judge(ctx, id);
+	if (err == 0)
+		err = dtls_pem_replace(&pem, path, before);
+	if (err == 0) {
+		*idp = id;
+		id = NULL;
+	}
+	dtls_pem_wipe(&pem);
+	dtls_identity_unref(id);
+	return err;
 }
 
 struct dtls_identity *dtls_identity_ref(struct dtls_identity *id)
@@ -211,7 +237,17 @@ const struct dtls_fingerprint *dtls_identity_fingerprint(const struct dtls_ident
 
 int64_t dtls_identity_expires(const struct dtls_identity *id)
 {
-	return id->expires;
+	return id->facts.expires;
+}
+
+int64_t dtls_identity_starts(const struct dtls_identity *id)
+{
+	return id->facts.starts;
+}
+
+const char *dtls_identity_algorithm(const struct dtls_identity *id)
+{
+	return id->facts.algorithm;
 }
 
 const char *dtls_library_version(void)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,23 @@ int dtls_pem_load(struct dtls_pem *pem, const char *cert_path, const char *key_p
 	return err;
 }
 
+static int octets_copy(uint8_t **to, size_t *to_len, const char *text, size_t len)
+{
+	*to = malloc(len);
+	if (*to == NULL)
+		return -ENOMEM;
+	memcpy(*to, text, len);
+	*to_len = len;
+	return 0;
+}
+
+int dtls_pem_copy(struct dtls_pem *pem, const char *text, size_t len)
+{
+	int err = len == 0 || len > PEM_FILE_MAX ? -EINVAL : octets_copy(&pem->cert, &pem->cert_len, text, len);
+
+	return err == 0 ? octets_copy(&pem->key, &pem->key_len, text, len) : err;
+}
+
 int dtls_pem_check_private(const char *path)
 {
 	struct stat st;
@@ -110,29 +128,62 @@ static int sync_folder(const char *path)
 	return err;
 }
 
-int dtls_pem_store(const struct dtls_pem *pem, const char *path)
+// Into a file of its own beside path. Certificate and key may be one text.
+static int write_beside(const struct dtls_pem *pem, const char *path, char temporary[PATH_MAX])
 {
-	char temporary[PATH_MAX];
+	bool both = pem->cert_len != pem->key_len || memcmp(pem->cert, pem->key, pem->key_len) != 0;
 	int fd, err;
 
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= (int)sizeof(temporary))
+	if (snprintf(temporary, PATH_MAX, "%s.XXXXXX", path) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	fd = mkostemp(temporary, O_CLOEXEC); // mode 0600 from its birth
 	if (fd < 0)
 		return -errno;
 	err = write_fully(fd, pem->cert, pem->cert_len);
-	if (err == 0)
+	if (err == 0 && both)
 		err = write_fully(fd, pem->key, pem->key_len);
 	if (err == 0 && fsync(fd) < 0)
 		err = -errno;
 	close(fd);
-	if (err == 0 && rename(temporary, path) < 0)
-		err = -errno;
-	if (err < 0) {
+	if (err < 0)
 		unlink(temporary);
+	return err;
+}
+
+static int name_it(const char *temporary, const char *path)
+{
+	if (rename(temporary, path) == 0)
+		return sync_folder(path);
+	return -errno;
+}
+
+int dtls_pem_store(const struct dtls_pem *pem, const char *path)
+{
+	char temporary[PATH_MAX];
+	int err = write_beside(pem, path, temporary);
+
+	if (err < 0)
 		return err;
-	}
-	return sync_folder(path);
+	err = name_it(temporary, path);
+	if (err < 0)
+		unlink(temporary);
+	return err;
+}
+
+int dtls_pem_replace(const struct dtls_pem *pem, const char *path, const char *before)
+{
+	char temporary[PATH_MAX];
+	int err = write_beside(pem, path, temporary);
+
+	if (err < 0)
+		return err;
+	if (rename(path, before) < 0 && errno != ENOENT)
+		err = -errno;
+	if (err == 0)
+		err = name_it(temporary, path);
+	if (err < 0)
+		unlink(temporary);
+	return err;
 }
 
 void dtls_pem_wipe(struct dtls_pem *pem)

@@ -3,6 +3,7 @@
 // signals; the media thread and the sip thread do the work.
 #include "gateway/control.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "gateway/admin/admin.h"
 #include "gateway/control_priv.h"
 #include "gateway/control_syscalls.h"
@@ -15,8 +16,10 @@
 #include <event2/event.h>
 #include <event2/thread.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -355,6 +358,14 @@ static int start_parts(struct control *ct)
 	return err;
 }
 
+// Of libevent's buffers, through which tokens and keys come in at the management door.
+static void free_wiped(void *memory)
+{
+	if (memory != NULL)
+		secret_wipe(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
 int control_main(void)
 {
 	struct control ct = { .drained = -1, .empty = -1, .media_region = -1 };
@@ -367,6 +378,7 @@ int control_main(void)
 		log_error(TAG, "not started by the supervisor");
 		return 1;
 	}
+	event_set_mem_functions(malloc, realloc, free_wiped);
 	evthread_use_pthreads();
 	if (start_parts(&ct) < 0)
 		return 1;

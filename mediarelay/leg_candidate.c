@@ -166,7 +166,7 @@ static struct dtls_endpoint_config candidate_config(const struct leg_transport *
 	bool agreed = line->plan.agreed && !line->plan.changing && !line->plan.provisional &&
 		      line->plan.keying.mechanism == KEYING_DTLS_SRTP;
 	struct dtls_endpoint_config config = {
-		.identity = media->identity,
+		.identity = media_identity_of(&media->identities, line->plan.seat.identity)->identity,
 		.env = media->env,
 		.role = role,
 		.min_version = media_dtls_version(media->config->dtls_min),

@@ -25,7 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DTLS_CERTIFICATE_DAYS 365
 
 #define MAIL_ADOPTED UINT32_MAX // no session's number
 
@@ -225,35 +224,17 @@ static void *media_run(void *ctx)
 
 // Start and end
 
-static int open_identity(struct media *media)
-{
-	const struct media_config *config = media->config;
-	char path[512];
-	int err;
-
-	if (config->dtls_certificate != NULL) {
-		err = dtls_identity_load(&media->identity, config->dtls_certificate, config->dtls_key);
-	} else {
-		snprintf(path, sizeof(path), "%s/dtls.pem", config->state_dir);
-		err = dtls_identity_load_or_make(&media->identity, path, DTLS_CERTIFICATE_DAYS);
-	}
-	if (err < 0)
-		return err;
-	dtls_fingerprint_print(media->fingerprint, dtls_identity_fingerprint(media->identity, DTLS_HASH_SHA256));
-	return 0;
-}
-
 static int open_dtls(struct media *media)
 {
 	struct dtls_listener_config config = { .env = media->env, .mtu = media->config->dtls_mtu };
-	int err = open_identity(media);
+	int err = media_identities_open(&media->identities, media->config);
 
 	if (err < 0)
 		return err;
 	err = dtls_cookie_open(&media->cookie, media->env, 0);
 	if (err < 0)
 		return err;
-	config.identity = media->identity;
+	config.identity = media_identity_now(&media->identities)->identity; // it shows none: it answers before a handshake begins
 	config.cookie = media->cookie;
 	config.min_version = media_dtls_version(media->config->dtls_min);
 	config.max_version = media_dtls_version(media->config->dtls_max);
@@ -392,7 +373,7 @@ void media_close(struct media *media)
 		dtls_report_write(media);
 	dtls_listener_close(media->listener);
 	dtls_cookie_close(media->cookie);
-	dtls_identity_unref(media->identity);
+	media_identities_close(&media->identities);
 	mailbox_close(media->mail);
 	media_questions_close(media);
 	pthread_mutex_destroy(&media->free_lock);
@@ -421,12 +402,21 @@ void media_configure(struct media *media, const struct media_config *config, con
 
 const char *media_fingerprint(const struct media *media)
 {
-	return media->fingerprint;
+	return media_identity_now(&media->identities)->fingerprint;
+}
+
+const char *media_seat_fingerprint(const struct media *media, const struct media_seat *seat)
+{
+	return media_identity_of(&media->identities, seat->identity)->fingerprint;
 }
 
 int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat)
 {
-	return seat_stock_take(media->seats, dp_client_absent(media->dp), realm, family, seat);
+	int err = seat_stock_take(media->seats, dp_client_absent(media->dp), realm, family, seat);
+
+	if (err == 0)
+		seat->identity = media_identity_now(&media->identities)->tag;
+	return err;
 }
 
 void media_seat_return(struct media *media, const struct media_seat *seat)

@@ -34,6 +34,7 @@ const char *media_library_version(void); // "libsrtp2 2.5.0"
 struct media_seat {
 	uint32_t id; // 0: none
 	uint16_t realm;
+	uint16_t identity;                 // which certificate of ours its line has; media_seat_fingerprint()
 	struct inet_endpoint rtp, rtcp;    // as bound; rtcp port = rtp + 1, not used on the wire with rtcp-mux
 	struct inet_addr advertise;        // what SDP says
 	char tls_id[33];                   // RFC 8842: 20..255 token characters
@@ -125,7 +126,8 @@ void media_configure(struct media *media, const struct media_config *config, con
 		     size_t n_profiles);
 
 // Everything below is for the sip thread, and none of it waits.
-const char *media_fingerprint(const struct media *media); // "sha-256 AB:CD..." of our certificate
+const char *media_fingerprint(const struct media *media); // "sha-256 AB:CD..." of the certificate that new seats get
+const char *media_seat_fingerprint(const struct media *media, const struct media_seat *seat); // of this one's
 int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat); // -ENOSPC: no ports, -EADDRNOTAVAIL: no address now
 void media_seat_return(struct media *media, const struct media_seat *seat); // not used in any plan
 int media_session_open(struct media *media, uint32_t *session); // -ENOSPC: at the limit

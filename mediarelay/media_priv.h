@@ -11,6 +11,7 @@
 #include "mediarelay/keying_state.h"
 #include "mediarelay/leg_drops.h"
 #include "mediarelay/media.h"
+#include "mediarelay/media_identity.h"
 #include "mediarelay/media_notice.h"
 #include "mediarelay/media_quality.h"
 #include "mediarelay/media_seat.h"
@@ -223,7 +224,7 @@ struct media {
 	struct dp_client *dp;
 	struct seat_stock *seats;
 	struct call_records *records;
-	struct dtls_identity *identity;
+	struct media_identities identities;
 	struct dtls_cookie *cookie;
 	struct dtls_listener *listener;
 	struct dtls_listener_info listener_told; // as the log last said
@@ -231,7 +232,6 @@ struct media {
 	struct log_limit attacks; // notices of them
 	struct media_stats *stats;
 	struct media_tally *tally; // by realm
-	char fingerprint[DTLS_FINGERPRINT_STRLEN];
 	struct media_slot *slots; // [1 .. max_sessions]
 	pthread_mutex_t free_lock;
 	uint32_t *free_ids; // ring of session numbers, least recently used first

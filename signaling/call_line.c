@@ -75,7 +75,7 @@ int call_line_offered(struct sip_dialog *from, const struct sdp_doc *doc, size_t
 		.media_at_source = inet_addr_equal(&line.rtp.addr, &from->source.addr),
 		.floor = keying_floor_of(&s->choice), // also of a line that was taken away and is back
 	};
-	struct keying_identity us = { media_fingerprint(from->call->sip->media), s->seat.tls_id };
+	struct keying_identity us = { media_seat_fingerprint(from->call->sip->media, &s->seat), s->seat.tls_id };
 	struct keying_choice choice, before;
 
 	if (current != NULL) {
@@ -138,7 +138,7 @@ int call_line_onward(struct sip_dialog *to, struct stream *stream, bool in_force
 	err = call_line_seat(to, s, to->hop.address.addr.family, why);
 	if (err < 0)
 		return err;
-	struct keying_identity us = { media_fingerprint(to->call->sip->media), s->seat.tls_id };
+	struct keying_identity us = { media_seat_fingerprint(to->call->sip->media, &s->seat), s->seat.tls_id };
 
 	if (keying_offer(&s->local, policy, onward_feedback(to, s, feedback), &us, in_force ? &s->choice : NULL, to->call->sip->env) < 0)
 		return call_refuse(why, 500, 0, "keying");

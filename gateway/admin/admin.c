@@ -174,7 +174,7 @@ void admin_answer_tagged(struct admin_request *rq, int status, const char *tag, 
 }
 
 // Ours are short and strong: a weak one never matches.
-bool admin_matches(struct admin_request *rq, const char *tag)
+bool admin_is_match(const struct admin_request *rq, const char *tag)
 {
 	char quoted[80];
 
@@ -187,6 +187,13 @@ bool admin_matches(struct admin_request *rq, const char *tag)
 		if ((len == 1 && at[0] == '*') || (len == strlen(quoted) && memcmp(at, quoted, len) == 0))
 			return true;
 	}
+	return false;
+}
+
+bool admin_matches(struct admin_request *rq, const char *tag)
+{
+	if (admin_is_match(rq, tag))
+		return true;
 	admin_problem(rq, 412, "If-Match: it is another one by now; read it again");
 	return false;
 }
@@ -345,7 +352,7 @@ static int head_is_there(void *ctx, struct http_exchange *x)
 	else if (route == NULL)
 		method_problem(&rq, methods);
 	else if (rq.http->content_length > 0 && strncasecmp(rq.http->content_type, type, strlen(type)) != 0)
-		admin_problem(&rq, 415, strcmp(type, JSON_TYPE) == 0 ? "expected application/json" : "expected application/yaml");
+		admin_problem(&rq, 415, strcmp(type, JSON_TYPE) == 0 ? "expected application/json" : strcmp(type, ADMIN_YAML) == 0 ? "expected application/yaml" : "expected application/x-pem-file");
 	else
 		return 0;
 	return 1;
@@ -374,6 +381,9 @@ const struct admin_route admin_routes[] = {
 	{ HTTP_POST, "/v1/configuration/validate", ADMIN_VIEWER, admin_configuration_validate, ADMIN_YAML },
 	{ HTTP_POST, "/v1/configuration/diff", ADMIN_VIEWER, admin_configuration_diff, ADMIN_YAML },
 	{ HTTP_POST, "/v1/configuration/rollback", ADMIN_OPERATOR, admin_configuration_roll_back },
+	{ HTTP_GET, "/v1/certificates", ADMIN_VIEWER, admin_certificates },
+	{ HTTP_PUT, "/v1/certificates/dtls", ADMIN_OPERATOR, admin_certificate_replace, ADMIN_PEM },
+	{ HTTP_POST, "/v1/certificates/dtls/renew", ADMIN_OPERATOR, admin_certificate_renew },
 	{ HTTP_GET, "/v1/realms", ADMIN_VIEWER, admin_realms },
 	{ HTTP_GET, "/v1/peers", ADMIN_VIEWER, admin_peers },
 	{ HTTP_GET, "/v1/routes", ADMIN_VIEWER, admin_routes_list },

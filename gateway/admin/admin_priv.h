@@ -52,6 +52,7 @@ struct admin_route {
 };
 
 #define ADMIN_YAML "application/yaml" // RFC 9512
+#define ADMIN_PEM "application/x-pem-file" // RFC 7468 has no type of its own for several
 extern const struct admin_route admin_routes[];
 
 // Answers. Each ends the request.
@@ -64,7 +65,9 @@ void admin_answer_text(struct admin_request *rq, int status, const char *type, c
 void admin_problem(struct admin_request *rq, int status, const char *detail);
 // The same with members of its own (RFC 9457 section 3.2), `more` is taken.
 void admin_problem_with(struct admin_request *rq, int status, const char *detail, json_t *more);
-// If-Match (RFC 9110 section 13.1.1) against the tag that there is now. False: the client has been told 412.
+// If-Match (RFC 9110 section 13.1.1) against the tag that there is now.
+bool admin_is_match(const struct admin_request *rq, const char *tag);
+// The same. False: the client has been told 412.
 bool admin_matches(struct admin_request *rq, const char *tag);
 
 // A decimal number, nothing beside it. False: it is none, or above `most`.
@@ -73,7 +76,7 @@ bool admin_number_read(const char *text, uint32_t *value, uint32_t most);
 bool admin_is_ready(const struct admin *admin, const char **why);
 
 admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics, admin_calls, admin_call, admin_hang_up, admin_openapi, admin_page,
-	admin_event_stream, admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_configuration,
+	admin_event_stream, admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_certificates, admin_certificate_replace, admin_certificate_renew, admin_configuration,
 	admin_configuration_validate, admin_configuration_diff, admin_configuration_apply, admin_configuration_roll_back, admin_drain, admin_resume, admin_reload,
 	admin_replace, admin_shut_down;
 admin_handler admin_traces, admin_trace, admin_trace_begin, admin_trace_end, admin_trace_file;

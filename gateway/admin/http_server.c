@@ -452,6 +452,11 @@ const char *http_exchange_body(const struct http_exchange *x, size_t *len)
 	return (const char *)evbuffer_pullup(x->in, -1) + x->head_len;
 }
 
+void http_exchange_wipe_body(struct http_exchange *x)
+{
+	secret_wipe(evbuffer_pullup(x->in, -1) + x->head_len, (size_t)x->request.content_length);
+}
+
 const char *http_exchange_source(const struct http_exchange *x)
 {
 	return x->source;

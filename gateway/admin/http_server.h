@@ -42,6 +42,7 @@ const struct http_counts *http_server_counts(const struct http_server *server);
 
 const struct http_request *http_exchange_request(const struct http_exchange *x);
 const char *http_exchange_body(const struct http_exchange *x, size_t *len);
+void http_exchange_wipe_body(struct http_exchange *x); // it was a secret; afterwards it is zeros
 const char *http_exchange_source(const struct http_exchange *x); // for the log: an endpoint, or "unix"
 
 struct http_answer {

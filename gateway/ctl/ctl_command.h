@@ -24,4 +24,5 @@ int ctl_complain(const char *what, const char *more); // REFUSED
 int ctl_do(const struct options *o, const struct ctl_question *question, void (*show)(const json_t *), struct ctl_answer *answer);
 char *ctl_read_file(const char *path); // "-": standard input. malloc'ed; NULL: it has been said why
 
+int ctl_cert(const struct options *o);   // ctl_cert.c: cert list, replace, renew
 int ctl_config(const struct options *o); // ctl_config.c: config show, check, diff, apply, rollback

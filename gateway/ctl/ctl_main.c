@@ -29,6 +29,9 @@ static const char help[] =
 	"  config diff FILE     what it would change, and what that takes\n"
 	"  config apply FILE    put it in the place of the file, all or nothing (operator); --if-match ETAG, --replace: by a new control\n"
 	"  config rollback      back to the one before (operator); --if-match, --replace\n"
+	"  cert list            certificates that DTLS shows, and until when\n"
+	"  cert replace FILE    another one with its key, as PEM (operator); calls that are up keep theirs\n"
+	"  cert renew           a new one of the gateway's own, or the configured files read again (operator)\n"
 	"  realms, peers        as configured, with their calls\n"
 	"  routes               in their order, with what each took\n"
 	"  transports           sockets that SIP listens on\n"
@@ -247,6 +250,8 @@ static int run(const struct options *o)
 	}
 	if (strcmp(o->command, "config") == 0)
 		return ctl_config(o);
+	if (strcmp(o->command, "cert") == 0)
+		return ctl_cert(o);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		if (strcmp(o->command, lists[i].command) == 0)
 			return ask(o, "GET", lists[i].path, NULL, lists[i].show);
@@ -325,7 +330,7 @@ int main(int argc, char **argv)
 		default: return USAGE;
 		}
 	}
-	if (optind == argc || argc - optind > CTL_ARGUMENTS || (argc - optind > 2 && strcmp(argv[optind], "config") != 0)) {
+	if (optind == argc || argc - optind > CTL_ARGUMENTS || (argc - optind > 2 && strcmp(argv[optind], "config") != 0 && strcmp(argv[optind], "cert") != 0)) {
 		fputs(help, stderr);
 		return USAGE;
 	}

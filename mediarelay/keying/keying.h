@@ -116,7 +116,7 @@ struct keying_local {
 };
 
 struct keying_identity {         // what DTLS-SRTP says of us
-	const char *fingerprint; // media_fingerprint()
+	const char *fingerprint; // media_seat_fingerprint()
 	const char *tls_id;      // of the seat
 };
 

@@ -19,13 +19,13 @@ BODIES = {"/v1/log/level": '{"level": "info"}', "/v1/traces": '{"next": {}}'}
 
 def wanted(managed, path, method, operation):
 	"""Body and headers of a request that does no harm."""
-	yaml = "application/yaml" in operation.get("requestBody", {}).get("content", {})
-	body = managed.file.read_text() if yaml else BODIES.get(path) if method in ("PUT", "POST") else None
-	headers = {"Content-Type": "application/yaml"} if yaml else {}
+	kind = next(iter(operation.get("requestBody", {}).get("content", {})), "application/json")
+	documents = {"application/yaml": managed.file.read_text(), "application/x-pem-file": (ROOT / "tests/support/dtls_certs/p384.pem").read_text()}
+	body = documents.get(kind, BODIES.get(path) if method in ("PUT", "POST") else None)
+	headers = {"Content-Type": kind} if body is not None else {}
 	if any(p["name"] == "If-Match" and p["required"] for p in operation.get("parameters", [])):
-		headers["If-Match"] = managed.ask("/v1/configuration").headers["ETag"]
+		headers["If-Match"] = managed.ask("/".join(path.split("/")[:3])).headers["ETag"]
 	return {"body": body, "headers": headers}
-
 
 
 @pytest.fixture

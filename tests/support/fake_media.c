@@ -55,6 +55,11 @@ const char *media_fingerprint(const struct media *media)
 	return "sha-256 12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AB:4A:AD";
 }
 
+const char *media_seat_fingerprint(const struct media *media, const struct media_seat *seat)
+{
+	return media_fingerprint(media);
+}
+
 static const struct media_realm *realm_of(const struct media *media, uint16_t realm)
 {
 	return realm < media->start.config->n_realms ? &media->start.config->realms[realm] : NULL;
