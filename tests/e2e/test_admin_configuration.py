@@ -2,13 +2,18 @@
 # The configuration by the management door: read, judged, compared, applied and taken back, and nothing of it by accident.
 import hashlib
 import json
+import os
+import signal
+import time
 
 import pytest
 
+from lib import phone
 from lib.admin import TOKENS, Managed
 from lib.leg import Leg, both_hear, call
 from test_ctl import ctl
-from test_reload import refused, short_call
+from test_reload import CALLS, refused, short_call
+from test_restored import Streams, secured, set_up
 
 YAML = {"Content-Type": "application/yaml"}
 ROUTE = ('- {from: access, user: "*", to: pbx}', '- {from: access, user: "9*", to: pbx}')
@@ -44,7 +49,7 @@ def post(managed, path, text=None, tag=None):
 	return managed.ask(f"/v1/configuration/{path}", method="POST", token="operator", body=text, headers=headers, timeout=30)
 
 
-def test_read(managed):
+def check_read(managed):
 	seen, tag = read(managed)
 	assert seen["file"] == "in_force" and not seen["has_before"] and seen["last_change"] is None
 	digest = hashlib.sha256(TOKENS["operator"].encode()).hexdigest()
@@ -64,7 +69,7 @@ def test_read(managed):
 	assert seen["file"] == "invalid" and seen["document"] is None
 
 
-def test_every_mistake_is_told(managed):
+def check_every_mistake_is_told(managed):
 	before, text = read(managed), managed.file.read_text()
 	assert post(managed, "validate", text).json() == {"valid": True, "errors": []}
 	wrong = changed(text, ("level: info", "level: loud"), ("media_timeout: 60", "media_timeout: x"), ("to: pbx", "too: pbx"))
@@ -83,7 +88,7 @@ def test_every_mistake_is_told(managed):
 	assert read(managed) == before and managed.file.read_text() == text
 
 
-def test_what_it_would_change(managed):
+def check_what_it_would_change(managed):
 	text = managed.file.read_text()
 	assert post(managed, "diff", text).json() == {"scope": "same", "changes": []}
 	told = post(managed, "diff", changed(text, ROUTE, LISTENER, ("poll: adaptive", "poll: busy"), ("connections: 256", "connections: 255"))).json()
@@ -91,6 +96,12 @@ def test_what_it_would_change(managed):
 	assert {c["key"]: (c["scope"], c["by_file_alone"]) for c in told["changes"]} == {
 		"routes": ("live", False), "realms[core].listeners": ("control", False), "dataplane.poll": ("restart", False),
 		"admin.connections": ("control", True)}
+
+
+def test_read_and_judged(managed):
+	check_every_mistake_is_told(managed)
+	check_what_it_would_change(managed)
+	check_read(managed)
 
 
 def test_applied_and_taken_back(topology, managed):
@@ -186,3 +197,68 @@ def test_command_line(topology, managed, tmp_path):
 	assert "does not say what is in force" in ctl(topology, "config", "apply", "--replace", str(file), token="operator", expect=1)
 	for wrong in (["config"], ["config", "apply"], ["config", "show", "x"], ["config", "check", str(tmp_path / "none")]):
 		ctl(topology, *wrong, token="operator", expect=2)
+
+
+@pytest.mark.parametrize("how", ["door", "signal"])
+def test_a_control_that_does_not_serve_is_taken_back(topology, managed, how):
+	"""Its listener's port is somebody else's: the one before is in force again, and no call has noticed."""
+	text, (seen, tag) = managed.file.read_text(), read(managed)
+	new = changed(text, LISTENER)
+	with topology.gw.udp("10.20.0.1", 5070), Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+		call(access, core)
+		since = managed.mark()
+		if how == "door":
+			assert put(managed, new, tag, "/v1/configuration?replace=true").status == 202
+		else:
+			managed.file.write_text(new)
+			os.kill(managed.process.pid, signal.SIGUSR2)
+		managed.wait_event("configuration taken back", 20, since)
+		managed.wait_event("child back", 20, since, child="control")
+		both_hear(access, core, packets=20, seconds=0.2)
+		after, _ = read(managed)
+		assert after["configuration"] == seen["configuration"]
+		assert (after["file"], managed.file.read_text()) == (("in_force", text) if how == "door" else ("differs", new))
+		assert (after["last_change"] or "").startswith("refused: control did not start with it") == (how == "door")
+		access.hang_up()
+		core.taken_down()
+		short_call(access, core)
+
+
+@pytest.mark.alone # a socket of a starved machine drops packets of its own
+def test_many_calls_with_media(topology, tmp_path, record_property):
+	"""Applied, taken back, applied by a new control, with another certificate in between: not one packet is missing."""
+	with Managed(topology, access="plain", calls=CALLS + 20) as managed:
+		access = phone.Phone(topology.access, topology.phone("access"), "access")
+		core = phone.Phone(topology.core, topology.phone("core"), "core")
+		streams = Streams((topology.access, topology.core), (access.address, core.address), CALLS)
+		uri = f"sip:100@{topology.gateway('access')}:5060"
+		try:
+			up = [set_up(access, core, streams, i, uri) for i in range(CALLS)]
+			secured(managed, 2 * CALLS)
+			for i, (_, _, remotes) in enumerate(up):
+				streams.remote[0][i], streams.remote[1][i] = remotes
+			streams.start()
+			time.sleep(0.3)
+			text, began = managed.file.read_text(), time.monotonic()
+			assert put(managed, changed(text, ROUTE), read(managed)[1]).status == 200
+			applied = time.monotonic() - began
+			tag = managed.ask("/v1/certificates").headers["ETag"]
+			assert managed.ask("/v1/certificates/dtls/renew", method="POST", token="operator", headers={"If-Match": tag}).status == 200
+			assert post(managed, "rollback", tag=read(managed)[1]).status == 200 and managed.file.read_text() == text
+			since = managed.mark()
+			assert put(managed, changed(text, ("dataplane:\n", "dtls: {mtu: 1100}\ndataplane:\n")), read(managed)[1], "/v1/configuration?replace=true").status == 202
+			taken = managed.wait_event("calls taken up", 20, since)
+			managed.wait_event("child back", 20, since, child="control")
+			assert (taken["restored"], taken["dropped"]) == (CALLS, 0) and not managed.events("child died")
+			time.sleep(0.3)
+			missing = streams.missing()
+			record_property("applied_ms", round(1000 * applied))
+			print(f"{CALLS} calls: applied in {1000 * applied:.0f} ms, missing {missing} of {sum(streams.sent[0])} and {sum(streams.sent[1])} packets")
+			assert not missing and read(managed)[0]["last_change"] == "applied"
+			for near, _, _ in up:
+				near.request("BYE")
+				core.take_bye()
+				assert access.wait_response(near.cseq, "BYE").status == 200
+		finally:
+			streams.close()
+			access._open = core._open = False
