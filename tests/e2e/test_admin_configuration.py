@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import time
 
@@ -54,9 +55,8 @@ def check_read(managed):
 	assert seen["file"] == "in_force" and not seen["has_before"] and seen["last_change"] is None
 	digest = hashlib.sha256(TOKENS["operator"].encode()).hexdigest()
 	assert digest in managed.file.read_text() and digest not in json.dumps(seen)
-	assert seen["document"] == managed.file.read_text().replace(f'"{digest}"', KEPT).replace(
-		'"' + hashlib.sha256(TOKENS["viewer"].encode()).hexdigest() + '"', KEPT)
-	assert [t["sha256"] for t in seen["configuration"]["admin"]["tokens"]] == ["(kept)"] * 2
+	assert seen["document"] == re.sub(r'sha256: "[0-9a-f]{64}"', f"sha256: {KEPT}", managed.file.read_text())
+	assert {t["sha256"] for t in seen["configuration"]["admin"]["tokens"]} == {"(kept)"}
 	assert seen["configuration"]["limits"]["calls"] == 4000 and seen["configuration"]["sip"]["timer_c"] == 181
 	assert read(managed)[1] == tag
 	text = managed.file.read_text()
