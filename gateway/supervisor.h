@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// supervisor.h - the process that parses no network input: makes the regions, attaches the XDP program, starts relay
-// and control, brings back what dies, and ends all in order.
+// supervisor.h - the process that parses no network input but a configuration that an operator hands in (decision 0121): makes the
+// regions, attaches the XDP program, starts relay and control, brings back what dies, and ends all in order.
 #pragma once
 #include "gateway/child.h"
 #include "gateway/config.h"
