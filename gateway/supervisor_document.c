@@ -40,6 +40,8 @@ static void answer(struct supervisor *sv, unsigned number, const char *word, con
 {
 	char text[LINK_TEXT];
 
+	if (number == 0)
+		return;
 	snprintf(text, sizeof(text), "outcome %u %s %.180s", number, word, more);
 	link_say(sv->control.ready_fd, text, -1);
 }
@@ -168,6 +170,7 @@ static void begin(struct supervisor *sv, const struct request *rq)
 		supervisor_document_done(sv); // another wording of the same
 	} else if (rq->needs == CONFIG_CONTROL) {
 		answer(sv, rq->number, "replacing", "");
+		sv->document.number = 0; // the next control counts anew
 		snprintf(sv->last_change, sizeof(sv->last_change), "control is being replaced");
 		supervisor_begin_replace(sv);
 	} else {

@@ -34,7 +34,7 @@ struct supervisor {
 	int before_snapshot;
 	struct { // a document of the management door on its way; the file has it already
 		bool on;
-		unsigned number;  // of control's question
+		unsigned number;  // of control's question; 0: it has been answered
 		char *old;        // that was in the file
 		size_t old_len;
 	} document;

@@ -11,6 +11,7 @@
 
 #define FILE_MAX (1u << 20)
 #define DEPTH_MAX 16
+#define KEYS_MAX 256 // of one mapping: each new one is compared with all before it
 
 struct yaml_tree {
 	struct yaml_node *root;
@@ -162,7 +163,7 @@ static int children_read(struct reader *r, struct yaml_node *parent, yaml_event_
 	yaml_event_t event;
 	int err;
 
-	for (;;) {
+	for (size_t n = 0;; n++) {
 		err = next_event(r, &event);
 		if (err < 0)
 			return err;
@@ -170,7 +171,10 @@ static int children_read(struct reader *r, struct yaml_node *parent, yaml_event_
 			yaml_event_delete(&event);
 			return 0;
 		}
-		err = child_read(r, parent, last, &event, depth);
+		if (parent->kind == YAML_MAPPING && n == KEYS_MAX)
+			err = complain_at(r, event.start_mark, "too many keys in one mapping");
+		else
+			err = child_read(r, parent, last, &event, depth);
 		yaml_event_delete(&event);
 		if (err < 0)
 			return err;

@@ -161,6 +161,7 @@ def test_by_a_new_control(topology, managed):
 	text, (_, tag) = managed.file.read_text(), read(managed)
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		call(access, core)
+		both_hear(access, core, packets=20, seconds=0.2) # it has its keys
 		since, before = managed.mark(), managed.child("control")
 		reply = put(managed, changed(text, LISTENER), tag, "/v1/configuration?replace=true")
 		assert reply.status == 202 and reply.json()["outcome"] == "replacing", reply
@@ -206,6 +207,7 @@ def test_a_control_that_does_not_serve_is_taken_back(topology, managed, how):
 	new = changed(text, LISTENER)
 	with topology.gw.udp("10.20.0.1", 5070), Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		call(access, core)
+		both_hear(access, core, packets=20, seconds=0.2) # it has its keys
 		since = managed.mark()
 		if how == "door":
 			assert put(managed, new, tag, "/v1/configuration?replace=true").status == 202

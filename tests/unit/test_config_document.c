@@ -94,6 +94,22 @@ static void no_more_mistakes_than_there_is_room_for(void **state)
 	config_free(cfg);
 }
 
+// Who hands in such a document shall not keep us comparing keys.
+static void no_more_keys_than_anybody_needs(void **state)
+{
+	char *text = malloc(1 << 20);
+	struct config_errors errors;
+	struct config *cfg = NULL;
+	size_t len = 0;
+
+	for (int i = 0; len < (1 << 20) - 32; i++)
+		len += (size_t)sprintf(text + len, "k%d: 1\n", i);
+	assert_int_equal(config_examine(&cfg, text, len, &errors), -EINVAL);
+	assert_int_equal(errors.n, 1);
+	assert_int_equal(errors.list[0].what.line, 257);
+	free(text);
+}
+
 // However it is written, and what stands around it stays.
 static void secrets_out_and_in(void **state)
 {
@@ -232,6 +248,7 @@ int main(void)
 		cmocka_unit_test(all_mistakes_at_once),
 		cmocka_unit_test(all_contradictions_at_once),
 		cmocka_unit_test(no_more_mistakes_than_there_is_room_for),
+		cmocka_unit_test(no_more_keys_than_anybody_needs),
 		cmocka_unit_test(secrets_out_and_in),
 		cmocka_unit_test(nobodys_secret_is_a_mistake),
 		cmocka_unit_test(the_file_is_written_whole),

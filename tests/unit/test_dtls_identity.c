@@ -143,6 +143,46 @@ static void test_key_of_another_certificate(void **state)
 	dtls_identity_unref(id);
 }
 
+static int accept(void *ctx, const struct dtls_identity *id)
+{
+	return *(int *)ctx;
+}
+
+// A judge who says no, and a text that is none, leave what is there; else what was there is beside it.
+static void test_replaced(void **state)
+{
+	struct dtls_identity *old, *new, *stored;
+	char before[sizeof(path) + 8];
+	int verdict = -EEXIST;
+	struct stat st;
+
+	snprintf(before, sizeof(before), "%s.before", path);
+	unlink(path);
+	assert_int_equal(dtls_identity_load_or_make(&old, path, 30), 0);
+	assert_int_equal(dtls_identity_replace(&new, NULL, 0, 30, path, before, accept, &verdict), -EEXIST);
+	verdict = 0;
+	assert_int_equal(dtls_identity_replace(&new, "no PEM", 6, 30, path, before, accept, &verdict), -EINVAL);
+	assert_int_equal(dtls_identity_replace(&new, "", 0, 30, path, before, accept, &verdict), -EINVAL);
+	assert_int_equal(access(before, F_OK), -1);
+	assert_int_equal(dtls_identity_load(&stored, path, path), 0);
+	assert_true(same_certificate(stored, old));
+	dtls_identity_unref(stored);
+	assert_int_equal(dtls_identity_replace(&new, NULL, 0, 30, path, before, accept, &verdict), 0);
+	assert_string_equal(dtls_identity_algorithm(new), "ECDSA 256");
+	assert_in_range(time(NULL) - dtls_identity_starts(new), 0, 2 * 86400);
+	assert_int_equal(dtls_identity_load(&stored, path, path), 0);
+	assert_true(same_certificate(stored, new));
+	dtls_identity_unref(stored);
+	assert_int_equal(dtls_identity_load(&stored, before, before), 0);
+	assert_true(same_certificate(stored, old));
+	assert_int_equal(stat(before, &st) | stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	unlink(before);
+	dtls_identity_unref(stored);
+	dtls_identity_unref(old);
+	dtls_identity_unref(new);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_about_to_expire_is_made_again),
 		cmocka_unit_test(test_not_ours_is_left_alone),
 		cmocka_unit_test(test_key_of_another_certificate),
+		cmocka_unit_test(test_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
