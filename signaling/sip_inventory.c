@@ -18,9 +18,16 @@ int sip_route_take(struct sip *sip, uint16_t realm, int peer, const char *user)
 	return sip->config->routes[route].to_peer;
 }
 
-static bool same_route(const struct sip_route *a, const struct sip_route *b)
+// By name: a peer that has changed has another place in the table.
+static bool same_peer(const struct sip_config *old, int32_t a, const struct sip_config *next, int32_t b)
 {
-	return a->from_realm == b->from_realm && a->from_peer == b->from_peer && a->to_peer == b->to_peer && strcmp(a->user, b->user) == 0;
+	return a < 0 || b < 0 ? a == b : strcmp(old->peers[a].name, next->peers[b].name) == 0;
+}
+
+static bool same_route(const struct sip_config *old, const struct sip_route *a, const struct sip_config *next, const struct sip_route *b)
+{
+	return a->from_realm == b->from_realm && strcmp(a->user, b->user) == 0 && same_peer(old, a->from_peer, next, b->from_peer) &&
+	       same_peer(old, a->to_peer, next, b->to_peer);
 }
 
 // A route that stays keeps its count, wherever in the list it is now.
@@ -33,7 +40,7 @@ int sip_routed_follow(struct sip *sip, const struct sip_config *next)
 		return -ENOMEM;
 	for (size_t i = 0; i < next->n_routes; i++) {
 		for (size_t j = 0; j < old->n_routes; j++)
-			routed[i] += same_route(&next->routes[i], &old->routes[j]) ? sip->routed[j] : 0;
+			routed[i] += same_route(old, &old->routes[j], next, &next->routes[i]) ? sip->routed[j] : 0;
 	}
 	free(sip->routed);
 	sip->routed = routed;

@@ -110,6 +110,9 @@ def test_applied_and_taken_back(topology, managed):
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core, Leg(topology, "access", keying="dtls", host=11) as other:
 		call(access, core)
 		both_hear(access, core, packets=20, seconds=0.2)
+		assert put(managed, changed(seen["document"], ("keying_timeout: 10", "keying_timeout: 11")), tag).status == 200
+		assert [r["live"]["requests"] for r in managed.get("/v1/routes")["routes"]] == [1, 0] # they are the same
+		assert post(managed, "rollback", tag=read(managed)[1]).status == 200 and read(managed)[1] == tag
 		new = changed(seen["document"], ROUTE) + "# a comment stays\n"
 		reply = put(managed, new, tag)
 		assert reply.status == 200 and reply.json() == {"outcome": "applied", "changes": [{"key": "routes", "scope": "live", "by_file_alone": False}]}
@@ -118,6 +121,7 @@ def test_applied_and_taken_back(topology, managed):
 		seen, after = read(managed)
 		assert reply.headers["ETag"] == after != tag and seen["has_before"] and seen["last_change"] == "applied" and seen["file"] == "in_force"
 		refused(other, 404)
+		assert [r["live"]["requests"] for r in managed.get("/v1/routes")["routes"]] == [0, 0]
 		both_hear(access, core, packets=20, seconds=0.2)
 		assert put(managed, new, tag).status == 412
 		since = managed.mark()
@@ -129,7 +133,7 @@ def test_applied_and_taken_back(topology, managed):
 		core.hang_up()
 		access.taken_down()
 		short_call(access, core)
-		lines = [e for e in managed.events("admin change") if e["path"].startswith("/v1/configuration")]
+		lines = [e for e in managed.events("admin change") if e["path"].startswith("/v1/configuration")][2:]
 		assert [(e["token"], e["method"], e["path"], e["status"]) for e in lines] == [
 			("a-operator", "PUT", "/v1/configuration", 200), ("a-operator", "PUT", "/v1/configuration", 412),
 			("a-operator", "POST", "/v1/configuration/rollback", 200)]
@@ -139,6 +143,8 @@ def test_what_is_refused_changes_nothing(managed):
 	text, (seen, tag) = managed.file.read_text(), read(managed)
 	assert managed.ask("/v1/configuration", method="PUT", token="operator", body=text, headers=YAML).status == 428
 	assert post(managed, "rollback").status == 428
+	for match, status in (('"debug"', 412), ('"info"', 200)): # where it need not be said, it counts all the same
+		assert managed.ask("/v1/log/level", method="PUT", token="operator", body='{"level": "info"}', headers={"If-Match": match}).status == status
 	for wrong in ('"0123456789abcdef"', "W/" + tag, "*", "x"):
 		assert put(managed, text, wrong).status == 412
 	assert post(managed, "rollback", tag=tag).status == 409
