@@ -37,7 +37,7 @@ static void library_init(void)
 	library_state = wolfSSL_Init() == WOLFSSL_SUCCESS ? 0 : -EIO;
 }
 
-static int library_ready(void)
+int dtls_library_ready(void)
 {
 	dtls_time_set(clock_now());
 	pthread_once(&library_once, library_init);
@@ -116,7 +116,7 @@ int dtls_identity_make(struct dtls_identity **idp, unsigned days)
 
 	if (idp == NULL || days == 0 || days > 3650)
 		return -EINVAL;
-	err = library_ready();
+	err = dtls_library_ready();
 	if (err == 0)
 		err = dtls_certificate_make(&pem, days);
 	if (err == 0)
@@ -132,7 +132,7 @@ int dtls_identity_load(struct dtls_identity **idp, const char *cert_path, const 
 
 	if (idp == NULL || cert_path == NULL || key_path == NULL)
 		return -EINVAL;
-	err = library_ready();
+	err = dtls_library_ready();
 	if (err == 0)
 		err = dtls_pem_load(&pem, cert_path, key_path);
 	if (err == 0)
@@ -145,7 +145,7 @@ static int identity_make_stored(struct dtls_identity **idp, const char *path, un
 {
 	struct dtls_identity *id = NULL;
 	struct dtls_pem pem = { 0 };
-	int err = library_ready();
+	int err = dtls_library_ready();
 
 	if (err == 0)
 		err = dtls_certificate_make(&pem, days);
@@ -191,7 +191,7 @@ int dtls_identity_replace(struct dtls_identity **idp, const char *pem_text, size
 {
 	struct dtls_identity *id = NULL;
 	struct dtls_pem pem = { 0 };
-	int err = library_ready();
+	int err = dtls_library_ready();
 
 	if (err == 0)
 		err = pem_text != NULL ? dtls_pem_copy(&pem, pem_text, len) : dtls_certificate_make(&pem, days);

@@ -5,6 +5,8 @@
 #include "dtls/dtls_identity.h"
 #include <wolfssl/ssl.h>
 
+int dtls_library_ready(void); // once for all threads; and sets this thread's time
+
 // The library's context for this role and range of versions; owned by the identity. NULL: no such range.
 WOLFSSL_CTX *dtls_identity_ctx(const struct dtls_identity *id, enum dtls_role role, enum dtls_version min,
 			       enum dtls_version max);

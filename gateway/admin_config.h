@@ -12,7 +12,7 @@
 enum admin_role { ADMIN_NOBODY, ADMIN_VIEWER, ADMIN_OPERATOR, ADMIN_WIRETAP };
 
 struct admin_place {
-	struct inet_endpoint tcp; // a loopback address; no family: path
+	struct inet_endpoint tcp; // a loopback address, if the door is in clear; no family: path
 	char path[104];           // of a unix socket
 };
 
@@ -23,9 +23,23 @@ struct admin_token {
 	const char *file; // where the token itself is, to be read at the start; NULL: `digest` is its digest
 };
 
+struct admin_certificate { // of a client, that stands for a token
+	char name[32];
+	enum admin_role role;
+	char subject[128]; // its common name, or one of its alternative names
+};
+
+struct admin_tls { // paths, read as the process's user; NULL: none
+	const char *certificate, *key; // NULL: the door is in clear
+	const char *clients;           // authorities, of whose certificates a client must show one
+};
+
 struct admin_config {
 	struct admin_place place;
 	uint32_t connections;
-	struct admin_token *tokens; // none: there is no door
+	struct admin_tls tls;
+	struct admin_token *tokens; // without any, and without certificates, there is no door
 	size_t n_tokens;
+	struct admin_certificate *certificates;
+	size_t n_certificates;
 };

@@ -86,6 +86,7 @@ void config_free(struct config *cfg)
 	free(cfg->settings);
 	yaml_tree_free(cfg->tree);
 	free(cfg->admin.tokens);
+	free(cfg->admin.certificates);
 	free(cfg->media.realms);
 	free(cfg->sip.realms);
 	free(cfg->sip.peers);

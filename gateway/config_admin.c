@@ -93,25 +93,63 @@ static int check_token(const struct admin_settings *a, size_t n, struct config_e
 	return 0;
 }
 
+static int check_tls(const struct admin_settings *a, struct config_error *why)
+{
+	const struct admin_tls_settings *t = &a->tls;
+
+	if ((t->certificate[0] == '\0') != (t->key[0] == '\0'))
+		return config_complain(why, config_at(t->node, t->key[0] == '\0' ? "certificate" : "key", -1),
+				       "certificate and key come together, or neither (the port is in clear)");
+	if (t->clients[0] != '\0' && t->certificate[0] == '\0')
+		return config_complain(why, config_at(t->node, "clients", -1), "clients: there is no certificate of ours");
+	// Tokens cross the port.
+	if (t->certificate[0] == '\0' && a->listen.path[0] == '\0' && !is_loopback(&a->listen.tcp.addr))
+		return config_complain(why, config_at(a->node, "listen", -1),
+				       "listen: expected a loopback address or a unix socket, or tls: with a certificate");
+	return 0;
+}
+
+static int check_client(const struct admin_settings *a, size_t n, struct config_error *why)
+{
+	const struct client_settings *client = &a->certificates.items[n];
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(a->certificates.items[i].subject, client->subject) == 0)
+			return config_complain(why, config_at(client->node, "subject", -1), "subject \"%s\" is there twice",
+					       client->subject);
+	}
+	if (client->subject[0] == '\0')
+		return config_complain(why, config_at(client->node, "subject", -1), "subject: expected a name in a certificate");
+	if (a->tls.clients[0] == '\0')
+		return config_complain(why, config_at(client->node, "subject", -1),
+				       "certificates: nobody shows one without tls: clients:");
+	return 0;
+}
+
 int config_check_admin(const struct admin_settings *a, struct config_error *why)
 {
-	int err = 0;
+	int err = check_tls(a, why);
 
-	// Tokens cross this port in clear.
-	if (a->listen.path[0] == '\0' && !is_loopback(&a->listen.tcp.addr))
-		return config_complain(why, config_at(a->node, "listen", -1),
-				       "listen: expected a loopback address or a unix socket; for more put a TLS proxy before it");
 	for (size_t i = 0; i < a->tokens.n && err == 0; i++)
 		err = check_token(a, i, why);
+	for (size_t i = 0; i < a->certificates.n && err == 0; i++)
+		err = check_client(a, i, why);
 	return err;
+}
+
+static const char *path_or_none(const char *path)
+{
+	return path[0] != '\0' ? path : NULL;
 }
 
 int config_build_admin(struct admin_config *to, const struct admin_settings *a)
 {
 	to->place = a->listen;
 	to->connections = a->connections;
+	to->tls = (struct admin_tls){ path_or_none(a->tls.certificate), path_or_none(a->tls.key), path_or_none(a->tls.clients) };
 	to->tokens = calloc(a->tokens.n + 1, sizeof(*to->tokens)); // calloc(0) may return NULL
-	if (to->tokens == NULL)
+	to->certificates = calloc(a->certificates.n + 1, sizeof(*to->certificates));
+	if (to->tokens == NULL || to->certificates == NULL)
 		return -ENOMEM;
 	to->n_tokens = a->tokens.n;
 	for (size_t i = 0; i < a->tokens.n; i++) {
@@ -119,8 +157,16 @@ int config_build_admin(struct admin_config *to, const struct admin_settings *a)
 
 		config_text(to->tokens[i].name, sizeof(to->tokens[i].name), token->name);
 		to->tokens[i].role = token->role;
-		to->tokens[i].file = token->file[0] != '\0' ? token->file : NULL;
+		to->tokens[i].file = path_or_none(token->file);
 		memcpy(to->tokens[i].digest, token->sha256.bytes, sizeof(to->tokens[i].digest));
+	}
+	to->n_certificates = a->certificates.n;
+	for (size_t i = 0; i < a->certificates.n; i++) {
+		const struct client_settings *client = &a->certificates.items[i];
+
+		config_text(to->certificates[i].name, sizeof(to->certificates[i].name), client->name);
+		config_text(to->certificates[i].subject, sizeof(to->certificates[i].subject), client->subject);
+		to->certificates[i].role = client->role;
 	}
 	return 0;
 }

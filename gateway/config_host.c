@@ -317,7 +317,7 @@ static bool readable_by(const struct stat *st, const struct user_ids *user)
 	return (st->st_mode & S_IROTH) != 0;
 }
 
-static int check_file(const struct dtls_settings *d, const char *key, const char *path, const struct user_ids *user,
+static int check_file(const struct yaml_node *node, const char *key, const char *path, const struct user_ids *user,
 		      struct config_error *why)
 {
 	struct stat st;
@@ -325,12 +325,12 @@ static int check_file(const struct dtls_settings *d, const char *key, const char
 	if (path[0] == '\0')
 		return 0;
 	if (stat(path, &st) < 0)
-		return config_complain(why, config_at(d->node, key, -1), "%s: %s: %s", key, path,
+		return config_complain(why, config_at(node, key, -1), "%s: %s: %s", key, path,
 				       strerrordesc_np(errno));
 	if (!S_ISREG(st.st_mode))
-		return config_complain(why, config_at(d->node, key, -1), "%s: %s is not a file", key, path);
+		return config_complain(why, config_at(node, key, -1), "%s: %s is not a file", key, path);
 	if (!readable_by(&st, user))
-		return config_complain(why, config_at(d->node, key, -1), "%s: user \"%s\" may not read %s", key,
+		return config_complain(why, config_at(node, key, -1), "%s: user \"%s\" may not read %s", key,
 				       user->name, path);
 	return 0;
 }
@@ -356,9 +356,15 @@ int config_check_host(const struct config *cfg, struct config_error *why)
 	memset(why, 0, sizeof(*why));
 	err = check_user(&s->process, &user, why);
 	if (err == 0)
-		err = check_file(&s->dtls, "certificate", s->dtls.certificate, &user, why);
+		err = check_file(s->dtls.node, "certificate", s->dtls.certificate, &user, why);
 	if (err == 0)
-		err = check_file(&s->dtls, "key", s->dtls.key, &user, why);
+		err = check_file(s->dtls.node, "key", s->dtls.key, &user, why);
+	if (err == 0)
+		err = check_file(s->admin.tls.node, "certificate", s->admin.tls.certificate, &user, why);
+	if (err == 0)
+		err = check_file(s->admin.tls.node, "key", s->admin.tls.key, &user, why);
+	if (err == 0)
+		err = check_file(s->admin.tls.node, "clients", s->admin.tls.clients, &user, why);
 	if (err == 0)
 		err = check_cpus(&s->dataplane, why);
 	for (size_t i = 0; i < s->realms.n && err == 0; i++)

@@ -58,6 +58,7 @@ static void on_config(struct control *ct, int fd)
 	if (err == 0) {
 		ct->cfg = next;
 		config_free(old); // neither thread looks at it any more
+		admin_reread(ct->admin);
 		link_say(ct->supervisor, "applied", -1);
 		return;
 	}
@@ -166,6 +167,7 @@ static void obey(struct control *ct, const char *text, int fd)
 		on_config(ct, fd);
 	} else if (link_word(text, "reopen") != NULL) {
 		cdr_reopen(ct->cdr);
+		admin_reread(ct->admin);
 	} else if (link_word(text, "leave") != NULL) {
 		on_leave_order(ct);
 	} else if (link_word(text, "drain") != NULL || link_word(text, "resume") != NULL) {

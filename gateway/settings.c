@@ -77,10 +77,27 @@ static const struct schema_field token_fields[] = {
 };
 static const struct schema token_schema = SCHEMA(struct token_settings, token_fields);
 
+static const struct schema_field client_fields[] = {
+	{ "name", AT(struct client_settings, name), .type = &schema_name },
+	{ "role", AT(struct client_settings, role), .type = &schema_choice,
+	  WORDS({ "viewer", ADMIN_VIEWER }, { "operator", ADMIN_OPERATOR }, { "wiretap", ADMIN_WIRETAP }) },
+	{ "subject", AT(struct client_settings, subject), .type = &schema_text },
+};
+static const struct schema client_schema = SCHEMA(struct client_settings, client_fields);
+
+static const struct schema_field admin_tls_fields[] = {
+	{ "certificate", AT(struct admin_tls_settings, certificate), .type = &setting_path, .fallback = "\"\"" },
+	{ "key", AT(struct admin_tls_settings, key), .type = &setting_path, .fallback = "\"\"" },
+	{ "clients", AT(struct admin_tls_settings, clients), .type = &setting_path, .fallback = "\"\"" },
+};
+static const struct schema admin_tls_schema = SCHEMA(struct admin_tls_settings, admin_tls_fields);
+
 static const struct schema_field admin_fields[] = {
 	{ "listen", AT(struct admin_settings, listen), .type = &setting_place, .fallback = "\"127.0.0.1:8780\"" },
 	{ "connections", AT(struct admin_settings, connections), .type = &schema_number, .min = 8, .max = 4096,
 	  .fallback = "256" },
+	{ "tls", AT(struct admin_settings, tls), .group = &admin_tls_schema },
+	{ "certificates", LIST_AT(struct admin_settings, certificates), .group = &client_schema, .max = 64, .fallback = "[]" },
 	{ "tokens", LIST_AT(struct admin_settings, tokens), .group = &token_schema, .max = 64, .fallback = "[]" },
 };
 static const struct schema admin_schema = SCHEMA(struct admin_settings, admin_fields);

@@ -69,11 +69,24 @@ struct token_settings { // of admin
 	struct digest_setting sha256;
 };
 
+struct client_settings { // of admin: a certificate that stands for a token
+	const struct yaml_node *node;
+	char name[SETTINGS_NAME], subject[128];
+	unsigned role; // enum admin_role
+};
+
+struct admin_tls_settings {
+	const struct yaml_node *node;
+	char certificate[SETTINGS_PATH], key[SETTINGS_PATH], clients[SETTINGS_PATH];
+};
+
 struct admin_settings {
 	const struct yaml_node *node;
 	struct admin_place listen;
 	uint32_t connections;
+	struct admin_tls_settings tls;
 	SETTINGS_LIST(struct token_settings) tokens;
+	SETTINGS_LIST(struct client_settings) certificates;
 };
 
 struct interface_settings {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // admin.c - the door itself: its socket, who comes in, where a request goes, and how it is answered.
+#include "dtls/tls_stream.h"
 #include "gateway/admin/admin_ask.h"
 #include "gateway/admin/admin_priv.h"
 #include "gateway/admin/admin_workers.h"
@@ -76,7 +77,7 @@ int admin_door_open(struct admin_door **doorp, const struct config *config)
 	int err;
 
 	*doorp = NULL;
-	if (c->n_tokens == 0)
+	if (c->n_tokens == 0 && c->n_certificates == 0)
 		return 0;
 	door = calloc(1, sizeof(*door));
 	if (door == NULL)
@@ -96,7 +97,8 @@ int admin_door_open(struct admin_door **doorp, const struct config *config)
 		log_error(ADMIN_TAG, "cannot listen", LOG_STR("address", address), LOG_ERRNO(err));
 		goto out;
 	}
-	log_info(ADMIN_TAG, "listening", LOG_STR("address", address));
+	log_info(ADMIN_TAG, "listening", LOG_STR("address", address), LOG_BOOL("tls", c->tls.certificate != NULL),
+		 LOG_BOOL("client_certificates", c->tls.clients != NULL));
 	*doorp = door;
 	door = NULL;
 out:
@@ -313,11 +315,21 @@ static void refuse(struct admin_request *rq, int status, const char *detail)
 	admin_problem(rq, status, detail);
 }
 
+static bool peer_is(const void *x, const char *name)
+{
+	return http_exchange_peer_is(x, name);
+}
+
+// A token that is given counts, whoever's certificate it comes with; a wrong one is nobody's.
 static struct admin_request request_of(struct admin *admin, struct http_exchange *x)
 {
 	struct admin_request rq = { .admin = admin, .x = x, .http = http_exchange_request(x) };
+	const struct admin_auth *auth = admin->door->auth;
 
-	rq.who = admin_auth_find(admin->door->auth, rq.http->authorization);
+	if (rq.http->authorization[0] != '\0')
+		rq.who = admin_auth_find(auth, rq.http->authorization);
+	else
+		rq.who = admin_auth_certificate(auth, peer_is, x);
 	return rq;
 }
 
@@ -418,6 +430,33 @@ static unsigned streams_of(const struct admin_config *config)
 	return quarter > STREAMS_MAX ? STREAMS_MAX : quarter > 0 ? quarter : 1;
 }
 
+// As the process's user: it is read again while that is all we are. *setupp is NULL where the door is in clear.
+static int read_certificate(const struct admin_config *c, struct tls_setup **setupp)
+{
+	const struct tls_files files = { c->tls.certificate, c->tls.key, c->tls.clients };
+	int err;
+
+	*setupp = NULL;
+	if (files.certificate == NULL)
+		return 0;
+	err = tls_setup_server(setupp, &files);
+	if (err < 0)
+		log_error(ADMIN_TAG, "certificate", LOG_STR("certificate", files.certificate), LOG_STR("key", files.key),
+			  LOG_STR("clients", files.authorities), LOG_ERRNO(err));
+	else
+		log_info(ADMIN_TAG, "certificate", LOG_STR("certificate", files.certificate),
+			 LOG_INT("expires", tls_setup_expires(*setupp)));
+	return err;
+}
+
+static void note_certificate(struct admin *admin, struct tls_setup *setup)
+{
+	if (setup == NULL)
+		return;
+	admin->certificate_expires = tls_setup_expires(setup);
+	tls_setup_unref(setup); // the server has it
+}
+
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start)
 {
 	struct admin *admin = calloc(1, sizeof(*admin));
@@ -446,7 +485,10 @@ int admin_open(struct admin **adminp, struct admin_door *door, const struct admi
 	if (err == 0)
 		err = admin_events_open(&admin->events, admin, door->feed, streams_of(&start->config->admin));
 	if (err == 0)
+		err = read_certificate(&start->config->admin, &http.tls);
+	if (err == 0)
 		err = http_server_open(&admin->server, &http);
+	note_certificate(admin, http.tls);
 	if (err < 0)
 		goto out;
 	door->listener = -1; // the server's
@@ -467,6 +509,17 @@ void admin_configure(struct admin *admin, const struct config *config, const cha
 		return;
 	admin->start.config = config;
 	admin_events_tell(admin->events, EVENT_CONFIG_CHANGED, json_pack("{s:f, s:s}", "at", event_time(0), "keys", keys));
+}
+
+// The old one stays where the new one is not good.
+void admin_reread(struct admin *admin)
+{
+	struct tls_setup *setup;
+
+	if (admin == NULL || admin->certificate_expires == 0 || read_certificate(&admin->start.config->admin, &setup) < 0)
+		return;
+	http_server_secure(admin->server, setup);
+	note_certificate(admin, setup);
 }
 
 void admin_draining(struct admin *admin, bool draining)

@@ -13,7 +13,8 @@ struct sip;
 struct sip_notice;
 struct traces;
 
-// The part that needs privileges: the listening socket and the tokens' files. *doorp is NULL where no token is configured.
+// The part that needs privileges: the listening socket and the tokens' files. *doorp is NULL where neither a token nor a
+// certificate is configured that might come in.
 struct admin_door;
 int admin_door_open(struct admin_door **doorp, const struct config *config);
 void admin_door_close(struct admin_door *door); // when no thread is left that tells it something; NULL is fine
@@ -36,5 +37,6 @@ struct admin_start {
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start);
 void admin_configure(struct admin *admin, const struct config *config, const char *keys); // after a reload, of these keys; NULL is fine
 void admin_heard(struct admin *admin, const char *text, int attached); // what the supervisor answers to it; NULL is fine
+void admin_reread(struct admin *admin); // the certificate's files, which may be others now; NULL is fine
 void admin_draining(struct admin *admin, bool draining); // what it says from now on; NULL is fine
 void admin_close(struct admin *admin);    // NULL is fine

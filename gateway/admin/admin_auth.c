@@ -15,8 +15,14 @@
 #define TOKEN_LEAST 16 // octets: less can be tried through
 #define TOKEN_MOST 192
 
+struct admin_client {
+	struct admin_token as; // without a digest
+	char subject[sizeof(((struct admin_certificate *)0)->subject)];
+};
+
 struct admin_auth {
-	size_t n;
+	size_t n, n_clients;
+	struct admin_client *clients;
 	struct admin_token tokens[];
 };
 
@@ -58,6 +64,19 @@ int admin_auth_open(struct admin_auth **authp, const struct admin_config *config
 	if (auth == NULL)
 		return -ENOMEM;
 	auth->n = config->n_tokens;
+	auth->clients = calloc(config->n_certificates + 1, sizeof(*auth->clients)); // calloc(0) may return NULL
+	if (auth->clients == NULL) {
+		free(auth);
+		return -ENOMEM;
+	}
+	auth->n_clients = config->n_certificates;
+	for (size_t i = 0; i < auth->n_clients; i++) {
+		const struct admin_certificate *c = &config->certificates[i];
+
+		auth->clients[i].as = (struct admin_token){ .role = c->role };
+		memcpy(auth->clients[i].as.name, c->name, sizeof(c->name));
+		memcpy(auth->clients[i].subject, c->subject, sizeof(c->subject));
+	}
 	for (size_t i = 0; i < auth->n; i++) {
 		int err = 0;
 
@@ -78,8 +97,10 @@ int admin_auth_open(struct admin_auth **authp, const struct admin_config *config
 
 void admin_auth_close(struct admin_auth *auth)
 {
-	if (auth != NULL)
-		secret_wipe(auth, sizeof(*auth) + auth->n * sizeof(auth->tokens[0]));
+	if (auth == NULL)
+		return;
+	free(auth->clients);
+	secret_wipe(auth, sizeof(*auth) + auth->n * sizeof(auth->tokens[0]));
 	free(auth);
 }
 
@@ -96,4 +117,14 @@ const struct admin_token *admin_auth_find(const struct admin_auth *auth, const c
 			found = &auth->tokens[i];
 	}
 	return found;
+}
+
+const struct admin_token *admin_auth_certificate(const struct admin_auth *auth, bool (*is)(const void *ctx, const char *name),
+						 const void *ctx)
+{
+	for (size_t i = 0; i < auth->n_clients; i++) {
+		if (is(ctx, auth->clients[i].subject))
+			return &auth->clients[i].as;
+	}
+	return NULL;
 }

@@ -334,11 +334,14 @@ static void write_admin(const struct admin *admin, struct metrics_text *m)
 	metrics_family(m, "sallyport_admin_connections", METRIC_GAUGE, "Connections to this port.");
 	metrics_count(m, counter_read(&c->open), "%s", "");
 	metrics_family(m, "sallyport_admin_connections_closed", METRIC_COUNTER,
-		       "Connections that were ended early: late, evicted for others, malformed, or a stream's reader too slow.");
+		       "Connections that were ended early: late, evicted for others, malformed, without a good TLS handshake, or a stream's reader too slow.");
 	metrics_count(m, counter_read(&c->late), "cause=\"late\"");
 	metrics_count(m, counter_read(&c->evicted), "cause=\"evicted\"");
 	metrics_count(m, counter_read(&c->malformed), "cause=\"malformed\"");
 	metrics_count(m, counter_read(&c->cut), "cause=\"slow_reader\"");
+	metrics_count(m, counter_read(&c->unshaken), "cause=\"handshake\"");
+	metrics_family(m, "sallyport_admin_certificate_expiry_timestamp_seconds", METRIC_GAUGE, "End of this port's certificate, since 1970; 0: it is in clear.");
+	metrics_count(m, (uint64_t)admin->certificate_expires, "%s", "");
 	metrics_family(m, "sallyport_admin_event_streams", METRIC_GAUGE, "Streams of events that are open.");
 	metrics_count(m, e->streams, "%s", "");
 	metrics_family(m, "sallyport_admin_event_streams_refused", METRIC_COUNTER, "Streams that were one too many.");

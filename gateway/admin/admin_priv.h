@@ -19,6 +19,7 @@ struct admin {
 	struct admin_door *door;
 	struct admin_asks *asks; // the door's
 	struct http_server *server;
+	int64_t certificate_expires; // seconds since 1970; 0: the door is in clear
 	struct heartbeat *heartbeat;
 	struct admin_loads *loads;
 	double started; // wall time, seconds since 1970

@@ -2,7 +2,10 @@
 // http_server.c - connections, their phases and their ends.
 #include "gateway/admin/http_server.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/secret.h"
+#include "dtls/tls_stream.h"
+#include "gateway/admin/http_wire.h"
 #include "gateway/event_drop.h"
 #include <errno.h>
 #include <event2/buffer.h>
@@ -21,17 +24,18 @@
 #define STREAM_MAX (1u << 20) // octets that a slow reader may leave with us
 #define LINGER_MS 1000          // for a client to see our last word before its unread octets reset the connection
 #define ACCEPT_AT_ONCE 16
+#define UNSHAKEN_LINES 5 // a second
 
 const struct http_limits http_limits_default = {
-	.connections = 256, .head_ms = 10000, .body_ms = 30000, .answer_ms = 30000,
+	.connections = 256, .shake_ms = 10000, .head_ms = 10000, .body_ms = 30000, .answer_ms = 30000,
 };
 
-enum phase { PHASE_HEAD, PHASE_BODY, PHASE_HANDLED, PHASE_ANSWER, PHASE_STREAM, PHASE_LINGER };
+enum phase { PHASE_SHAKE, PHASE_HEAD, PHASE_BODY, PHASE_HANDLED, PHASE_ANSWER, PHASE_STREAM, PHASE_LINGER };
 
 struct http_exchange { // a connection; it has one request at a time
 	TAILQ_ENTRY(http_exchange) entry;
 	struct http_server *server;
-	int fd;
+	struct http_wire wire;
 	enum phase phase;
 	struct event *on_read, *on_write, *on_deadline;
 	struct evbuffer *in, *out;
@@ -53,11 +57,12 @@ struct http_server {
 	unsigned n_open;
 	bool paused;
 	struct http_counts counts;
+	struct log_limit unshaken; // of the log
 };
 
 static bool is_waiting(enum phase phase)
 {
-	return phase == PHASE_HEAD || phase == PHASE_BODY || phase == PHASE_LINGER;
+	return phase == PHASE_SHAKE || phase == PHASE_HEAD || phase == PHASE_BODY || phase == PHASE_LINGER;
 }
 
 static struct exchange_list *list_of(struct http_server *server, enum phase phase)
@@ -87,7 +92,7 @@ static void exchange_free(struct http_exchange *x)
 		evbuffer_free(x->in);
 	if (x->out != NULL)
 		evbuffer_free(x->out);
-	close(x->fd);
+	http_wire_close(&x->wire);
 	secret_wipe(&x->request, sizeof(x->request)); // a token
 	free(x);
 }
@@ -166,7 +171,7 @@ static void answered(struct http_exchange *x)
 			event_active(x->on_read, EV_TIMEOUT, 0); // the next one came with this one
 		return;
 	}
-	shutdown(x->fd, SHUT_WR);
+	http_wire_end(&x->wire);
 	enter(x, PHASE_LINGER, LINGER_MS);
 	event_add(x->on_read, NULL);
 }
@@ -174,9 +179,9 @@ static void answered(struct http_exchange *x)
 static void flush(struct http_exchange *x)
 {
 	while (evbuffer_get_length(x->out) > 0) {
-		int n = evbuffer_write(x->out, x->fd);
+		ssize_t n = http_wire_write(&x->wire, x->out);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		if (n == -EAGAIN || n == -EINTR) {
 			event_add(x->on_write, NULL);
 			return;
 		}
@@ -193,7 +198,12 @@ static void flush(struct http_exchange *x)
 
 static void writable(evutil_socket_t fd, short what, void *arg)
 {
-	flush(arg);
+	struct http_exchange *x = arg;
+
+	if (http_wire_reads_on_write(&x->wire))
+		event_active(x->on_read, EV_READ, 0);
+	if (x->phase != PHASE_SHAKE)
+		flush(x);
 }
 
 void http_reply(struct http_exchange *x, const struct http_answer *answer)
@@ -244,10 +254,12 @@ void http_stream_send(struct http_exchange *x, const char *text, size_t len)
 	event_active(x->on_write, EV_WRITE, 0);
 }
 
-static void refuse(struct http_exchange *x, int status)
+// detail: NULL, or ours.
+static void refuse(struct http_exchange *x, int status, const char *detail)
 {
-	char body[96];
-	int len = snprintf(body, sizeof(body), "{\"title\": \"%s\", \"status\": %d}\n", status_text(status), status);
+	char body[192];
+	int len = snprintf(body, sizeof(body), "{\"title\": \"%s\", \"status\": %d%s%s%s}\n", status_text(status), status,
+			   detail != NULL ? ", \"detail\": \"" : "", detail != NULL ? detail : "", detail != NULL ? "\"" : "");
 
 	counter_add(&x->server->counts.malformed, 1);
 	x->request.method = HTTP_GET; // it may not have come so far
@@ -274,7 +286,7 @@ static void take_head(struct http_exchange *x)
 	int n = http_request_parse(&x->request, (const char *)evbuffer_pullup(x->in, -1), len);
 
 	if (n < 0) {
-		refuse(x, -n);
+		refuse(x, -n, NULL);
 		return;
 	}
 	if (n == 0)
@@ -286,7 +298,8 @@ static void take_head(struct http_exchange *x)
 	if (x->request.expects_continue && x->request.content_length > len - x->head_len) {
 		static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-		send(x->fd, go_on, sizeof(go_on) - 1, MSG_NOSIGNAL | MSG_DONTWAIT); // the first octets of this answer
+		evbuffer_add(x->out, go_on, sizeof(go_on) - 1); // the first octets of this answer
+		event_active(x->on_write, EV_WRITE, 0);
 	}
 	take_body(x);
 }
@@ -305,19 +318,60 @@ static void take_input(struct http_exchange *x)
 		evbuffer_drain(x->in, evbuffer_get_length(x->in));
 }
 
+static void begin(struct http_exchange *x)
+{
+	enter(x, PHASE_HEAD, x->server->start.limits.head_ms);
+	event_add(x->on_read, NULL);
+}
+
+static void log_unshaken(struct http_exchange *x)
+{
+	uint64_t left_out;
+
+	if (log_limit_pass(&x->server->unshaken, clock_now(), UNSHAKEN_LINES, &left_out))
+		log_warning(TAG, "TLS handshake failed", LOG_STR("source", x->source), LOG_STR("cause", tls_stream_failure(x->wire.tls)),
+			    LOG_UINT("left_out", left_out));
+}
+
+static void shake(struct http_exchange *x)
+{
+	int err = http_wire_handshake(&x->wire);
+
+	if (err == 0) {
+		begin(x);
+		event_active(x->on_read, EV_READ, 0); // the library may have the request already
+	} else if (err == -ENOTTY) {
+		http_wire_clear(&x->wire);
+		refuse(x, 400, "this port speaks TLS: ask for https");
+	} else if (err == -EAGAIN) {
+		if (http_wire_reads_on_write(&x->wire))
+			event_add(x->on_write, NULL);
+	} else {
+		counter_add(&x->server->counts.unshaken, 1);
+		log_unshaken(x);
+		exchange_end(x);
+	}
+}
+
 static void readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_exchange *x = arg;
 	size_t bound = HTTP_HEAD_MAX + HTTP_BODY_MAX;
-	int n;
+	ssize_t n;
 
+	if (x->phase == PHASE_SHAKE) {
+		shake(x);
+		return;
+	}
 	if ((what & EV_READ) != 0) {
 		if (evbuffer_get_length(x->in) >= bound) { // it sends on while its answer is being made
 			event_del(x->on_read);
 			return;
 		}
-		n = evbuffer_read(x->in, x->fd, READ_STEP);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		n = http_wire_read(&x->wire, x->in, READ_STEP);
+		if ((n == -EAGAIN || n == -EINTR) && http_wire_reads_on_write(&x->wire))
+			event_add(x->on_write, NULL);
+		if (n == -EAGAIN || n == -EINTR)
 			return;
 		if (n <= 0) {
 			exchange_end(x);
@@ -350,7 +404,11 @@ static void exchange_open(struct http_server *server, int fd, const struct socka
 		return;
 	}
 	x->server = server;
-	x->fd = fd;
+	if (http_wire_open(&x->wire, fd, server->start.tls) < 0) {
+		http_wire_close(&x->wire);
+		free(x);
+		return;
+	}
 	x->phase = PHASE_HEAD;
 	x->in = evbuffer_new();
 	x->out = evbuffer_new();
@@ -368,7 +426,11 @@ static void exchange_open(struct http_server *server, int fd, const struct socka
 	server->n_open++;
 	counter_add(&server->counts.connections, 1);
 	counter_set(&server->counts.open, server->n_open);
-	enter(x, PHASE_HEAD, server->start.limits.head_ms);
+	if (server->start.tls == NULL) {
+		begin(x);
+		return;
+	}
+	enter(x, PHASE_SHAKE, server->start.limits.shake_ms);
 	event_add(x->on_read, NULL);
 }
 
@@ -409,11 +471,14 @@ int http_server_open(struct http_server **serverp, const struct http_server_star
 	if (server == NULL)
 		return -ENOMEM;
 	server->start = *start;
+	if (start->tls != NULL)
+		tls_setup_ref(start->tls);
 	TAILQ_INIT(&server->waiting);
 	TAILQ_INIT(&server->busy);
 	server->on_accept = event_new(start->base, start->listener, EV_READ | EV_PERSIST, acceptable, server);
 	if (server->on_accept == NULL || event_add(server->on_accept, NULL) < 0) {
 		event_drop(server->on_accept);
+		tls_setup_unref(server->start.tls);
 		free(server);
 		return -ENOMEM;
 	}
@@ -433,7 +498,14 @@ void http_server_close(struct http_server *server)
 	while ((x = TAILQ_FIRST(&server->waiting)) != NULL || (x = TAILQ_FIRST(&server->busy)) != NULL)
 		exchange_end(x);
 	close(server->start.listener);
+	tls_setup_unref(server->start.tls);
 	free(server);
+}
+
+void http_server_secure(struct http_server *server, struct tls_setup *tls)
+{
+	tls_setup_unref(server->start.tls);
+	server->start.tls = tls_setup_ref(tls);
 }
 
 const struct http_counts *http_server_counts(const struct http_server *server)
@@ -455,6 +527,11 @@ const char *http_exchange_body(const struct http_exchange *x, size_t *len)
 void http_exchange_wipe_body(struct http_exchange *x)
 {
 	secret_wipe(evbuffer_pullup(x->in, -1) + x->head_len, (size_t)x->request.content_length);
+}
+
+bool http_exchange_peer_is(const struct http_exchange *x, const char *name)
+{
+	return x->wire.tls != NULL && tls_stream_peer_is(x->wire.tls, name);
 }
 
 const char *http_exchange_source(const struct http_exchange *x)

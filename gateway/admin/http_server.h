@@ -10,11 +10,13 @@
 #include "gateway/admin/http_request.h"
 
 struct event_base;
+struct tls_setup;
 struct http_server;
 struct http_exchange; // one request and its answer; owned by the server
 
 struct http_limits {
 	unsigned connections; // at a time
+	unsigned shake_ms;    // from accept to the end of a TLS handshake
 	unsigned head_ms;     // from accept, or from the answer before, to the end of the head
 	unsigned body_ms;     // from there to the end of the body
 	unsigned answer_ms;   // from the answer's first octet to its last; of a stream, for what waits to be sent
@@ -22,12 +24,14 @@ struct http_limits {
 extern const struct http_limits http_limits_default;
 
 struct http_counts { // by the loop's thread alone
-	_Atomic uint64_t connections, open, evicted, late, malformed, cut; // open is a gauge; cut: streams that were not read in time
+	_Atomic uint64_t connections, open; // open is a gauge
+	_Atomic uint64_t evicted, late, malformed, unshaken, cut; // ended early; unshaken: TLS handshakes that failed; cut: streams that were not read in time
 };
 
 struct http_server_start {
 	struct event_base *base;
 	int listener; // non-blocking; the server's from now on
+	struct tls_setup *tls; // NULL: in clear
 	struct http_limits limits;
 	// The head is there. 0: go on; else it has been answered.
 	int (*head)(void *ctx, struct http_exchange *x);
@@ -38,11 +42,13 @@ struct http_server_start {
 
 int http_server_open(struct http_server **serverp, const struct http_server_start *start);
 void http_server_close(struct http_server *server); // what is deferred hears that it is gone; NULL is fine
+void http_server_secure(struct http_server *server, struct tls_setup *tls); // connections to come; what is under way goes on
 const struct http_counts *http_server_counts(const struct http_server *server);
 
 const struct http_request *http_exchange_request(const struct http_exchange *x);
 const char *http_exchange_body(const struct http_exchange *x, size_t *len);
 void http_exchange_wipe_body(struct http_exchange *x); // it was a secret; afterwards it is zeros
+bool http_exchange_peer_is(const struct http_exchange *x, const char *name); // by its certificate; see tls_stream_peer_is()
 const char *http_exchange_source(const struct http_exchange *x); // for the log: an endpoint, or "unix"
 
 struct http_answer {

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 struct ctl_door {
-	const char *address; // HOST:PORT, or unix:PATH
+	const char *address; // HOST:PORT, https://HOST:PORT, or unix:PATH
+	const char *authorities, *certificate, *key; // of https: PEM files; NULL: the host's authorities, none
 	const char *token;   // "": none
 };
 

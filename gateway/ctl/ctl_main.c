@@ -41,7 +41,9 @@ static const char help[] =
 	"  trace --next         of calls to come: --calls N --caller USER --callee USER --realm NAME --peer NAME\n"
 	"  trace list           traces that run or are kept\n"
 	"  version              of the gateway\n"
-	"options: -a, --address HOST:PORT | unix:PATH   default $SALLYPORT_ADDRESS, else 127.0.0.1:8780\n"
+	"options: -a, --address HOST:PORT | https://HOST:PORT | unix:PATH   default $SALLYPORT_ADDRESS, else 127.0.0.1:8780\n"
+	"         --cacert FILE                         of https: who vouches for the gateway; default the host's authorities\n"
+	"         --cert FILE --key FILE                our certificate, where the gateway asks for one\n"
 	"         -t, --token-file FILE                 default " TOKEN_FILE "; $SALLYPORT_TOKEN goes before it\n"
 	"         -j, --json                            what the gateway says, as it is\n"
 	"exit status: 0 done, 1 refused, 2 usage, 3 no answer\n";
@@ -289,6 +291,8 @@ int main(int argc, char **argv)
 		{ "since", required_argument, NULL, 'S' },   { "count", required_argument, NULL, 'N' },
 		{ "once", no_argument, NULL, 'O' },	     { "replace", no_argument, NULL, 'R' },
 		{ "if-match", required_argument, NULL, 'M' },
+		{ "cacert", required_argument, NULL, 'A' },  { "cert", required_argument, NULL, 'E' },
+		{ "key", required_argument, NULL, 'K' },
 		{ "before", required_argument, NULL, 'b' },  { "help", no_argument, NULL, 'h' },
 		{ "output", required_argument, NULL, 'o' },  { "next", no_argument, NULL, NEXT },
 		{ "media", required_argument, NULL, MEDIA }, { "seconds", required_argument, NULL, SECONDS },
@@ -316,6 +320,9 @@ int main(int argc, char **argv)
 		case 'O': o.once = true; break;
 		case 'R': o.replace = true; break;
 		case 'M': o.match = optarg; break;
+		case 'A': o.door.authorities = optarg; break;
+		case 'E': o.door.certificate = optarg; break;
+		case 'K': o.door.key = optarg; break;
 		case 'b': o.before = optarg; break;
 		case 'o': o.trace.output = optarg; break;
 		case NEXT: o.trace.next = true; break;
@@ -329,6 +336,10 @@ int main(int argc, char **argv)
 		case 'h': fputs(help, stdout); return DONE;
 		default: return USAGE;
 		}
+	}
+	if ((o.door.certificate == NULL) != (o.door.key == NULL)) {
+		ctl_complain("--cert and --key", "they come together");
+		return USAGE;
 	}
 	if (optind == argc || argc - optind > CTL_ARGUMENTS || (argc - optind > 2 && strcmp(argv[optind], "config") != 0 && strcmp(argv[optind], "cert") != 0)) {
 		fputs(help, stderr);

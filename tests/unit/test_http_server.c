@@ -203,7 +203,7 @@ static void ask_once(const struct stand *st)
 
 static void slow_heads_end(void **state)
 {
-	struct stand *st = stand_open((struct http_limits){ 8, 300, 60000, 60000 });
+	struct stand *st = stand_open((struct http_limits){ 8, 60000, 300, 60000, 60000 });
 	int fd = dial(st), silent = dial(st);
 	char answer[64];
 
@@ -219,7 +219,7 @@ static void slow_heads_end(void **state)
 
 static void slow_bodies_end(void **state)
 {
-	struct stand *st = stand_open((struct http_limits){ 8, 60000, 300, 60000 });
+	struct stand *st = stand_open((struct http_limits){ 8, 60000, 60000, 300, 60000 });
 	int fd = dial(st);
 
 	say(fd, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
@@ -232,7 +232,7 @@ static void slow_bodies_end(void **state)
 // Eight megabytes, of which a socket's buffers take a part.
 static void slow_readers_end(void **state)
 {
-	struct stand *st = stand_open((struct http_limits){ 8, 60000, 60000, 300 });
+	struct stand *st = stand_open((struct http_limits){ 8, 60000, 60000, 60000, 300 });
 	int fd = dial(st);
 	char *all = malloc(BIG + 1024);
 
@@ -246,7 +246,7 @@ static void slow_readers_end(void **state)
 
 static void the_longest_wait_gives_way(void **state)
 {
-	struct stand *st = stand_open((struct http_limits){ 4, 60000, 60000, 60000 });
+	struct stand *st = stand_open((struct http_limits){ 4, 60000, 60000, 60000, 60000 });
 	int idle[8];
 
 	for (int i = 0; i < 8; i++)
@@ -266,7 +266,7 @@ static void the_longest_wait_gives_way(void **state)
 // Those whose answers are due do not give way: accepting waits until one is done.
 static void a_full_house_waits(void **state)
 {
-	struct stand *st = stand_open((struct http_limits){ 2, 60000, 60000, 60000 });
+	struct stand *st = stand_open((struct http_limits){ 2, 60000, 60000, 60000, 60000 });
 	int busy[2] = { dial(st), dial(st) };
 
 	say(busy[0], "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -287,7 +287,7 @@ static void a_full_house_waits(void **state)
 
 static void a_stream_that_is_not_read_ends(void **state)
 {
-	struct stand *st = stand_open((struct http_limits){ 4, 60000, 60000, 60000 });
+	struct stand *st = stand_open((struct http_limits){ 4, 60000, 60000, 60000, 60000 });
 	int fd = dial(st);
 
 	say(fd, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -301,7 +301,7 @@ static void a_stream_that_is_not_read_ends(void **state)
 // What comes before the cut is whole and in order, and nothing comes from behind it.
 static void a_stream_has_no_hole(void **state)
 {
-	struct stand *st = stand_open((struct http_limits){ 4, 60000, 60000, 60000 });
+	struct stand *st = stand_open((struct http_limits){ 4, 60000, 60000, 60000, 60000 });
 	char *got = malloc(BIG), *at;
 	int fd = dial(st);
 	size_t n;
