@@ -76,6 +76,7 @@ static size_t layout(struct dp_map *map, uint8_t *base, const struct dp_config *
 		map->commands[w] = take(base, &used, byte_ring_footprint(DP_COMMAND_RING), PAGE);
 		for (unsigned k = 0; k < DP_CLASSES; k++)
 			map->punts[w][k] = take(base, &used, byte_ring_footprint(dp_punt_ring[k]), PAGE);
+		map->traces[w] = take(base, &used, byte_ring_footprint(DP_TRACE_RING), PAGE);
 	}
 	for (unsigned w = 0; w <= c->n_workers; w++)
 		map->events[w] = take(base, &used, byte_ring_footprint(DP_EVENT_RING), PAGE);
@@ -108,7 +109,7 @@ uint32_t dp_region_layout(void)
 		sizeof(struct srtp_key), SRTP_KEY_CM_SIZE, offsetof(struct srtp_stream, bits), sizeof(struct dp_stream),
 		offsetof(struct dp_stream, last_time), sizeof(struct dp_command), offsetof(struct dp_command, publish),
 		sizeof(struct dp_event), sizeof(struct dp_punt_head), RELAY_DROP_COUNT, DP_POOLS, SRTP_SUITE_COUNT,
-		DP_COMMAND_RING, DP_EVENT_RING, DP_REGION_VERSION,
+		DP_COMMAND_RING, DP_EVENT_RING, DP_TRACE_RING, sizeof(struct dp_trace_head), DP_REGION_VERSION,
 	};
 	uint32_t h = 2166136261u;
 
@@ -132,6 +133,8 @@ static int rings_format(const struct dp_map *map, const struct dp_config *c)
 		err = byte_ring_format(map->commands[w], DP_COMMAND_RING);
 		for (unsigned k = 0; k < DP_CLASSES && err == 0; k++)
 			err = byte_ring_format(map->punts[w][k], dp_punt_ring[k]);
+		if (err == 0)
+			err = byte_ring_format(map->traces[w], DP_TRACE_RING);
 	}
 	for (unsigned w = 0; w <= c->n_workers && err == 0; w++)
 		err = byte_ring_format(map->events[w], DP_EVENT_RING);

@@ -7,7 +7,8 @@
 //   header        supervisor at format; `relay_*` fields the relay, `control_boot` control
 //   command rings control -> one worker each. The relay acts, then moves on: a command that a crash interrupts is
 //                 applied again, so all of them are idempotent.
-//   punt rings    one worker -> control, three classes each; event rings: workers and the keeper -> control
+//   punt rings    one worker -> control, three classes each; event rings: workers and the keeper -> control;
+//   trace rings: copies of packets, one worker -> control
 //   transports, keys, streams, chunks: the relay alone. Each belongs to one worker; control reads without locks
 #pragma once
 #include "base/byte_ring.h"
@@ -19,7 +20,7 @@
 #include <stdatomic.h>
 
 #define DP_REGION_MAGIC UINT64_C(0x53414c4c59504f52)
-#define DP_REGION_VERSION 7
+#define DP_REGION_VERSION 8
 #define DP_LINE 64
 
 #define DP_RX_EPOCHS 2 // the newest, and the one before it during the overlap of a key change
@@ -81,6 +82,8 @@ struct dp_restart {
 #define DP_WORK_CRYPTEX 4
 #define DP_WORK_HEADER (DP_WORK_ENCRYPT | DP_WORK_CRYPTEX)
 #define DP_WORK_EPOCH 8 // DP_EVENT_EPOCH is owed for the newest receive key
+#define DP_WORK_TRACE 16 // copies go to the trace ring
+#define DP_WORK_TRACE_ALL 32 // whole, not the header of RTP alone
 
 // A receive key and the SSRC that it was heard of first.
 struct dp_rx {
@@ -233,6 +236,7 @@ struct dp_region_header {
 	_Atomic uint64_t relay_boot;   // grows with every start of the relay
 	_Atomic uint64_t relay_alive;  // mono_ns, newest heartbeat of any worker
 	_Atomic uint32_t control_boot; // grows with every start of control; part of each generation
+	_Atomic uint32_t traced;       // control: wo. Transports whose packets are copied
 	struct dp_pool_record pools[DP_POOLS];
 	_Atomic uint64_t absent;       // keeper: wo. Bit n: the host does not have config.addresses[n] now
 };
@@ -244,6 +248,7 @@ struct dp_map {
 	struct dp_region_header *header;
 	void *commands[DP_WORKERS_MAX];
 	void *punts[DP_WORKERS_MAX][DP_CLASSES];
+	void *traces[DP_WORKERS_MAX];
 	void *events[DP_WORKERS_MAX + 1]; // the last is the keeper's: events[n_workers]
 	struct dp_worker_record *workers;
 	struct dp_port_record *ports;
@@ -299,6 +304,7 @@ static inline struct dp_tx_slot *dp_tx_slot(const struct dp_map *map, struct dp_
 
 #define DP_COMMAND_RING (256u << 10)
 #define DP_EVENT_RING (64u << 10)
+#define DP_TRACE_RING (1u << 20) // 20 ms of 300 traced calls
 extern const size_t dp_punt_ring[DP_CLASSES]; // capacities
 
 // A mark of how this build lays its records out: sizes, places, numbers of places.
@@ -319,6 +325,7 @@ enum dp_command_kind {
 	DP_COMMAND_SEND,
 	DP_COMMAND_EXTENSIONS,
 	DP_COMMAND_MOVE,
+	DP_COMMAND_TRACE,
 };
 
 #define DP_MOVE_MAX 256 // transports of one command
@@ -344,6 +351,7 @@ struct dp_command { // message of a command ring; SEND: the datagram follows, MO
 			struct dp_return by; // for one whose next hop is not known
 		} send;
 		uint32_t move_to; // worker
+		uint32_t trace; // enum dp_trace
 	};
 };
 
@@ -354,6 +362,13 @@ struct dp_punt_head { // message of a punt ring; the datagram follows
 	uint32_t mtu; // of the way back, 0: not known
 	struct inet_endpoint source;
 	struct dp_return back;
+};
+
+struct dp_trace_head { // message of a trace ring; the packet follows, from its IP header on
+	struct dp_ref transport;
+	mono_ns time;
+	uint32_t out;
+	uint32_t original; // octets that it had
 };
 
 struct dp_transport_view { // the immutable half of a transport, and its newest epochs

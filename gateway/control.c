@@ -225,6 +225,8 @@ static int media_start(struct control *ct)
 		.call_region_fd = inherited_fd("SALLYPORT_CALL_REGION"),
 		.event = media_event,
 		.report = media_report,
+		.traced = ct->door != NULL ? traces_media_packet : NULL,
+		.trace_ctx = ct->traces,
 		.notice = ct->door != NULL ? media_notice : NULL,
 		.ctx = ct,
 	};
@@ -299,7 +301,7 @@ static int admin_start_part(struct control *ct)
 
 	if (ct->door == NULL)
 		return 0;
-	traces_serve(ct->traces, ct->sip);
+	traces_serve(ct->traces, ct->sip, ct->media);
 	inherited_restarts(&start.control_restarts, &start.relay_restarts);
 	return admin_open(&ct->admin, ct->door, &start);
 }
@@ -307,7 +309,7 @@ static int admin_start_part(struct control *ct)
 static void admin_stop(struct control *ct)
 {
 	admin_close(ct->admin);
-	traces_serve(ct->traces, NULL);
+	traces_serve(ct->traces, NULL, NULL);
 }
 
 // The order of start; stop is its mirror.

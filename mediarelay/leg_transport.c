@@ -6,6 +6,7 @@
 #include "mediarelay/leg_keys.h"
 #include "mediarelay/leg_learn.h"
 #include "mediarelay/media_session.h"
+#include "mediarelay/media_trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ int leg_transport_open(struct leg_transport *tp, struct leg_line *line, enum leg
 		goto fail;
 	conf.local = tp->local;
 	dp_transport_publish(media->dp, ref, &conf);
+	media_trace_transport(media, tp);
 	// Neither plain nor SRTP until that is agreed: no media passes. Security only rises, so it is not said in advance.
 	keying_step(&tp->keying, KEYING_EVENT_PREPARE);
 	return 0;
@@ -107,6 +109,7 @@ void leg_transport_close(struct leg_transport *tp, bool last_of_seat)
 	if (!transport_live(tp))
 		return;
 	media = media_of(tp);
+	media_trace_drain(media, tp->line->session->id);
 	leg_dtls_close(tp);
 	leg_keys_forget(tp);
 	removal_await(tp, last_of_seat);

@@ -180,6 +180,8 @@ static void on_mail(evutil_socket_t fd, short what, void *ctx)
 			orders &= ~(uint32_t)MEDIA_ORDER_CLOSE;
 		if (orders & MEDIA_ORDER_APPLY)
 			slot_apply(media, mail.session);
+		if (orders & MEDIA_ORDER_TRACE)
+			media_trace_take(media, mail.session);
 		if (orders & MEDIA_ORDER_CLOSE)
 			slot_close(media, mail.session);
 	}
@@ -257,7 +259,7 @@ static int open_tables(struct media *media)
 static int open_relay(struct media *media)
 {
 	const struct media_start *start = &media->start;
-	struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event, .ctx = media };
+	struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event, .traced = media_trace_packet, .ctx = media };
 	int err = call_records_open(&media->records, start->call_region_fd, media->max_sessions);
 
 	if (err < 0)
@@ -284,6 +286,8 @@ static int open_loop(struct media *media)
 	media->dp_event = event_new(media->base, dp_client_fd(media->dp), EV_READ | EV_PERSIST, on_dp, media);
 	media->tick_event = event_new(media->base, -1, EV_PERSIST, on_tick, media);
 	media->question_event = event_new(media->base, mailbox_fd(media->questions), EV_READ | EV_PERSIST, on_question, media);
+	if (media_trace_open(media) < 0)
+		return -ENOMEM;
 	if (media->question_event == NULL || media->mail_event == NULL || media->dp_event == NULL || media->tick_event == NULL)
 		return -ENOMEM;
 	event_add(media->mail_event, NULL);
@@ -364,6 +368,7 @@ void media_close(struct media *media)
 	close_event(media->question_event);
 	close_event(media->dp_event);
 	close_event(media->tick_event);
+	media_trace_close(media);
 	if (media->base != NULL)
 		event_base_free(media->base);
 	dp_client_close(media->dp);
@@ -446,7 +451,7 @@ void media_session_name(struct media *media, uint32_t session, uint32_t call)
 }
 
 // A slot stands in the mailbox at most once, so the mailbox has room for all of them, always.
-static void slot_order(struct media *media, uint32_t session, enum media_order order)
+void media_session_order(struct media *media, uint32_t session, enum media_order order)
 {
 	struct media_mail mail = { .session = session };
 
@@ -466,21 +471,21 @@ int media_session_apply(struct media *media, const struct media_plan *plan)
 	memcpy(copy, plan, media_plan_size(plan));
 	older = atomic_exchange(&media->slots[plan->session].pending, copy);
 	plan_free(older);
-	slot_order(media, plan->session, MEDIA_ORDER_APPLY);
+	media_session_order(media, plan->session, MEDIA_ORDER_APPLY);
 	return 0;
 }
 
 void media_session_close(struct media *media, uint32_t session)
 {
 	if (session != 0 && session <= media->max_sessions)
-		slot_order(media, session, MEDIA_ORDER_CLOSE);
+		media_session_order(media, session, MEDIA_ORDER_CLOSE);
 }
 
 int media_session_adopt(struct media *media, uint32_t session)
 {
 	if (session == 0 || session > media->max_sessions)
 		return -EINVAL;
-	slot_order(media, session, MEDIA_ORDER_ADOPT);
+	media_session_order(media, session, MEDIA_ORDER_ADOPT);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "mediarelay/media_config.h"
 #include "mediarelay/media_notice.h"
 #include "mediarelay/media_stats.h"
+#include "mediarelay/media_trace.h"
 #include <stdbool.h>
 
 struct media; // the thread and all it owns
@@ -113,6 +114,8 @@ struct media_start {
 	media_event_fn *event;
 	// On the media thread, once for each session that media_session_close() ends: malloc'ed, the callee's. NULL: none wanted
 	void (*report)(void *ctx, struct media_report *report);
+	void (*traced)(void *trace_ctx, const struct media_traced *packet); // on the media thread; NULL: nobody traces
+	void *trace_ctx;
 	media_notice_fn *notice; // NULL: nobody watches
 	void *ctx;
 };

@@ -183,10 +183,11 @@ struct media_session {
 	bool closing;
 };
 
-enum media_order { MEDIA_ORDER_APPLY = 1, MEDIA_ORDER_CLOSE = 2, MEDIA_ORDER_ADOPT = 4 };
+enum media_order { MEDIA_ORDER_APPLY = 1, MEDIA_ORDER_CLOSE = 2, MEDIA_ORDER_ADOPT = 4, MEDIA_ORDER_TRACE = 8 };
 
 struct media_slot {
 	_Atomic uint32_t call;                  // sip thread: wo; its number for the call
+	_Atomic uint64_t trace;                 // sip thread: wo, but for its end. media_trace.c; 0: none
 	_Atomic uint32_t orders;                // sip thread sets, media thread takes; in the mailbox while not 0
 	_Atomic(struct media_plan *) pending;   // newest plan not taken up yet
 	struct media_session *session;          // media thread
@@ -219,7 +220,7 @@ struct media {
 	pthread_t thread;
 	bool running;
 	struct event_base *base;
-	struct event *mail_event, *dp_event, *tick_event, *question_event;
+	struct event *mail_event, *dp_event, *tick_event, *question_event, *trace_event;
 	struct mailbox *mail, *questions;
 	struct dp_client *dp;
 	struct seat_stock *seats;
@@ -252,3 +253,6 @@ static inline enum dtls_version media_dtls_version(uint16_t configured)
 {
 	return configured == 0x0103 ? DTLS_VERSION_1_3 : DTLS_VERSION_1_2;
 }
+
+// media.c: the slot is in the mailbox at most once.
+void media_session_order(struct media *media, uint32_t session, enum media_order order);

@@ -186,6 +186,7 @@ void media_session_end(struct media_session *session)
 
 void media_session_over(struct media *media, uint32_t id)
 {
+	atomic_store(&media->slots[id].trace, 0);
 	call_record_write(media->records, id, CALL_RECORD_MEDIA, NULL, 0);
 	if (media->removals_of[id] == 0)
 		media_session_gone(media, id);

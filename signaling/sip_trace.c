@@ -182,13 +182,29 @@ static void message(void *ctx, char *text, size_t len)
 	want = at != NULL ? want_of(wire->traces, at->trace) : NULL;
 	if (want == NULL)
 		return;
-	sip_secrets_blank(text, len, want->content);
+	sip_secrets_blank(text, len, want->media == DP_TRACE_ALL);
 	m.trace = at->trace;
 	m.call = at->call;
 	m.realm = at->realm;
 	m.text = text;
 	m.len = len;
 	wire->traces->sink.message(wire->traces->sink.ctx, &m);
+}
+
+// Its media from now on, or no more.
+static void trace_media(const struct sip_call *call, enum dp_trace what)
+{
+	if (call->session != 0 && !call->closing)
+		media_session_trace(call->sip->media, call->session, call->trace, what);
+}
+
+static void begin(struct sip_traces *traces, const struct sip_call *call)
+{
+	const struct sip_trace_want *want = want_of(traces, call->trace);
+
+	if (want->media != DP_TRACE_NONE)
+		trace_media(call, want->media);
+	traces->sink.call(traces->sink.ctx, call->trace, call->number, call->session);
 }
 
 // Sockets
@@ -331,7 +347,7 @@ int sip_trace_take(struct sip *sip, const struct sip_trace_want *want)
 	call->trace = want->trace;
 	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
 		sip_trace_dialog(d);
-	traces->sink.call(traces->sink.ctx, want->trace, call->number, call->session);
+	begin(traces, call);
 	return 0;
 }
 
@@ -342,6 +358,10 @@ void sip_trace_drop(struct sip *sip, uint32_t trace)
 
 	if (want == NULL)
 		return;
+	for (const struct sip_call *call = sip->calls; call != NULL && want->media != DP_TRACE_NONE; call = call->next) {
+		if (call->trace == trace)
+			trace_media(call, DP_TRACE_NONE);
+	}
 	want->trace = 0;
 	ids_drop(traces, trace);
 	if (--traces->n == 0)
@@ -361,7 +381,7 @@ void sip_trace_dialog(struct sip_dialog *d)
 		at->call = call->number;
 	if (at != NULL && !is_traced(traces, call)) {
 		call->trace = at->trace;
-		traces->sink.call(traces->sink.ctx, call->trace, call->number, call->session);
+		begin(traces, call);
 	} else if (at == NULL && is_traced(traces, call)) {
 		id_add(traces, text_of(d->call_id),
 		       &(struct traced_id){ .trace = call->trace, .call = call->number, .realm = d->realm });
@@ -373,7 +393,7 @@ void sip_trace_session(struct sip_call *call)
 	struct sip_traces *traces = call->sip->traces;
 
 	if (traces != NULL && traces->n > 0 && is_traced(traces, call))
-		traces->sink.call(traces->sink.ctx, call->trace, call->number, call->session);
+		begin(traces, call);
 }
 
 void sip_trace_over(const struct sip_call *call)

@@ -4,6 +4,7 @@
 #pragma once
 #include "base/clock.h"
 #include "base/inet.h"
+#include "dataplane/client/dp_client.h"
 #include "signaling/sip_config.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@ struct sip_trace_want {
 	unsigned calls;
 	char caller[SIP_TRACE_WORD], callee[SIP_TRACE_WORD];
 	int32_t realm, peer;
-	bool content; // what people say in MESSAGE and type in INFO stays
+	enum dp_trace media; // of these calls; ALL: and what people say in MESSAGE and type in INFO stays
 };
 
 struct sip_traced { // one message

@@ -32,6 +32,8 @@ static int rings_attach(struct dp_client *dp)
 		err = byte_ring_attach(&dp->commands[w], m->commands[w], DP_COMMAND_RING, BYTE_RING_PRODUCER);
 		for (unsigned k = 0; k < DP_CLASSES && err == 0; k++)
 			err = byte_ring_attach(&dp->punts[w][k], m->punts[w][k], dp_punt_ring[k], BYTE_RING_CONSUMER);
+		if (err == 0)
+			err = byte_ring_attach(&dp->traces[w], m->traces[w], DP_TRACE_RING, BYTE_RING_CONSUMER);
 	}
 	for (unsigned w = 0; w <= m->config.n_workers && err == 0; w++)
 		err = byte_ring_attach(&dp->events[w], m->events[w], DP_EVENT_RING, BYTE_RING_CONSUMER);
@@ -53,6 +55,7 @@ static void index_free(struct dp_client *dp, uint32_t index)
 {
 	dp->indices[index].used = dp->indices[index].published = dp->indices[index].removing = false;
 	dp->indices[index].moving = false;
+	dp_client_traced(dp, index, false);
 	dp->indices[index].next_free = DP_NONE;
 	if (dp->free_tail == DP_NONE)
 		dp->free_head = index;
@@ -134,6 +137,7 @@ int dp_client_open(struct dp_client **dpp, int region_fd, int relay_eventfd, int
 	if (err < 0)
 		goto out;
 	dp->boot = atomic_fetch_add(&dp->map.header->control_boot, 1) % 255 + 1;
+	dp_traces_forget(dp);
 	eventfd_write(our_eventfd, 1); // look at what came while nobody listened
 	*dpp = dp;
 	dp = NULL;

@@ -67,6 +67,18 @@ struct dp_extensions {
 	uint8_t cryptex;             // RFC 9335 was negotiated: sent so, and accepted so
 };
 
+// Copies of what a transport receives and sends. HEADERS: of RTP no more than its header; of what is none of RTP, RTCP, DTLS and STUN
+// nothing of the payload.
+enum dp_trace { DP_TRACE_NONE = 0, DP_TRACE_HEADERS, DP_TRACE_ALL };
+
+struct dp_traced { // a packet of a traced transport; bytes valid during the callback
+	struct dp_ref transport;
+	mono_ns time;
+	bool out;          // it was sent; else it came, and is as it came
+	const uint8_t *bytes; // from the IP header on, perhaps cut
+	size_t len, original;
+};
+
 #define DP_EDGES_MAX 8
 struct dp_edge { // RTP that enters a transport leaves by `to`
 	struct dp_ref to;
@@ -121,6 +133,7 @@ struct dp_event {
 struct dp_callbacks {
 	void (*punt)(void *ctx, const struct dp_punt *punt);
 	void (*event)(void *ctx, const struct dp_event *event);
+	void (*traced)(void *ctx, const struct dp_traced *packet); // from dp_client_traces(); NULL: nothing is traced
 	void *ctx;
 };
 
@@ -142,6 +155,9 @@ void dp_client_close(struct dp_client *dp);
 int dp_client_fd(const struct dp_client *dp);    // readable: call _dispatch()
 void dp_client_dispatch(struct dp_client *dp);   // callbacks from here only; bounded work a call, unproven punts last
 
+void dp_client_traces(struct dp_client *dp); // takes what the trace rings have: some milliseconds apart, while one is traced
+unsigned dp_client_tracing(const struct dp_client *dp); // transports that are traced
+
 int dp_transport_alloc(struct dp_client *dp, struct dp_ref *ref); // a free index, new generation; -ENOSPC
 void dp_transport_publish(struct dp_client *dp, struct dp_ref ref, const struct dp_transport_conf *conf);
 // Before any edge. Security only rises: a transport that was DP_SRTP never becomes DP_PLAIN; take another port for
@@ -156,6 +172,7 @@ void dp_transport_retire(struct dp_client *dp, struct dp_ref ref, enum dp_direct
 void dp_transport_edges(struct dp_client *dp, struct dp_ref ref, const struct dp_edge *edges, size_t n); // replaces all
 // A secured transport's header extensions; those of a plain one are never encrypted. Replaces what was said before.
 void dp_transport_extensions(struct dp_client *dp, struct dp_ref ref, const struct dp_extensions *extensions);
+void dp_transport_trace(struct dp_client *dp, struct dp_ref ref, enum dp_trace trace); // until it is removed
 // Keys wiped; DP_EVENT_REMOVED follows, also for one that was allocated and never published.
 void dp_transport_remove(struct dp_client *dp, struct dp_ref ref);
 // Sends one datagram of at most 2048 octets from the transport's local endpoint to `to` (DTLS flights, RTCP, STUN). May
@@ -222,7 +239,7 @@ struct dp_pool_fill {
 struct dp_pool_fill dp_client_pool(const struct dp_client *dp, enum dp_pool pool);
 
 // How full the rings between control and one worker are, in octets, as two processes see it now. From any thread.
-enum dp_ring { DP_RING_COMMANDS, DP_RING_PUNTS_RTCP, DP_RING_PUNTS_PROVEN, DP_RING_PUNTS_UNPROVEN, DP_RING_EVENTS, DP_RINGS };
+enum dp_ring { DP_RING_COMMANDS, DP_RING_PUNTS_RTCP, DP_RING_PUNTS_PROVEN, DP_RING_PUNTS_UNPROVEN, DP_RING_EVENTS, DP_RING_TRACES, DP_RINGS };
 
 struct dp_ring_fill {
 	const char *name; // "commands" and so on

@@ -15,6 +15,7 @@ struct dp_index { // what this client knows of a transport's index
 	uint32_t generation;
 	uint16_t worker;
 	bool used;
+	bool traced;
 	bool published, removing, moving; // as this client said; moving: until DP_EVENT_MOVED
 	uint32_t next_free;
 };
@@ -33,6 +34,8 @@ struct dp_client {
 	struct byte_ring commands[DP_WORKERS_MAX];
 	struct byte_ring punts[DP_WORKERS_MAX][DP_CLASSES];
 	struct byte_ring events[DP_WORKERS_MAX + 1];
+	struct byte_ring traces[DP_WORKERS_MAX];
+	unsigned n_traced;
 	STAILQ_HEAD(dp_waiting_list, dp_waiting) waiting[DP_WORKERS_MAX];
 	struct dp_waiting_list held; // commands about transports that are moving
 	struct dp_load load[DP_WORKERS_MAX];
@@ -51,6 +54,10 @@ void dp_client_flush(struct dp_client *dp); // commands that waited
 void dp_client_command(struct dp_client *dp, const struct dp_command *command, const void *body, size_t body_len);
 struct dp_waiting *dp_waiting_new(const struct dp_command *command, const void *body, size_t body_len); // never NULL
 void dp_waiting_free(struct dp_waiting *wait);
+
+// dp_trace.c
+void dp_client_traced(struct dp_client *dp, uint32_t index, bool traced); // as the workers are told
+void dp_traces_forget(struct dp_client *dp); // of a control before this one
 
 // dp_move.c
 void dp_client_moved(struct dp_client *dp, struct dp_ref ref, uint16_t worker);

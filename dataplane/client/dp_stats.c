@@ -103,7 +103,7 @@ struct dp_pool_fill dp_client_pool(const struct dp_client *dp, enum dp_pool pool
 
 int dp_client_ring(const struct dp_client *dp, unsigned worker, enum dp_ring ring, struct dp_ring_fill *fill)
 {
-	static const char *const names[DP_RINGS] = { "commands", "punts_rtcp", "punts_proven", "punts_unproven", "events" };
+	static const char *const names[DP_RINGS] = { "commands", "punts_rtcp", "punts_proven", "punts_unproven", "events", "traces" };
 	const struct byte_ring *r;
 
 	if (worker >= dp->map.config.n_workers || ring >= DP_RINGS)
@@ -112,6 +112,8 @@ int dp_client_ring(const struct dp_client *dp, unsigned worker, enum dp_ring rin
 		r = &dp->commands[worker];
 	else if (ring == DP_RING_EVENTS)
 		r = &dp->events[worker];
+	else if (ring == DP_RING_TRACES)
+		r = &dp->traces[worker];
 	else
 		r = &dp->punts[worker][ring - DP_RING_PUNTS_RTCP];
 	*fill = (struct dp_ring_fill){ names[ring], byte_ring_used(r), r->capacity, byte_ring_refused(r) };

@@ -98,7 +98,8 @@ struct relay_worker {
 	struct dp_worker_record *record;
 	struct srtp_engine *engine;
 	struct rte_mempool *pool; // of its NUMA node: for copies and datagrams of control's
-	struct byte_ring commands, punts[DP_CLASSES], events;
+	struct byte_ring commands, punts[DP_CLASSES], events, traces;
+	bool tracing; // some transport is traced, perhaps another worker's
 	bool events_full; // found so in this burst: not each packet that has something to say tries again
 	bool control_wants_wake;
 	bool keeper_wants_wake;
@@ -319,6 +320,10 @@ bool relay_source_wanted(const struct packet *p); // of a plain leg's packet tha
 void relay_source_event(struct relay_worker *w, const struct packet *p, bool authenticated);
 bool relay_event(struct relay_worker *w, const struct dp_event *event);
 void relay_wakes(struct relay_worker *w); // control and keeper, once a round
+
+// relay_trace.c, while w->tracing; apart from what runs while nobody traces
+__attribute__((noinline, cold)) void relay_trace_in(struct relay_worker *w, uint16_t n); // of in[], before anything is decrypted
+__attribute__((noinline, cold)) void relay_trace_out(struct relay_worker *w, uint32_t index, const struct rte_mbuf *m);
 
 // relay_stream.c
 int relay_records_open(struct relay_worker *w); // what the records use is not free

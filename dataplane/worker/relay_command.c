@@ -510,9 +510,20 @@ static void on_extensions(struct relay_worker *w, struct dp_transport *tp, const
 
 	transport_write_begin(tp);
 	rare_of(w->relay, tp)->extensions = *extensions;
-	tp->work = (uint8_t)((tp->work & DP_WORK_EPOCH) |
+	tp->work = (uint8_t)((tp->work & (DP_WORK_EPOCH | DP_WORK_TRACE | DP_WORK_TRACE_ALL)) |
 			     (extensions->mode != DP_EXTENSION_PASS ? DP_WORK_CHOOSE : 0) |
 			     (encrypted ? DP_WORK_ENCRYPT : 0) | (extensions->cryptex ? DP_WORK_CRYPTEX : 0));
+	transport_write_end(tp);
+}
+
+static void on_trace(struct dp_transport *tp, uint32_t trace)
+{
+	transport_write_begin(tp);
+	tp->work &= (uint8_t)~(DP_WORK_TRACE | DP_WORK_TRACE_ALL);
+	if (trace == DP_TRACE_HEADERS || trace == DP_TRACE_ALL)
+		tp->work |= DP_WORK_TRACE;
+	if (trace == DP_TRACE_ALL)
+		tp->work |= DP_WORK_TRACE_ALL;
 	transport_write_end(tp);
 }
 
@@ -570,6 +581,7 @@ static bool command_apply(struct relay_worker *w, const struct dp_command *c, co
 	case DP_COMMAND_RETIRE: on_retire(w, tp, c->retire.direction, c->retire.below_epoch); break;
 	case DP_COMMAND_EXTENSIONS: on_extensions(w, tp, &c->extensions); break;
 	case DP_COMMAND_EDGES: on_edges(tp, c->edges.list, c->edges.n); break;
+	case DP_COMMAND_TRACE: on_trace(tp, c->trace); break;
 	case DP_COMMAND_SEND: relay_answer(w, c->transport.index, &c->send.to, &c->send.by, body, body_len); break;
 	default: break;
 	}

@@ -15,9 +15,20 @@ static inline bool fits(uint16_t path_mtu, uint16_t mtu, size_t len, bool v6)
 
 // ---- to the ports
 
+// Before they are the port's. Of those that it does not take, tx_full tells.
+static __attribute__((noinline, cold)) void trace_all(struct relay_worker *w, const struct relay_tx *tx)
+{
+	for (uint16_t i = 0; i < tx->n; i++)
+		relay_trace_out(w, tx->pkts[i]->hash.usr, tx->pkts[i]);
+}
+
 static void port_send(struct relay_worker *w, struct relay_tx *tx, unsigned port)
 {
-	uint16_t sent = tx->queue->ops->tx(tx->queue, tx->pkts, tx->n);
+	uint16_t sent;
+
+	if (w->tracing)
+		trace_all(w, tx);
+	sent = tx->queue->ops->tx(tx->queue, tx->pkts, tx->n);
 
 	dp_count(&w->record->tx_packets[port], sent);
 	for (uint16_t i = sent; i < tx->n; i++)
@@ -42,6 +53,8 @@ static void hairpin(struct relay_worker *w, struct dp_transport *tp, struct rte_
 	} else {
 		m->port = (uint16_t)(RELAY_INSIDE | tp->network);
 		m->vlan_tci++; // hops so far: no port of ours uses the field
+		if (w->tracing)
+			relay_trace_out(w, (uint32_t)(tp - w->relay->map.transports), m);
 		w->hairpin[w->n_hairpin++] = m;
 	}
 }

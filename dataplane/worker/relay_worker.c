@@ -39,6 +39,8 @@ static int rings_attach(struct relay_worker *w)
 	for (unsigned k = 0; k < DP_CLASSES && err == 0; k++)
 		err = byte_ring_attach(&w->punts[k], m->punts[w->id][k], dp_punt_ring[k], BYTE_RING_PRODUCER);
 	if (err == 0)
+		err = byte_ring_attach(&w->traces, m->traces[w->id], DP_TRACE_RING, BYTE_RING_PRODUCER);
+	if (err == 0)
 		err = byte_ring_attach(&w->events, m->events[w->id], DP_EVENT_RING, BYTE_RING_PRODUCER);
 	return err;
 }
@@ -214,6 +216,7 @@ unsigned relay_worker_round(struct relay_worker *w)
 	round_account(w, clock_now());
 	atomic_store_explicit(&w->relay->map.header->relay_alive, w->now, memory_order_relaxed);
 	atomic_store_explicit(&w->record->heartbeat, w->now, memory_order_relaxed);
+	w->tracing = atomic_load_explicit(&w->relay->map.header->traced, memory_order_relaxed) != 0;
 	if (w->relay->map.config.n_workers > 1)
 		relay_arrivals(w);
 	if (w->budget > 0)

@@ -15,15 +15,15 @@
 
 static const char *const media_words[] = { "none", "headers", "full" };
 
-static bool may_have(const struct admin_request *rq, enum trace_media media)
+static bool may_have(const struct admin_request *rq, enum dp_trace media)
 {
-	return media == TRACE_MEDIA_NONE || rq->who->role == ADMIN_WIRETAP;
+	return media == DP_TRACE_NONE || rq->who->role == ADMIN_WIRETAP;
 }
 
 static void audit(const struct admin_request *rq, const char *event, const struct trace *trace)
 {
 	log_info("audit", event, LOG_STR("trace", trace->name), LOG_STR("token", rq->who->name),
-		 LOG_STR("source", http_exchange_source(rq->x)), LOG_STR("media", media_words[trace->ask.media]),
+		 LOG_STR("source", http_exchange_source(rq->x)), LOG_STR("media", media_words[trace->ask.sip.media]),
 		 LOG_UINT("call", trace->ask.sip.call), LOG_UINT("calls", trace->ask.sip.calls),
 		 LOG_STR("caller", trace->ask.sip.caller), LOG_STR("callee", trace->ask.sip.callee));
 }
@@ -61,7 +61,7 @@ static json_t *trace_of(const struct admin_request *rq, const struct trace *t)
 		json_array_append_new(calls, json_integer(t->calls[i].number));
 	return json_pack("{s:s, s:b, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o}", "id", t->name, "running",
 			 t->ended == NULL, "ended", t->ended != NULL ? json_string(t->ended) : json_null(), "media",
-			 media_words[t->ask.media], "by", t->ask.by, "call",
+			 media_words[t->ask.sip.media], "by", t->ask.by, "call",
 			 t->ask.sip.call != 0 ? json_integer(t->ask.sip.call) : json_null(), "next", next_of(rq, &t->ask.sip),
 			 "age_seconds", seconds_of(t->begun, now), "left_seconds", seconds_of(t->ended != NULL ? t->until : now, t->until),
 			 "octets", (json_int_t)t->octets, "octets_limit", (json_int_t)t->ask.octets, "messages", (json_int_t)t->messages,
@@ -109,7 +109,7 @@ void admin_trace_file(struct admin_request *rq)
 
 	if (trace == NULL)
 		return;
-	if (!may_have(rq, trace->ask.media)) {
+	if (!may_have(rq, trace->ask.sip.media)) {
 		admin_problem(rq, 403, "this trace has media: it needs the role wiretap");
 		return;
 	}
@@ -134,7 +134,7 @@ void admin_trace_end(struct admin_request *rq)
 
 	if (trace == NULL)
 		return;
-	if (!may_have(rq, trace->ask.media)) {
+	if (!may_have(rq, trace->ask.sip.media)) {
 		admin_problem(rq, 403, "this trace has media: it needs the role wiretap");
 		return;
 	}
@@ -213,11 +213,10 @@ static const char *read_ask(const struct sip_config *sip, json_t *body, struct t
 	if (!number_in(octets, TRACE_OCTETS_MIN, TRACE_OCTETS_MAX, &room))
 		return "octets: expected a number from 65536 to 67108864";
 	*ask = (struct trace_ask){ .sip = { .call = (uint32_t)number, .realm = -1, .peer = -1 }, .seconds = (unsigned)time, .octets = (size_t)room };
-	while (ask->media <= TRACE_MEDIA_FULL && strcmp(media_words[ask->media], media) != 0)
-		ask->media++;
-	if (ask->media > TRACE_MEDIA_FULL)
+	while (ask->sip.media <= DP_TRACE_ALL && strcmp(media_words[ask->sip.media], media) != 0)
+		ask->sip.media++;
+	if (ask->sip.media > DP_TRACE_ALL)
 		return "media: expected none, headers or full";
-	ask->sip.content = ask->media == TRACE_MEDIA_FULL;
 	return next != NULL ? read_next(sip, next, &ask->sip) : NULL;
 }
 
@@ -257,12 +256,8 @@ void admin_trace_begin(struct admin_request *rq)
 		admin_problem(rq, 422, why);
 		return;
 	}
-	if (!may_have(rq, want.media)) {
+	if (!may_have(rq, want.sip.media)) {
 		admin_problem(rq, 403, "media needs the role wiretap");
-		return;
-	}
-	if (want.media != TRACE_MEDIA_NONE) {
-		admin_problem(rq, 422, "media: not in this version");
 		return;
 	}
 	snprintf(want.by, sizeof(want.by), "%s", rq->who->name);

@@ -6,6 +6,8 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "gateway/trace/trace_frame.h"
+#include "mediarelay/media.h"
+#include "signaling/sip.h"
 #include <errno.h>
 #include <event2/event.h>
 #include <stdatomic.h>
@@ -31,6 +33,7 @@ struct traces {
 	struct mailbox *mail;
 	struct event *on_mail, *on_second;
 	struct sip *sip;
+	struct media *media;
 };
 
 // Any number that no trace of a life before had, as far as chance goes; its place is in it.
@@ -78,6 +81,16 @@ static uint64_t wall_at_zero(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - clock_now();
 }
 
+static uint64_t rings_refused(const struct traces *traces)
+{
+	struct dp_ring_fill fill;
+	uint64_t refused = 0;
+
+	for (unsigned w = 0; traces->media != NULL && dp_client_ring(media_packet_path(traces->media), w, DP_RING_TRACES, &fill) == 0; w++)
+		refused += fill.refused;
+	return refused;
+}
+
 struct trace *traces_new(struct traces *traces, const struct trace_ask *ask)
 {
 	struct trace *trace = NULL;
@@ -100,14 +113,23 @@ struct trace *traces_new(struct traces *traces, const struct trace_ask *ask)
 	trace->begun = clock_now();
 	trace->until = trace->begun + MONO_S(ask->seconds);
 	trace->wall = wall_at_zero();
+	trace->ring_before = rings_refused(traces);
 	atomic_store(&traces->lost[place], 0);
 	traces->all[place] = trace;
 	return trace;
 }
 
-static const char *media_word(enum trace_media media)
+static const char *media_word(enum dp_trace media)
 {
-	return media == TRACE_MEDIA_NONE ? "none" : media == TRACE_MEDIA_HEADERS ? "headers" : "full";
+	return media == DP_TRACE_NONE ? "none" : media == DP_TRACE_HEADERS ? "headers" : "full";
+}
+
+static void count_lost(struct traces *traces, struct trace *trace)
+{
+	uint64_t ring = trace->ask.sip.media != DP_TRACE_NONE && traces->media != NULL ? rings_refused(traces) - trace->ring_before : trace->ring_lost;
+
+	trace->lost += atomic_exchange(&traces->lost[place_of(trace->id)], 0) + ring - trace->ring_lost;
+	trace->ring_lost = ring;
 }
 
 static void end(struct traces *traces, struct trace *trace, const char *why)
@@ -116,11 +138,11 @@ static void end(struct traces *traces, struct trace *trace, const char *why)
 		return;
 	trace->ended = why;
 	trace->over = clock_now();
-	trace->lost += atomic_exchange(&traces->lost[place_of(trace->id)], 0);
+	count_lost(traces, trace);
 	if (traces->sip != NULL)
 		sip_trace_end(traces->sip, trace->id);
 	log_info("audit", "trace ended", LOG_STR("trace", trace->name), LOG_STR("token", trace->ask.by), LOG_STR("cause", why),
-		 LOG_STR("media", media_word(trace->ask.media)), LOG_UINT("calls", trace->n_calls), LOG_UINT("messages", trace->messages),
+		 LOG_STR("media", media_word(trace->ask.sip.media)), LOG_UINT("calls", trace->n_calls), LOG_UINT("messages", trace->messages),
 		 LOG_UINT("packets", trace->packets), LOG_UINT("lost", trace->lost));
 }
 
@@ -157,6 +179,8 @@ static void second_passed(evutil_socket_t fd, short what, void *arg)
 
 		if (trace == NULL)
 			continue;
+		if (trace->ended == NULL)
+			count_lost(traces, trace);
 		if (trace->ended == NULL && now >= trace->until)
 			end(traces, trace, trace->over != 0 ? "its calls are over" : "its time is up");
 		else if (trace->ended != NULL && now >= trace->over + MONO_S(TRACE_KEPT_S))
@@ -188,8 +212,19 @@ static bool frame_add(struct trace *trace, struct trace_frame *frame)
 	return true;
 }
 
-static void take_frame(struct traces *traces, struct trace *trace, struct trace_frame *frame)
+static uint32_t call_of(const struct trace *trace, uint32_t session)
 {
+	for (unsigned i = 0; i < trace->n_calls; i++) {
+		if (trace->calls[i].session == session)
+			return trace->calls[i].number;
+	}
+	return 0;
+}
+
+static void take_frame(struct traces *traces, struct trace *trace, struct trace_frame *frame, uint32_t session)
+{
+	if (frame->kind == TRACE_PACKET)
+		frame->call = call_of(trace, session);
 	if (trace->octets + sizeof(*frame) + frame->len > trace->ask.octets) {
 		frame_free(frame);
 		trace->lost++;
@@ -238,7 +273,7 @@ static void mail_came(evutil_socket_t fd, short what, void *arg)
 		if (trace == NULL || trace->ended != NULL)
 			frame_free(mail.frame);
 		else if (mail.kind == MAIL_FRAME)
-			take_frame(traces, trace, mail.frame);
+			take_frame(traces, trace, mail.frame, mail.session);
 		else if (mail.kind == MAIL_CALL)
 			take_call(trace, mail.call, mail.session);
 		else
@@ -273,6 +308,23 @@ static void on_message(void *ctx, const struct sip_traced *m)
 	post(traces, &(struct trace_mail){ .kind = MAIL_FRAME, .trace = m->trace, .frame = frame });
 }
 
+void traces_media_packet(void *ctx, const struct media_traced *packet)
+{
+	struct traces *traces = ctx;
+	struct trace_frame *frame = malloc(sizeof(*frame) + packet->len);
+
+	if (frame == NULL) {
+		atomic_fetch_add(&traces->lost[place_of(packet->trace)], 1);
+		return;
+	}
+	*frame = (struct trace_frame){
+		.time = packet->time, .realm = packet->realm, .kind = TRACE_PACKET, .out = packet->out,
+		.original = (uint32_t)packet->original, .len = (uint32_t)packet->len,
+	};
+	memcpy(frame->bytes, packet->bytes, packet->len);
+	post(traces, &(struct trace_mail){ .kind = MAIL_FRAME, .trace = packet->trace, .session = packet->session, .frame = frame });
+}
+
 static void on_call(void *ctx, uint32_t trace, uint32_t call, uint32_t session)
 {
 	post(ctx, &(struct trace_mail){ .kind = MAIL_CALL, .trace = trace, .call = call, .session = session });
@@ -288,9 +340,10 @@ struct sip_trace_sink traces_sip_sink(struct traces *traces)
 	return (struct sip_trace_sink){ .message = on_message, .call = on_call, .over = on_over, .ctx = traces };
 }
 
-void traces_serve(struct traces *traces, struct sip *sip)
+void traces_serve(struct traces *traces, struct sip *sip, struct media *media)
 {
 	traces->sip = sip;
+	traces->media = media;
 }
 
 int traces_open(struct traces **tracesp, struct event_base *base)

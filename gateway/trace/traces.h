@@ -2,6 +2,7 @@
 // traces.h - what was seen of traced calls, in this process's memory alone, bounded in octets, time and number. SIP comes from the
 // sip thread, media from the media thread, each by the mailbox; all else is the main loop's. Nothing outlives the process.
 #pragma once
+#include "mediarelay/media_trace.h"
 #include "signaling/sip_trace.h"
 
 #define TRACES SIP_TRACES
@@ -13,14 +14,12 @@
 #define TRACE_KEPT_S 3600u            // after its end
 
 struct event_base;
+struct media;
 struct sip;
 struct traces;
 
-enum trace_media { TRACE_MEDIA_NONE, TRACE_MEDIA_HEADERS, TRACE_MEDIA_FULL };
-
 struct trace_ask {
 	struct sip_trace_want sip; // .trace is filled in by traces_new()
-	enum trace_media media;
 	unsigned seconds;
 	size_t octets;
 	char by[32];    // whose token
@@ -37,7 +36,8 @@ struct trace { // read only, but for traces.c
 	uint64_t wall;         // nanoseconds since 1970 at mono 0
 	size_t octets;
 	uint64_t messages, packets; // of SIP, of media
-	uint64_t lost;              // that came while there was no room
+	uint64_t lost;              // that came while there was no room, a second ago
+	uint64_t ring_before, ring_lost; // of the workers' rings: when it began; and of lost, what they lost since, for whichever trace
 	unsigned n_calls, n_over;
 	struct {
 		uint32_t number, session;
@@ -49,7 +49,8 @@ struct trace { // read only, but for traces.c
 int traces_open(struct traces **tracesp, struct event_base *base);
 void traces_close(struct traces *traces); // when neither sip nor media can call any more; NULL is fine
 struct sip_trace_sink traces_sip_sink(struct traces *traces);
-void traces_serve(struct traces *traces, struct sip *sip); // these threads are there; NULL: no more
+void traces_media_packet(void *traces, const struct media_traced *packet); // of media_start
+void traces_serve(struct traces *traces, struct sip *sip, struct media *media); // these threads are there; NULL: no more
 
 // A place for one, which sip_trace_begin() is to be asked for with ask.sip. NULL: too many are kept, or too many octets are promised.
 struct trace *traces_new(struct traces *traces, const struct trace_ask *ask);

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from lib import tshark
+from lib import audio, tshark
 from lib.admin import TOKENS, Managed
 from lib.gateway import binaries
 from lib.leg import Leg, both_hear, call
@@ -43,9 +43,10 @@ def ended(managed, trace, token="operator", timeout=15):
 	return managed.wait(f"/v1/traces/{trace['id']}", lambda t: not t["running"], timeout, token=token)
 
 
-def malformed(path):
+def malformed(path, sums="TRUE"):
+	checks = [f"{name}.check_checksum:{sums}" for name in ("ip", "udp", "tcp")]
 	return tshark.fields(path, f"({tshark.BAD}) || tcp.analysis.flags", "frame.number", "frame.protocols", "_ws.expert.message",
-			     options=[*tshark.READ, "-o", "tcp.check_checksum:TRUE"])
+			     options=[*tshark.READ, *(word for check in checks for word in ("-o", check))])
 
 
 def messages(path):
@@ -73,26 +74,35 @@ def sngrep(path, tmp_path):
 	return out
 
 
-def one_call(topology, keying="sdes", transport="udp", headers=(PROOF,)):
-	with Leg(topology, "access", keying=keying, transport=transport) as access, Leg(topology, "core", transport=transport) as core:
-		access.dial(headers=headers)
-		core.pick_up()
-		access.dialled_answer()
-		access.secured()
-		access.talk()
-		core.talk()
-		both_hear(access, core, packets=20, seconds=0.2)
-		access.hang_up()
-		core.taken_down()
-	return access, core
+def packets(path, source, expression="rtp.version == 2", *names):
+	family = "ipv6" if ":" in source else "ip"
+	return tshark.fields(path, f"({expression}) && {family}.src == {source}", "frame.interface_name", "frame.cap_len", "frame.len", *names)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_messages_of_the_next_call(topology, transport, tmp_path):
+def secrets_of(leg):
+	"""Of SDES, what no file may have: keys and salts, as octets and as text."""
+	for master in leg.masters.values():
+		yield master
+		yield base64.b64encode(master).rstrip(b"=")
+
+
+def understood(path, access, core, tmp_path):
+	"""Both dialogs, by the second reader, and SDP on both sides by the first."""
+	sdp = tshark.fields(path, "sdp", "sdp.media", "frame.interface_name")
+	assert len(sdp) == 4 and {name for _, name in sdp} == {"access", "core"}, sdp
+	assert {call_id for _, _, call_id in messages(sngrep(path, tmp_path))} == {access.dialog.call_id, core.dialog.call_id}
+
+
+def test_messages_by_tcp(topology, tmp_path):
 	path = tmp_path / "call.pcapng"
-	with Managed(topology, access="mixed", transport=transport) as managed:
+	with Managed(topology, access="mixed", transport="tcp") as managed:
 		trace = begin(managed, next={"realm": "access", "callee": "100"})
-		access, core = one_call(topology, transport=transport)
+		with Leg(topology, "access", keying="sdes", transport="tcp") as access, Leg(topology, "core", transport="tcp") as core:
+			access.dial(headers=[PROOF])
+			core.pick_up()
+			access.dialled_answer()
+			access.hang_up()
+			core.taken_down()
 		assert ended(managed, trace)["ended"] == "its calls are over"
 		raw = download(managed, trace, path)
 	whole(path, access, core, topology)
@@ -100,11 +110,8 @@ def test_messages_of_the_next_call(topology, transport, tmp_path):
 	assert PASSWORD.encode() not in raw and b"n-is-seen" in raw
 	keys = re.findall(rb"a=crypto:\d+ \S+ inline:([^|\s]+)", raw)
 	assert len(keys) >= 2 and all(set(key) <= set(b"x=") for key in keys), keys
-	assert not [master for master in access.masters.values() if base64.b64encode(master).rstrip(b"=") in raw]
-	sdp = tshark.fields(path, "sdp", "sdp.media", "frame.interface_name")
-	assert len(sdp) == 4 and {name for _, name in sdp} == {"access", "core"}, sdp
-	out = sngrep(path, tmp_path)
-	assert {call_id for _, _, call_id in messages(out)} == {access.dialog.call_id, core.dialog.call_id}
+	assert not [secret for secret in secrets_of(access) if secret in raw]
+	understood(path, access, core, tmp_path)
 
 
 def ctl(topology, *arguments, token="operator", cwd=None):
@@ -165,6 +172,7 @@ def test_what_is_refused(topology, managed):
 	many = [begin(managed, next={}, octets=65536) for _ in range(16)]
 	assert len({trace["id"] for trace in many}) == 16
 	begin(managed, 409, next={}, octets=65536)
+	managed.wait_event("trace begun", trace=many[-1]["id"])
 	lines = managed.events("trace begun")
 	assert len(lines) == 18 and all(line["token"] == "a-operator" and line["source"] for line in lines)
 
@@ -191,3 +199,46 @@ def test_bounds(topology, managed, tmp_path):
 	managed.wait_event("child back", 20, since, child="control")
 	reply = managed.ask(f"/v1/traces/{full['id']}/pcapng", token="operator")
 	assert reply.status == 404 and "control has begun anew" in reply.json()["detail"]
+
+
+@pytest.mark.parametrize("keying, media", [("sdes", "full"), ("dtls", "headers")])
+def test_media(topology, keying, media, tmp_path):
+	"""As received and as sent on both sides, every packet, whole or without content; by its own role, audited."""
+	path = tmp_path / "media.pcapng"
+	with Managed(topology, access="mixed") as managed:
+		trace = begin(managed, token="wiretap", next={"callee": "100"}, media=media, octets=16 << 20)
+		with Leg(topology, "access", keying=keying) as access, Leg(topology, "core") as core:
+			call(access, core)
+			both_hear(access, core, packets=50, seconds=0.5)
+			access.media.silence()
+			core.media.silence()
+			number = managed.get("/v1/calls")["calls"][0]["id"]
+			managed.wait(f"/v1/calls/{number}", lambda c: {l["realm"]: l["traffic"]["rx_packets"] for leg in c["legs"] for l in leg["lines"]} ==
+				     {"access": access.media.sent, "core": core.media.sent})
+			access.hang_up()
+			core.taken_down()
+		assert ended(managed, trace, "wiretap")["lost"] == 0
+		raw = download(managed, trace, path, "wiretap")
+		for event in ("trace begun", "trace read", "trace ended"):
+			line = managed.wait_event(event, trace=trace["id"])
+			assert line["tag"] == "audit" and line["media"] == media and line["token"] == "a-wiretap", line
+		assert managed.ask(f"/v1/traces/{trace['id']}/pcapng", token="operator").status == 403
+		assert managed.ask(f"/v1/traces/{trace['id']}", method="DELETE", token="operator").status == 403
+	for side, leg, other in (("access", access, core), ("core", core, access)):
+		for source, sent in ((topology.phone(side), leg.media.sent), (topology.gateway(side), other.media.sent)):
+			seen = packets(path, source)
+			assert len(seen) == sent and {row[0] for row in seen} == {side}, (source, len(seen), sent)
+			assert media == "full" or {row[1] for row in seen} == {str(14 + 20 + 8 + 12)}
+			octets, = {int(row[2]) - (14 + 20 + 8 + 12 + 160) for row in seen} # the tag
+			assert octets in ((10, 16) if side == "access" else (0,)), seen[0]
+	if keying == "dtls":
+		assert packets(path, topology.phone("access"), "dtls") and packets(path, topology.gateway("access"), "dtls")
+	spoken = audio.ulaw_tone(core.tone, 160 * 10) # in clear on the core's side
+	assert (spoken in raw) == (media == "full")
+	whole(path, access, core, topology)
+	# A neighbour on the same host leaves checksums unfinished, and so they are kept; RTP that is cut has no payload to be read.
+	bad = [" ".join(row) for row in malformed(path, sums="FALSE")]
+	bad += tshark.malformed(path, topology.gateway("access")) + tshark.malformed(path, topology.gateway("core"))
+	assert not [line for line in bad if media == "full" or ":rtp" not in line]
+	assert not [secret for secret in secrets_of(access) if secret in raw]
+	understood(path, access, core, tmp_path)

@@ -427,6 +427,25 @@ void dp_transport_retire(struct dp_client *dp, struct dp_ref ref, enum dp_direct
 	pthread_mutex_unlock(&lock);
 }
 
+void dp_transport_trace(struct dp_client *dp, struct dp_ref ref, enum dp_trace trace)
+{
+	(void)dp;
+	WITH_TRANSPORT(ref, t)
+		t->trace = trace;
+	pthread_mutex_unlock(&lock);
+}
+
+void dp_client_traces(struct dp_client *dp)
+{
+	(void)dp;
+}
+
+unsigned dp_client_tracing(const struct dp_client *dp)
+{
+	(void)dp;
+	return 0;
+}
+
 void dp_transport_extensions(struct dp_client *dp, struct dp_ref ref, const struct dp_extensions *extensions)
 {
 	(void)dp;

@@ -14,6 +14,7 @@ struct fake_transport {
 	struct dp_path path;
 	unsigned n_paths; // told so far
 	struct dp_extensions extensions;
+	enum dp_trace trace;
 	struct dp_keys rx, tx;
 	unsigned n_rx, n_tx; // keys installed so far
 	uint32_t retired[2]; // of each direction: epochs below

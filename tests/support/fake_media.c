@@ -244,6 +244,12 @@ int media_session_adopt(struct media *media, uint32_t session)
 	return err;
 }
 
+// It has no packets.
+void media_session_trace(struct media *media, uint32_t session, uint32_t trace, enum dp_trace what)
+{
+	(void)media, (void)session, (void)trace, (void)what;
+}
+
 void media_adopted(struct media *media)
 {
 	for (uint32_t session = 1; session <= SESSIONS_MAX; session++) {

@@ -61,6 +61,12 @@ static void on_punt(void *ctx, const struct dp_punt *punt)
 		alone.punted(punt);
 }
 
+static void on_traced(void *ctx, const struct dp_traced *packet)
+{
+	if (alone.traced != NULL)
+		alone.traced(packet);
+}
+
 static void on_event(void *ctx, const struct dp_event *event)
 {
 	alone.n_events++;
@@ -124,7 +130,7 @@ static void workers_close(void)
 
 static struct relay_alone *alone_open(unsigned n_workers, uint16_t vlan_of_second, uint16_t mtu)
 {
-	const struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event };
+	const struct dp_callbacks callbacks = { .punt = on_punt, .event = on_event, .traced = on_traced };
 	struct dp_config config;
 	struct region region;
 	char why[256] = "";

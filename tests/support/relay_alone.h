@@ -39,6 +39,7 @@ struct relay_alone {
 	unsigned n_sent, n_punts, n_events;
 	struct dp_punt last_punt; // payload is not kept
 	void (*punted)(const struct dp_punt *punt); // NULL: nothing is done about them
+	void (*traced)(const struct dp_traced *packet); // of dp_client_traces()
 	struct dp_event last_event;
 	unsigned events[16]; // of each kind
 };
