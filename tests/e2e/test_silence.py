@@ -22,7 +22,7 @@ def managed(topology):
 		gateway.__exit__(None)
 
 
-def told(managed, timeout=20, **reasons):
+def told(managed, timeout=30, **reasons):
 	"""access: why what comes from there goes nowhere, core: the same. Once it is so, {realm: explanation}, the same by sallyportctl."""
 	number = str(managed.wait("/v1/calls", lambda c: len(c["calls"]) == 1)["calls"][0]["id"])
 	seen = managed.wait(f"/v1/calls/{number}", lambda c: {w["from"]: w["reason"] for w in c["media"]} == reasons, timeout)
@@ -185,7 +185,7 @@ def test_no_path(topology, managed):
 		said = told(managed, access="no_path", core="nothing_comes")
 		assert "no way to the peer in core" in said["access"]
 		topology.gw.run("ip", "link", "set", "core0", "up")
-		managed.wait_event("path back")
+		managed.wait_event("path back", 30)
 		core.talk()
 		told(managed, access="flows", core="flows")
 		both_hear(access, core)

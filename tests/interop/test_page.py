@@ -88,6 +88,7 @@ def chromium(topology, managed):
 def browser(chromium):
 	"""At the page, nobody signed in. At the end, whatever the test did: nothing was violated, nobody else was asked."""
 	chromium.media()
+	chromium.connected(True)
 	chromium.open("about:blank")
 	chromium.events.clear()
 	chromium.open(URL)
@@ -283,6 +284,19 @@ def test_legible_by_day_and_night_and_on_a_phone(browser, managed, calls, dark):
 			assert browser.run("document.documentElement.scrollWidth") <= width
 		browser.media(dark=dark)
 	assert browser.run("[...document.querySelectorAll('input, select, button')].every((e) => nameOf(e).trim() != '')")
+
+
+def test_a_drain_and_a_gateway_that_is_away(browser, managed, calls):
+	enter(browser)
+	assert managed.ask("/v1/drain", method="POST", token="operator").status == 202
+	browser.wait_text("draining", "header")
+	assert managed.ask("/v1/resume", method="POST", token="operator").status == 202
+	browser.wait_text("running", "header")
+	browser.connected(False)
+	browser.wait_text("The gateway has not answered since")
+	assert "no answer" in browser.text("header") and "sip:alice@" in browser.text() # what was known stays, and is said to be older
+	browser.connected(True)
+	browser.wait("!document.body.innerText.includes('has not answered')")
 
 
 def test_restart_of_control_is_seen(browser, managed, calls):

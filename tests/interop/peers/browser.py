@@ -32,7 +32,7 @@ class Browser(Chromium):
 		self.wait("document.readyState == 'complete'", "page")
 		self.run(FIND.replace("const ", "var ") + "true")
 
-	def wait(self, expression, what=None, timeout=15):
+	def wait(self, expression, what=None, timeout=30):
 		end = time.monotonic() + timeout
 		while not (value := self.run(expression)):
 			assert time.monotonic() < end, f"no {what or expression}:\n{self.text()}"
@@ -42,7 +42,7 @@ class Browser(Chromium):
 	def text(self, selector="body"):
 		return self.run(f"(document.querySelector({json.dumps(selector)}) || {{innerText: ''}}).innerText")
 
-	def wait_text(self, text, selector="body", timeout=15):
+	def wait_text(self, text, selector="body", timeout=30):
 		return self.wait(f"((document.querySelector({json.dumps(selector)}) || {{innerText: ''}}).innerText).includes({json.dumps(text)})", text, timeout)
 
 	def has(self, selector, name=""):
@@ -72,6 +72,9 @@ class Browser(Chromium):
 		self.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 		self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
+	def connected(self, connected):
+		self.command("Network.emulateNetworkConditions", offline=not connected, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+
 	def picture(self, path, whole=True):
 		shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
 		path.write_bytes(base64.b64decode(shot["data"]))
@@ -79,7 +82,7 @@ class Browser(Chromium):
 	def requests(self):
 		return [params["request"]["url"] for method, params in list(self.events) if method == "Network.requestWillBeSent"]
 
-	def wait_request(self, path, timeout=15):
+	def wait_request(self, path, timeout=30):
 		"""Until a request for that is answered: its head is here, though its body may never end."""
 		end = time.monotonic() + timeout
 		while not any(method == "Network.responseReceived" and path in params["response"]["url"] for method, params in list(self.events)):
