@@ -25,6 +25,18 @@ void service_status(const char *status)
 	sd_notifyf(0, "STATUS=%s", status);
 }
 
+mono_ns service_watchdog(void)
+{
+	uint64_t us = 0;
+
+	return sd_watchdog_enabled(0, &us) > 0 ? MONO_MS(1) * us / 2000 : MONO_NEVER;
+}
+
+void service_alive(void)
+{
+	sd_notify(0, "WATCHDOG=1");
+}
+
 void service_store(const char *name, int fd)
 {
 	char text[96];

@@ -146,13 +146,43 @@ static void snapshot_stop(struct supervisor *sv)
 	close(sv->snapshot);
 }
 
+// Of an interface's program in the descriptor store.
+static const char *program_name(const struct supervisor *sv, unsigned port, char name[40])
+{
+	snprintf(name, 40, "xdp-%s", sv->cfg->dataplane.ports[port].name);
+	return name;
+}
+
+// What a supervisor that was killed has left on the interfaces: with the unit's capabilities only who has kept the program may know it.
+static void detach_stored(struct supervisor *sv)
+{
+	int programs[DP_PORTS_MAX];
+	char name[40];
+
+	for (unsigned i = 0; i < sv->cfg->dataplane.n_ports; i++)
+		programs[i] = service_stored(program_name(sv, i, name)); // all, before one is closed: they are counted from the first
+	for (unsigned i = 0; i < sv->cfg->dataplane.n_ports; i++) {
+		if (programs[i] < 0)
+			continue;
+		steering_detach(sv->cfg->dataplane.ports[i].name, programs[i]);
+		service_unstore(program_name(sv, i, name));
+		close(programs[i]);
+	}
+}
+
 static int steering_start(struct supervisor *sv)
 {
-	char why[256] = "";
-	int err = steering_open(&sv->steering, &sv->cfg->dataplane, why);
+	char why[256] = "", name[40];
+	int err;
 
+	detach_stored(sv);
+	err = steering_open(&sv->steering, &sv->cfg->dataplane, why);
 	if (err < 0)
 		log_error(TAG, "steering", LOG_STR("cause", why), LOG_ERRNO(err));
+	for (unsigned i = 0; err == 0 && i < sv->cfg->dataplane.n_ports; i++) {
+		if (steering_program_fd(sv->steering, i) >= 0)
+			service_store(program_name(sv, i, name), steering_program_fd(sv->steering, i));
+	}
 	return err;
 }
 
@@ -173,8 +203,13 @@ static void log_steering(const struct supervisor *sv, unsigned port)
 
 static void steering_stop(struct supervisor *sv)
 {
-	for (unsigned i = 0; i < sv->cfg->dataplane.n_ports; i++)
+	char name[40];
+
+	for (unsigned i = 0; i < sv->cfg->dataplane.n_ports; i++) {
 		log_steering(sv, i);
+		if (steering_program_fd(sv->steering, i) >= 0)
+			service_unstore(program_name(sv, i, name));
+	}
 	steering_close(sv->steering);
 }
 
@@ -308,6 +343,17 @@ static void hear(struct supervisor *sv, struct child *c)
 	}
 }
 
+// Who hangs in here is killed by systemd and started anew; what it had stored with it keeps the calls.
+static void tell_alive(struct supervisor *sv)
+{
+	mono_ns now = clock_now();
+
+	if (now < sv->alive_at)
+		return;
+	service_alive();
+	sv->alive_at = now + sv->alive_every;
+}
+
 // Waits for one thing to happen, `until` at the latest, and deals with it.
 static void watch(struct supervisor *sv, mono_ns until)
 {
@@ -321,9 +367,10 @@ static void watch(struct supervisor *sv, mono_ns until)
 		until = earlier(until, earlier(sv->relay.restart_at, sv->control.restart_at));
 	if (sv->relay.ready)
 		until = earlier(until, clock_now() + HANG_CHECK);
-	until = earlier(until, sv->drain_until);
+	until = earlier(until, earlier(sv->drain_until, sv->alive_at));
 	if (poll(fds, 3, poll_timeout(until)) < 0)
 		return;
+	tell_alive(sv);
 	// Before the signals: what a child said is heard before its end is.
 	if (fds[1].revents != 0)
 		hear(sv, &sv->relay);
@@ -475,6 +522,8 @@ int supervisor_run(const struct config *cfg, const struct supervisor_programs *p
 
 	sv.relay.ready_fd = sv.control.ready_fd = -1;
 	sv.relay.restart_at = sv.control.restart_at = sv.drain_until = MONO_NEVER;
+	sv.alive_every = service_watchdog();
+	sv.alive_at = sv.alive_every == MONO_NEVER ? MONO_NEVER : began;
 	err = start_parts(&sv);
 	if (err < 0)
 		return err == -EINTR ? 0 : 1;

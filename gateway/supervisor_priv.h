@@ -19,6 +19,7 @@ struct supervisor {
 	int instance;  // holds the name; see instance.h
 	int signals;   // signalfd
 	unsigned stop; // SIGTERM and SIGINT so far; from the second on nothing is waited for
+	mono_ns alive_every, alive_at; // what systemd's watchdog wants to hear; MONO_NEVER: nothing
 	bool stopping; // who dies now is not brought back
 	struct regions regions;
 	int relay_event, control_event; // eventfds that wake the relay and control's media thread

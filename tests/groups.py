@@ -54,7 +54,7 @@ GROUPS = {
 }
 # The SIP scenarios are on loopback: a network of its own for each build, so that neither meets the other's ports.
 OWN_NETWORK = {"scenario"}
-PROGRAMS = ["sallyport", "sallyport-relay", "sallyportctl"]
+PROGRAMS = ["sallyport", "sallyport-relay", "sallyportctl", "manual"]
 NO_TESTS = 5  # pytest's exit code
 GROUP_LIMIT = 15 * 60  # seconds for one run of one group; a hanging peer must not hang all
 SECOND_TRY = {"scenario", "dataplane", "e2e", "bench", "interop", "package"}  # not where nothing depends on time

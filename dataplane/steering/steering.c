@@ -179,6 +179,20 @@ static int stale_remove(int ifindex)
 	return 0;
 }
 
+void steering_detach(const char *interface, int program)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, opts, .old_prog_fd = program);
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	int ifindex = (int)if_nametoindex(interface);
+
+	if (ifindex == 0 || bpf_xdp_query(ifindex, 0, &q) < 0)
+		return;
+	if (q.drv_prog_id != 0)
+		bpf_xdp_detach(ifindex, XDP_FLAGS_DRV_MODE, &opts);
+	if (q.skb_prog_id != 0)
+		bpf_xdp_detach(ifindex, XDP_FLAGS_SKB_MODE, &opts);
+}
+
 static int port_attach(struct steering_port *p, enum dp_xdp_mode mode, bool loopback)
 {
 	int err = -EOPNOTSUPP;

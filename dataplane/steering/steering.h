@@ -18,5 +18,8 @@ bool steering_native(const struct steering *st, unsigned port);  // else generic
 int steering_counters(const struct steering *st, unsigned port, uint64_t counts[STEERING_COUNTERS]);
 extern const char *const steering_counter_name[STEERING_COUNTERS];
 
-// For tests: the descriptor of a port's loaded program.
-int steering_program_fd(const struct steering *st, unsigned port);
+int steering_program_fd(const struct steering *st, unsigned port); // the loaded program's, -1: the port has none
+
+// Detaches a program that a life before left on an interface; `program` is its descriptor, which somebody has kept. Another
+// program there stays. Without it steering_open() has to look the program up by its number, which needs CAP_SYS_ADMIN.
+void steering_detach(const char *interface, int program);
