@@ -20,6 +20,7 @@
 #include <time.h>
 
 #define STRANGER_LINES 5 // a second
+#define KEYS_WITHIN MONO_S(10)
 
 enum mail_kind { MAIL_MEDIA = 1, MAIL_COUNT, MAIL_QUESTION, MAIL_CONFIG, MAIL_CLOSE_DOOR, MAIL_OPEN_DOOR, MAIL_DRAIN, MAIL_STOP };
 
@@ -206,6 +207,12 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 	}
 }
 
+static void note_secured(struct sip_call *call, uint32_t leg)
+{
+	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
+		d->secured |= d->leg_number == leg;
+}
+
 void call_media_event(struct sip *sip, const struct media_event *event)
 {
 	struct sip_call *call = call_by_session(sip, event->session);
@@ -215,6 +222,7 @@ void call_media_event(struct sip *sip, const struct media_event *event)
 		return;
 	switch (event->kind) {
 	case MEDIA_EVENT_SECURED:
+		note_secured(call, event->dialog);
 		log_info("sip", "call leg secured", LOG_STR("call", call->name), LOG_STR("call_id_a", a->call_id),
 			 LOG_STR("call_id_b", a->joined->call_id), LOG_UINT("dialog", event->dialog));
 		break;
@@ -278,13 +286,23 @@ static void take_config(struct sip *sip, struct config_change *change)
 	sem_post(&change->taken);
 }
 
+// Answered, and a handshake is on its way, which another control could not take up. Longer than this it is no use to wait for it.
+static bool awaits_keys(const struct sip_call *call, mono_ns now)
+{
+	const struct sip_dialog *a = call->dialogs;
+
+	if (call->restored || call->closing || call->answered == 0 || now >= call->answered + KEYS_WITHIN || a == NULL)
+		return false;
+	return !a->secured || (a->joined != NULL && !a->joined->secured);
+}
+
 static void count(struct sip *sip, struct count_question *question)
 {
 	usize_t legs = 0, incoming = 0, outgoing = 0;
 	unsigned setting_up = 0;
 
 	for (const struct sip_call *call = sip->calls; call != NULL; call = call->next)
-		setting_up += call_is_setting_up(&call->fsm);
+		setting_up += call_is_setting_up(&call->fsm) || awaits_keys(call, env_now(sip->env));
 	nta_agent_get_stats(sip_agent_nta(sip->agent), NTATAG_S_LEG_HASH_USED_REF(legs),
 			    NTATAG_S_IRQ_HASH_USED_REF(incoming), NTATAG_S_ORQ_HASH_USED_REF(outgoing), TAG_END());
 	*question->counts = (struct sip_counts){

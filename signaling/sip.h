@@ -48,7 +48,7 @@ void sip_media_event(void *sip, const struct media_event *event);
 
 struct sip_counts { // what is held now; all zero when no call is left and the last transaction has timed out
 	unsigned calls, dialogs;
-	unsigned setting_up; // of the calls: not answered yet
+	unsigned setting_up; // of the calls: not answered yet, or answered and without keys for less than 10 s
 	unsigned subscriptions;
 	unsigned requests;                // of ours and theirs that a call still waits for
 	unsigned legs, incoming, outgoing; // nta's tables

@@ -99,6 +99,7 @@ struct sip_dialog {
 	bool cancelled;                // CANCEL of ours is out
 	bool rang;                     // a provisional response came
 	bool by_flow;                  // its Contact cannot be reached (NAT): our requests go back where its own come from
+	bool secured;                  // media has said that it has its keys, if it needs any
 	bool ack_due;                  // restored before the ACK for our 2xx had come
 	uint32_t late;                 // number of the INVITE whose 2xx call_late.c has taken
 	uint32_t loop_mark;            // of the request that made us call (call_invite.c)

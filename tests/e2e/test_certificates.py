@@ -71,17 +71,17 @@ def test_calls_keep_theirs(topology, managed, tmp_path):
 		new, old = reply.json()["certificates"]
 		assert (new["current"], new["algorithm"]) == (True, "ECDSA 384") and old == {**only, "current": False, "used_for": old["used_for"]}
 		assert read(managed)[1] == reply.headers["ETag"] != tag
-		both_hear(access, core)
+		both_hear(access, core, packets=20, seconds=0.2)
 		assert offered_again(access) == only["fingerprint"].lower() # RFC 8842: another one would be another association
-		both_hear(access, core)
+		both_hear(access, core, packets=20, seconds=0.2)
 		managed.kill_child("control")
 		managed.wait_event("child back", 20, child="control")
 		assert [c["fingerprint"] for c in read(managed)[0]] == [new["fingerprint"], old["fingerprint"]]
-		both_hear(access, core)
+		both_hear(access, core, packets=20, seconds=0.2)
 		assert offered_again(access) == only["fingerprint"].lower()
-		both_hear(access, core)
+		both_hear(access, core, packets=20, seconds=0.2)
 		assert renew(managed, read(managed)[1]).status == 200
-		both_hear(access, core)
+		both_hear(access, core, packets=20, seconds=0.2)
 		assert len({c["fingerprint"] for c in read(managed)[0]}) == 3
 		core.hang_up()
 		access.taken_down()

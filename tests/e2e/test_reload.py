@@ -213,6 +213,27 @@ def test_another_binary_takes_over(topology, start, shared_folder, monkeypatch):
 		assert not gateway.events("child died")
 
 
+def test_keys_on_their_way_are_waited_for(topology, start):
+	"""A call is answered and its handshake has not come: another control could not go on with that."""
+	gateway = start(access="secure", calls=20)
+	with Leg(topology, "access", keying="dtls", role="active", mux=True) as access, Leg(topology, "core") as core:
+		access._begin_dtls = lambda active: None # not yet
+		access.dial()
+		core.pick_up()
+		access.dialled_answer()
+		since = gateway.mark()
+		os.kill(supervisor(gateway), signal.SIGUSR2)
+		gateway.wait_event("waiting to leave", 10, since, setting_up=1)
+		Leg._begin_dtls(access, True)
+		access.secured()
+		gateway.wait_event("child back", 20, since, child="control")
+		access.talk()
+		core.talk()
+		both_hear(access, core)
+		core.hang_up()
+		access.taken_down()
+
+
 def test_drain(topology, start):
 	"""No new calls, a 503 for who asks, the old ones as before; back again; and at the last call's end the process ends."""
 	gateway = start(access="plain", calls=20)
