@@ -12,7 +12,7 @@ const state = {
 	restarted: null, failed: null, said: "",
 	asked: null,   // the call whose end is to be confirmed
 };
-let turn = 0, timer = null, stream = null;
+let turn = 0, timer = null, stream = null, soon = null;
 
 function note(type, data, at = Date.now()) {
 	state.events.unshift({ id: `${at} ${type} ${state.events.length} ${Math.random()}`, at, type, data });
@@ -126,8 +126,7 @@ async function follow() {
 		try {
 			await listen(mine.signal, state.last, (type, data) => {
 				note(type, data, data.at ? data.at * 1000 : Date.now());
-				if (!state.at)
-					draw();
+				drawSoon();
 			});
 		} catch (problem) {
 			if ([404, 405, 501].includes(problem.status))
@@ -170,6 +169,15 @@ function draw() {
 	document.title = state.at ? `Call ${state.at} - Sallyport` : "Sallyport";
 	show("top", known ? top() : []);
 	show("main", !known ? enter() : !state.status ? [notes(), h("p", { class: "soft" }, "\u2026")] : [notes(), state.at ? callPage() : overview()]);
+}
+
+// Events come by the thousand where calls do: they are drawn four times a second.
+function drawSoon() {
+	soon = soon || setTimeout(() => {
+		soon = null;
+		if (!state.at && !document.hidden)
+			draw();
+	}, 250);
 }
 
 // What a person does
