@@ -20,7 +20,7 @@ def named(pattern, text=CODE):
     return found
 
 
-@pytest.mark.parametrize("command", named(r"sallyportctl ([a-z]+)"))
+@pytest.mark.parametrize("command", named(r"sallyportctl ([a-z]+)", re.sub(r"ninja.*", "", CODE))) # whose words are targets
 def test_commands(command):
     usage = (ROOT / "gateway/ctl/ctl_main.c").read_text()
     assert re.search(rf'"  (?:[a-z]+, )*{command}\b', usage), command
