@@ -24,8 +24,10 @@ static int tree_to_config(struct config **cfgp, struct yaml_tree *tree, struct c
 		err = config_check(s, why);
 	if (err == 0)
 		err = config_build(cfg, s, why);
-	if (err < 0)
+	if (err < 0) {
+		config_error_keep(why); // as long as its place is there
 		goto out;
+	}
 	*cfgp = cfg;
 	cfg = NULL;
 out:
@@ -70,11 +72,12 @@ int config_examine(struct config **cfgp, const char *text, size_t len, struct co
 	why.all = errors;
 	if (err == 0)
 		err = tree_to_config(cfgp, tree, &why);
-	if (err < 0 && errors->n == 0)
+	errors->root = NULL; // gone, or somebody else's from now on
+	if (err < 0 && errors->n == 0) {
 		finish(err, &why);
-	if (err < 0)
+		why.at = NULL;
 		config_error_keep(&why);
-	errors->root = NULL; // it may be gone
+	}
 	return err;
 }
 

@@ -89,6 +89,9 @@ static void no_more_mistakes_than_there_is_room_for(void **state)
 	assert_int_equal(errors.n, CONFIG_ERRORS_MAX);
 	assert_int_equal(config_examine(&cfg, "a: [", 4, &errors), -EINVAL);
 	assert_int_equal(errors.n, 1);
+	assert_int_equal(config_examine(&cfg, "- a", 3, &errors), -EINVAL);
+	assert_int_equal(errors.n, 1);
+	assert_true(errors.list[0].what.message[0] != '\0');
 	assert_int_equal(config_examine(&cfg, base, strlen(base), &errors), 0);
 	assert_int_equal(errors.n, 0);
 	config_free(cfg);
