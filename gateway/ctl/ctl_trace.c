@@ -143,13 +143,10 @@ static char *wanted(const struct ctl_trace *t)
 
 static enum ctl_status wait_for(const struct ctl_trace *t, const char *path)
 {
-	const struct sigaction action = { .sa_handler = on_interrupt };
 	enum ctl_status err = CTL_DONE;
 	bool running = true;
 	json_t *answer;
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
 	while (running && !enough) {
 		nanosleep(&(struct timespec){ .tv_nsec = POLL_NS }, NULL);
 		err = ask(t, "GET", path, NULL, &answer);
@@ -231,6 +228,7 @@ static enum ctl_status trace_one(const struct ctl_trace *t, const char *id)
 
 enum ctl_status ctl_trace(const struct ctl_trace *t)
 {
+	const struct sigaction action = { .sa_handler = on_interrupt };
 	char *body, id[17] = "";
 	enum ctl_status err;
 	json_t *answer;
@@ -240,6 +238,8 @@ enum ctl_status ctl_trace(const struct ctl_trace *t)
 	body = wanted(t);
 	if (body == NULL)
 		return complain("which call?", "trace CALL, or trace --next", CTL_USAGE);
+	sigaction(SIGINT, &action, NULL); // before there is one that would be left
+	sigaction(SIGTERM, &action, NULL);
 	err = ask(t, "POST", "/v1/traces", body, &answer);
 	free(body);
 	if (err != CTL_DONE)
