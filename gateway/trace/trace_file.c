@@ -109,7 +109,8 @@ void *traces_file(const struct trace *trace, const char *const *realms, size_t n
 	pcapng_section(&w->file, "Sallyport " SALLYPORT_VERSION, comment);
 	for (size_t r = 0; r < n_realms; r++)
 		pcapng_interface(&w->file, realms[r]);
-	qsort(trace->frames, trace->n_frames, sizeof(trace->frames[0]), earlier);
+	if (trace->n_frames > 0)
+		qsort(trace->frames, trace->n_frames, sizeof(trace->frames[0]), earlier);
 	for (size_t i = 0; i < trace->n_frames; i++) {
 		if (trace->frames[i]->realm < n_realms)
 			write_frame(w, trace->frames[i]);
