@@ -2,7 +2,6 @@
 // dtls_report.c - the listener's drops, told as they grow.
 #include "mediarelay/dtls_report.h"
 #include "base/log.h"
-#include "mediarelay/media_notice_priv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +41,6 @@ bool dtls_report_write(struct media *media)
 	       LOG_UINT("bytes_in", now.bytes_in - told->bytes_in),
 	       LOG_UINT("answers_out", now.answers_out - told->answers_out),
 	       LOG_UINT("bytes_out", now.bytes_out - told->bytes_out), LOG_UINT("proven", now.proven - told->proven));
-	media_notice_strangers(media, sum);
 	*told = now;
 	return true;
 }

@@ -176,10 +176,14 @@ void media_count_line(struct leg_line *line, const struct dp_stats *stats, mono_
 static void count_listener(struct media *media)
 {
 	struct dtls_listener_info info;
+	uint64_t drops = 0;
 
 	dtls_listener_info(media->listener, &info);
-	for (unsigned i = 0; i < DTLS_LISTENER_DROP_COUNT; i++)
+	for (unsigned i = 0; i < DTLS_LISTENER_DROP_COUNT; i++) {
 		counter_set(&media->stats->listener_drops[i], info.drops[i]);
+		drops += info.drops[i];
+	}
+	media_notice_strangers(media, drops, env_now(media->env));
 	counter_set(&media->stats->listener_datagrams, info.datagrams_in);
 	counter_set(&media->stats->listener_proven, info.proven);
 }

@@ -89,28 +89,38 @@ void media_notice_from_here(struct leg_line *line, const struct dp_stats *stats)
 		line->watch.attacks[i].before = attack_count(line, stats, i);
 }
 
-static void look_for_attack(struct leg_line *line, const struct dp_stats *stats, enum media_attack attack, mono_ns now)
+// Whether it is time to tell of it, and of how many.
+static bool is_due(struct media *media, struct line_attack *seen, enum media_attack attack, uint64_t total, mono_ns now, uint64_t *count)
 {
-	struct media *media = line->session->media;
-	struct line_attack *seen = &line->watch.attacks[attack];
-	struct media_notice n = { .kind = MEDIA_NOTICE_ATTACK, .attack = attack, .count = attack_count(line, stats, attack) };
-	uint64_t left_out, total = n.count;
+	uint64_t left_out;
 
 	if (total < seen->before)
 		seen->before = 0; // of a port that has changed
-	n.count = total - seen->before;
+	*count = total - seen->before;
 	if (seen->told != 0 && now < seen->told + ATTACK_EVERY)
-		return;
-	if (n.count >= attack_least[attack]) {
+		return false;
+	if (*count >= attack_least[attack]) {
 		if (!log_limit_pass(&media->attacks, now, ATTACKS_A_SECOND, &left_out))
-			return;
-		about(&n, line);
-		tell(media, &n);
+			return false;
 		*seen = (struct line_attack){ .before = total, .since = now, .told = now };
-	} else if (now >= seen->since + ATTACK_EVERY) { // now and then one is an accident of the network
+		return true;
+	}
+	if (now >= seen->since + ATTACK_EVERY) { // now and then one is an accident of the network
 		seen->before = total;
 		seen->since = now;
 	}
+	return false;
+}
+
+static void look_for_attack(struct leg_line *line, const struct dp_stats *stats, enum media_attack attack, mono_ns now)
+{
+	struct media_notice n = { .kind = MEDIA_NOTICE_ATTACK, .attack = attack };
+	struct media *media = line->session->media;
+
+	if (!is_due(media, &line->watch.attacks[attack], attack, attack_count(line, stats, attack), now, &n.count))
+		return;
+	about(&n, line);
+	tell(media, &n);
 }
 
 static void look_for_silence(struct leg_line *line, const struct dp_stats *stats, bool silent, mono_ns now)
@@ -135,11 +145,11 @@ void media_notice_look(struct leg_line *line, const struct dp_stats *stats, bool
 		look_for_attack(line, stats, i, now);
 }
 
-void media_notice_strangers(const struct media *media, uint64_t datagrams)
+void media_notice_strangers(struct media *media, uint64_t dropped, mono_ns now)
 {
-	struct media_notice n = { .kind = MEDIA_NOTICE_ATTACK, .attack = MEDIA_ATTACK_STRANGER_DTLS, .count = datagrams };
+	struct media_notice n = { .kind = MEDIA_NOTICE_ATTACK, .attack = MEDIA_ATTACK_STRANGER_DTLS };
 
-	if (is_heard(media))
+	if (is_heard(media) && is_due(media, &media->strangers, n.attack, dropped, now, &n.count))
 		tell(media, &n);
 }
 

@@ -12,7 +12,7 @@
 	X(BAD_TAGS, "bad_tags", 20)                  /* SRTP and SRTCP that do not verify */                   \
 	X(REPLAY, "replay", 20)                      /* SRTP and SRTCP that came before */                     \
 	X(WRONG_SOURCE, "wrong_source", 20)          /* plain RTP and RTCP from somebody else's address */     \
-	X(STRANGER_DTLS, "stranger_dtls", 1)         /* DTLS from addresses that prove nothing; no call's */
+	X(STRANGER_DTLS, "stranger_dtls", 100)       /* DTLS from addresses that prove nothing; no call's */
 
 #define X(name, word, least) MEDIA_ATTACK_##name,
 enum media_attack { MEDIA_ATTACKS(X) MEDIA_ATTACK_COUNT };

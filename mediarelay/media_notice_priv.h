@@ -9,5 +9,5 @@ void media_notice_secured(const struct leg_line *line);
 void media_notice_rekeyed(const struct leg_line *line, const char *cause);
 void media_notice_look(struct leg_line *line, const struct dp_stats *stats, bool silent, mono_ns now); // once a second
 void media_notice_from_here(struct leg_line *line, const struct dp_stats *stats); // what was dropped before is of a control before us
-void media_notice_strangers(const struct media *media, uint64_t datagrams); // that were dropped
+void media_notice_strangers(struct media *media, uint64_t dropped, mono_ns now); // datagrams, ever; once a second
 void media_notice_relay_back(const struct media *media, mono_ns away);

@@ -231,6 +231,7 @@ struct media {
 	struct dtls_listener_info listener_told; // as the log last said
 	mono_ns report_at;
 	struct log_limit attacks; // notices of them
+	struct line_attack strangers;
 	struct media_stats *stats;
 	struct media_tally *tally; // by realm
 	struct media_slot *slots; // [1 .. max_sessions]

@@ -13,6 +13,15 @@
 static const uint8_t v4[4] = { 192, 0, 2, 7 }, other[4] = { 192, 0, 2, 8 };
 static const uint8_t v6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 };
 
+static void extend(X509 *cert, int kind, const char *value)
+{
+	X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, kind, value);
+
+	assert_non_null(extension);
+	assert_int_equal(X509_add_ext(cert, extension, -1), 1);
+	X509_EXTENSION_free(extension);
+}
+
 static uint8_t *make(const char *names, int *len)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -23,9 +32,9 @@ static uint8_t *make(const char *names, int *len)
 	X509_gmtime_adj(X509_getm_notBefore(cert), 0);
 	X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
 	X509_set_pubkey(cert, key);
-	X509_add_ext(cert, X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:FALSE"), -1);
+	extend(cert, NID_basic_constraints, "critical,CA:FALSE");
 	if (names != NULL)
-		X509_add_ext(cert, X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, names), -1);
+		extend(cert, NID_subject_alt_name, names);
 	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
 	*len = i2d_X509(cert, &der);
 	assert_true(*len > 0);
