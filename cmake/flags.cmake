@@ -21,6 +21,8 @@ if(CCACHE)
 	set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
+set(folders_have_no_name -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -ffile-prefix-map=${PROJECT_BINARY_DIR}=build)
+
 add_library(sallyport_flags INTERFACE)
 target_include_directories(sallyport_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(sallyport_flags INTERFACE
@@ -35,8 +37,12 @@ target_compile_options(sallyport_flags INTERFACE
 	# Packet headers are looked at through structs; the compiler must not take that for an impossibility.
 	-fno-strict-aliasing
 	-fno-omit-frame-pointer
+	# What is shipped names no folder of whoever built it (deploy/reproduce).
+	"$<$<CONFIG:Release>:${folders_have_no_name}>"
 	# Any x86-64 server since 2009. What needs more (AES-NI, VAES, AVX-512) is chosen at run time by ipsec-mb and OpenSSL.
 	-march=x86-64-v2)
+
+target_link_options(sallyport_flags INTERFACE "$<$<CONFIG:Release>:${folders_have_no_name}>") # across files, the linker compiles
 
 # Hardening. Fortification needs optimisation and disturbs the sanitizers' own interception.
 target_compile_options(sallyport_flags INTERFACE

@@ -5,6 +5,7 @@ process, in a network namespace of the test's.
     Root(folder)          the folder's file system; install(), purge(), run(), files()
     Machine(root, netns)  started; run() within, wait(), stop()
 """
+import fcntl
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 from lib import cleanup
+from lib.gateway import ROOT
 from lib.process import Process
 
 SUITE = "bookworm"
@@ -42,6 +44,17 @@ def archive():
         raise Unreachable("apt knows no Debian archive")
     proxy = re.search(r'"(.*)"', run("apt-config", "dump", "Acquire::http::Proxy").stdout)
     return found[0], dict(os.environ, **({"http_proxy": proxy[1]} if proxy else {}))
+
+
+def pack(build, folder, **environment):
+    """The package as a release has it, dated by its commit, made in `folder`. One at a time: a build has one place for what cpack installs."""
+    epoch = run("git", "-C", ROOT, "log", "-1", "--format=%ct").stdout.strip()
+    with open(Path(build) / "package.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run("cpack", "--config", Path(build) / "CPackConfig.cmake", "-B", folder, cwd=folder, timeout=240,
+            env=dict(os.environ, SOURCE_DATE_EPOCH=epoch, **environment))
+    (made,) = Path(folder).glob("sallyport_*.deb")
+    return made
 
 
 def depends(package):
