@@ -25,18 +25,19 @@
 
 // A datagram on its way. Lives in its worker's arrays for one burst.
 struct packet {
-	struct rte_mbuf *m;
+	alignas(DP_LINE) struct rte_mbuf *m;
 	struct dp_transport *tp; // where it came in; from the edges on: where it goes out
 	uint8_t *bytes;          // UDP payload
-	union {
-		_Atomic uint32_t *slot;   // of the table, until the transport is known
-		struct dp_stream *stream; // once it is accepted
-	};
+	struct dp_stream *stream; // once it is accepted
 	uint64_t rtp_index;      // extended sequence number
-	const uint8_t *source;   // address in the frame, valid until the headers are rewritten
+	union {
+		const uint8_t *source;   // in: address in the frame, valid until the headers are rewritten
+		struct {
+			uint32_t from;   // out: index of the transport that it came in by
+			uint32_t ssrc;   // out: as it came in
+		};
+	};
 	uint32_t index;          // of tp
-	uint32_t from;           // out: index of the transport that it came in by
-	uint32_t ssrc;           // out: as it came in
 	uint16_t len;
 	uint16_t hdr_len;        // of RTP, with CSRCs and extension
 	uint16_t payload_len;    // of RTP, padding included
@@ -44,6 +45,8 @@ struct packet {
 	uint8_t family;
 	bool proven;             // from the path's remote
 };
+
+static_assert(sizeof(struct packet) == DP_LINE, "copied to each way that it leaves by");
 
 struct relay_tx { // frames for one port, sent once a burst
 	struct dp_queue *queue; // our own, or one of w->lent[]
@@ -125,6 +128,8 @@ struct relay_worker {
 	struct packet in[RELAY_BURST];
 	struct packet out[RELAY_FAN];
 	struct srtp_op ops[RELAY_FAN];
+	uint16_t who[RELAY_BURST + 1]; // of in[]: whose ops these are, while packets come in
+	unsigned n_ops;
 	struct scratch_stream scratch[RELAY_SCRATCH];
 	unsigned n_scratch;
 	struct rte_mbuf *hairpin[RELAY_HAIRPIN];
@@ -252,21 +257,16 @@ static inline void packet_keep(struct packet *pkts, uint16_t to, uint16_t from)
 
 // AES-CM needs the first four lines of what packets need of a key. GCM of a short packet needs four lines more, which are
 // the record's last.
-static inline void key_prefetch(const struct relay *relay, uint32_t key)
+// Always inline: a call of what only prefetches has no effect that the compiler knows of, and may be left out.
+static inline __attribute__((always_inline)) void key_prefetch(const struct srtp_key *key, bool cm)
 {
-	const struct srtp_key *k = key_at(relay, &key);
-
-	if (k == NULL)
-		return;
 	for (unsigned line = 0; line < 4; line++)
-		__builtin_prefetch((const uint8_t *)k + offsetof(struct srtp_key, salt) + line * DP_LINE);
-	if (key < relay->map.n_keys_cm)
-		return;
-	for (unsigned line = 0; line < 4; line++)
-		__builtin_prefetch((const uint8_t *)k + SRTP_KEY_GCM_POWERS + line * DP_LINE);
+		__builtin_prefetch((const uint8_t *)key + offsetof(struct srtp_key, salt) + line * DP_LINE);
+	for (unsigned line = 0; line < 4 && !cm; line++)
+		__builtin_prefetch((const uint8_t *)key + SRTP_KEY_GCM_POWERS + line * DP_LINE);
 }
 
-static inline void lines_prefetch(const void *at, unsigned n)
+static inline __attribute__((always_inline)) void lines_prefetch(const void *at, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch((const char *)at + i * DP_LINE, 1);
@@ -277,7 +277,6 @@ void relay_burst(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n);
 
 // relay_input.c: stages over in[]; each returns how many are left
 uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n);
-uint16_t stage_classify(struct relay_worker *w, uint16_t n);
 
 // relay_hand.c: packets that came in at another worker than their transport's
 void relay_hand(struct relay_worker *w, struct packet *p);
@@ -290,8 +289,8 @@ bool relay_move(struct relay_worker *w, uint16_t to, const struct dp_ref *refs, 
 void relay_arrivals(struct relay_worker *w);
 
 // relay_crypt.c
+void unprotect_add(struct relay_worker *w, struct packet *p, uint16_t at); // for stage_unprotect(): it will be in[at]
 uint16_t stage_unprotect(struct relay_worker *w, uint16_t n);
-uint16_t stage_accept(struct relay_worker *w, uint16_t n);
 uint16_t stage_protect(struct relay_worker *w, uint16_t n);
 
 // relay_extension.c
@@ -322,7 +321,7 @@ bool relay_event(struct relay_worker *w, const struct dp_event *event);
 void relay_wakes(struct relay_worker *w); // control and keeper, once a round
 
 // relay_trace.c, while w->tracing; apart from what runs while nobody traces
-__attribute__((noinline, cold)) void relay_trace_in(struct relay_worker *w, uint16_t n); // of in[], before anything is decrypted
+__attribute__((noinline, cold)) void relay_trace_in(struct relay_worker *w, const struct packet *p); // before anything is decrypted
 __attribute__((noinline, cold)) void relay_trace_out(struct relay_worker *w, uint32_t index, const struct rte_mbuf *m);
 
 // relay_stream.c

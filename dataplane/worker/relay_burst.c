@@ -111,11 +111,7 @@ static void follow_all(struct relay_worker *w, uint16_t n)
 void relay_burst(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
 {
 	w->events_full = false;
-	n = stage_parse(w, frames, n); // frame -> datagram of a transport; the rest is NO_TRANSPORT, MALFORMED, ...
-	if (w->tracing)
-		relay_trace_in(w, n);
-	n = stage_classify(w, n);      // STUN, DTLS, RTCP leave here, to the punt rings
-	n = stage_unprotect(w, n);     // SRTP in; unauthenticated packets end here
-	n = stage_accept(w, n);        // plain: the leg's peer only; figures
+	n = stage_parse(w, frames, n); // frame -> RTP of a transport; STUN, DTLS, RTCP leave here, to the punt rings
+	n = stage_unprotect(w, n);     // SRTP in: unauthenticated packets end here; plain: the leg's peer only; figures
 	follow_all(w, n);              // edges, fan-out, and out by the other legs
 }

@@ -84,14 +84,6 @@ static struct scratch_stream *scratch_of(struct relay_worker *w, struct srtp_str
 	return s >= w->scratch && s < w->scratch + RELAY_SCRATCH ? s : NULL;
 }
 
-// The newest key's MKI is not the packet's: is it that of the one before?
-static bool is_of_old_key(struct relay_worker *w, const struct packet *p)
-{
-	const struct srtp_key *key = key_at(w->relay, &p->tp->rx[(rx_newest(p->tp) + 1) % DP_RX_EPOCHS].key);
-
-	return key != NULL && srtp_key_mki_is(key, p->bytes, p->len);
-}
-
 // False: that epoch has no key.
 static inline bool op_in(struct relay_worker *w, struct srtp_op *op, struct packet *p, unsigned epoch)
 {
@@ -119,16 +111,31 @@ static __attribute__((noinline)) bool op_in_old(struct relay_worker *w, struct s
 	return op_in(w, op, p, (rx_newest(p->tp) + 1) % DP_RX_EPOCHS);
 }
 
-// The newest key, unless the packet carries the MKI of the one before.
-static inline bool op_first(struct relay_worker *w, struct srtp_op *op, struct packet *p)
+// Where a packet goes out: it arrives while the burst is decrypted.
+static inline __attribute__((always_inline)) void warm_way(struct relay_worker *w, const struct packet *p)
 {
-	unsigned newest = rx_newest(p->tp);
+	uint32_t to = p->tp->first_edge.index;
 
-	if (!op_in(w, op, p, newest))
-		return false;
-	if (op->key->mki_len != 0 && !srtp_key_mki_is(op->key, p->bytes, p->len) && is_of_old_key(w, p))
-		op_in_old(w, op, p);
-	return true;
+	if (to >= w->relay->map.n_transports)
+		return;
+	lines_prefetch(&w->relay->map.transports[to].out, 1);
+	nexthop_prefetch(w->relay->hops, to);
+}
+
+// The newest key, and what is needed of it: on its way into the cache from now on. So nothing of a key is looked at here.
+void unprotect_add(struct relay_worker *w, struct packet *p, uint16_t at)
+{
+	const struct dp_rx *rx = &p->tp->rx[rx_newest(p->tp)];
+	struct srtp_op *op = &w->ops[w->n_ops];
+
+	warm_way(w, p);
+	if (p->tp->security == DP_PLAIN && rx->first.stream < w->relay->map.n_streams)
+		lines_prefetch(dp_stream_at(&w->relay->map, rx->first.stream), 1);
+	if (p->tp->security != DP_SRTP || !op_in(w, op, p, rx_newest(p->tp)))
+		return;
+	w->who[w->n_ops++] = at;
+	key_prefetch(op->key, rx->key < w->relay->map.n_keys_cm);
+	lines_prefetch((const uint8_t *)op->stream - offsetof(struct dp_stream, srtp), 2);
 }
 
 // An authenticated packet of an SSRC without a stream binds one: RFC 3711 3.2.3 leaves to us when.
@@ -162,9 +169,15 @@ static uint64_t other_index(const struct srtp_stream *s, uint64_t guess)
 }
 
 // The newer key's stream may have an index already that is fresh under the one before: its sender began a new sequence.
-static bool may_be_another_keys(enum srtp_result result)
+static bool may_be_another_keys(const struct srtp_op *op)
 {
-	return result == SRTP_AUTH || result == SRTP_REPLAY || result == SRTP_OLD;
+	return op->result == SRTP_AUTH || op->result == SRTP_REPLAY || op->result == SRTP_OLD;
+}
+
+// It does not carry the MKI of the key that was tried.
+static bool is_another_mkis(const struct srtp_op *op)
+{
+	return op->result == SRTP_MKI || (op->result == SRTP_SHORT && op->key->mki_len != 0);
 }
 
 // Second and third tries for what did not verify: `again` names packets of in[] by their place in ops[].
@@ -178,9 +191,11 @@ static unsigned gather_old_key(struct relay_worker *w, const uint16_t *who, unsi
 		unsigned old = (rx_newest(tp) + 1) % DP_RX_EPOCHS;
 		const struct srtp_key *key = key_at(w->relay, &tp->rx[old].key);
 
-		if (!may_be_another_keys(w->ops[i].result) || key == NULL || w->ops[i].key == key ||
+		bool said = is_another_mkis(&w->ops[i]); // then no key is guessed
+
+		if ((!said && !may_be_another_keys(&w->ops[i])) || key == NULL || w->ops[i].key == key ||
 		    !srtp_key_mki_is(key, w->in[who[i]].bytes, w->in[who[i]].len) ||
-		    !retry_allowed(w, tp, RETRY_OLD_KEY))
+		    (!said && !retry_allowed(w, tp, RETRY_OLD_KEY)))
 			continue;
 		if (op_in_old(w, &again[m], &w->in[who[i]]))
 			at[m++] = (uint16_t)i;
@@ -212,9 +227,9 @@ static void try_again(struct relay_worker *w, struct srtp_op *again, const uint1
 		return;
 	srtp_unprotect_burst(w->engine, again, m);
 	for (unsigned k = 0; k < m; k++) {
-		bool first_failed = w->ops[at[k]].result == SRTP_AUTH;
+		bool first_failed = w->ops[at[k]].result == SRTP_AUTH, said = is_another_mkis(&w->ops[at[k]]);
 
-		if (again[k].result == SRTP_OK || (again[k].result != SRTP_AUTH && first_failed))
+		if (again[k].result == SRTP_OK || (again[k].result != SRTP_AUTH && first_failed) || said)
 			w->ops[at[k]] = again[k];
 	}
 }
@@ -234,8 +249,9 @@ static inline void unprotect(struct relay_worker *w, const uint16_t *who, unsign
 	unsigned failed = 0;
 
 	srtp_unprotect_burst(w->engine, w->ops, n);
+	static_assert(SRTP_OK == 0, "many results are looked at as one");
 	for (unsigned i = 0; i < n; i++)
-		failed |= w->ops[i].result != SRTP_OK;
+		failed |= w->ops[i].result;
 	if (failed)
 		try_failed(w, who, n);
 }
@@ -268,19 +284,8 @@ static enum relay_drop result_in(struct relay_worker *w, struct packet *p, struc
 	return p->stream == NULL ? RELAY_DROP_SSRC_LIMIT : RELAY_OK;
 }
 
-// Where a packet goes out: it arrives while the burst is decrypted.
-static inline void warm_way(struct relay_worker *w, const struct packet *p)
-{
-	uint32_t to = p->tp->first_edge.index;
-
-	if (to >= w->relay->map.n_transports)
-		return;
-	lines_prefetch(&w->relay->map.transports[to].out, 1);
-	nexthop_prefetch(w->relay->hops, to);
-}
-
 // What encrypts it there.
-static inline void warm_out(struct relay_worker *w, const struct packet *p)
+static inline __attribute__((always_inline)) void warm_out(struct relay_worker *w, const struct packet *p)
 {
 	const struct dp_map *map = &w->relay->map;
 	const struct dp_out *out;
@@ -290,46 +295,11 @@ static inline void warm_out(struct relay_worker *w, const struct packet *p)
 	out = &map->transports[p->tp->first_edge.index].out;
 	if (out->security != DP_SRTP)
 		return;
-	key_prefetch(w->relay, out->key);
+	if (out->key < map->n_keys)
+		key_prefetch(dp_key_at(map, out->key), out->key < map->n_keys_cm);
 	if (out->first.stream < map->n_streams)
 		lines_prefetch(&dp_stream_at(map, out->first.stream)->srtp, 1);
 }
-
-uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
-{
-	enum relay_drop drop[RELAY_BURST];
-	uint16_t who[RELAY_BURST], kept = 0;
-	unsigned secured = 0;
-
-	w->n_scratch = 0;
-	for (uint16_t i = 0; i < n; i++) {
-		struct packet *p = &w->in[i];
-
-		drop[i] = RELAY_OK;
-		warm_way(w, p);
-		if (p->tp->security == DP_PLAIN)
-			continue;
-		if (p->tp->security == DP_SRTP && op_first(w, &w->ops[secured], p))
-			who[secured++] = i;
-		else
-			drop[i] = RELAY_DROP_NOT_KEYED;
-	}
-	if (secured > 0)
-		unprotect(w, who, secured);
-	for (unsigned k = 0; k < secured; k++)
-		drop[who[k]] = result_in(w, &w->in[who[k]], &w->ops[k]);
-	for (uint16_t i = 0; i < n; i++) {
-		if (drop[i] == RELAY_OK) {
-			warm_out(w, &w->in[i]);
-			packet_keep(w->in, kept++, i);
-		} else {
-			relay_drop(w, w->in[i].tp, drop[i], w->in[i].m);
-		}
-	}
-	return kept;
-}
-
-// ---- accepted or not
 
 // RFC 3550 A.1 in one line: the index nearest to the highest so far.
 static uint64_t plain_index(const struct dp_stream *st, uint16_t seq)
@@ -359,26 +329,45 @@ static enum relay_drop accept_plain(struct relay_worker *w, struct packet *p)
 }
 
 // Only what is accepted changes anything. Where the peer is, control decides: we say where its newest packet came from.
-uint16_t stage_accept(struct relay_worker *w, uint16_t n)
+static inline void accepted(struct relay_worker *w, struct packet *p)
+{
+	if (p->tp->work & DP_WORK_CHOOSE)
+		extension_choose(p, &rare_of(w->relay, p->tp)->extensions);
+	p->payload_len = (uint16_t)(p->len - p->hdr_len);
+	stream_account(p, w->now);
+}
+
+static inline enum relay_drop accept_secured(struct relay_worker *w, struct packet *p, struct srtp_op *op)
+{
+	enum relay_drop drop = result_in(w, p, op);
+
+	if (drop == RELAY_OK && !p->proven && (p->stream->received == 0 || p->rtp_index > p->stream->highest_index))
+		relay_source_event(w, p, true);
+	return drop;
+}
+
+uint16_t stage_unprotect(struct relay_worker *w, uint16_t n)
 {
 	uint16_t kept = 0;
+	unsigned k = 0;
 
+	w->who[w->n_ops] = RELAY_BURST; // nobody
+	if (w->n_ops > 0)
+		unprotect(w, w->who, w->n_ops);
 	for (uint16_t i = 0; i < n; i++) {
 		struct packet *p = &w->in[i];
-		enum relay_drop drop = RELAY_OK;
+		enum relay_drop drop = RELAY_DROP_NOT_KEYED;
 
-		if (p->tp->security == DP_PLAIN)
+		if (w->who[k] == i)
+			drop = accept_secured(w, p, &w->ops[k++]);
+		else if (p->tp->security == DP_PLAIN)
 			drop = accept_plain(w, p);
-		else if (!p->proven && (p->stream->received == 0 || p->rtp_index > p->stream->highest_index))
-			relay_source_event(w, p, true);
 		if (drop != RELAY_OK) {
 			relay_drop(w, p->tp, drop, p->m);
 			continue;
 		}
-		if (p->tp->work & DP_WORK_CHOOSE)
-			extension_choose(p, &rare_of(w->relay, p->tp)->extensions);
-		p->payload_len = (uint16_t)(p->len - p->hdr_len);
-		stream_account(p, w->now);
+		warm_out(w, p);
+		accepted(w, p);
 		packet_keep(w->in, kept++, i);
 	}
 	return kept;
@@ -469,6 +458,15 @@ static inline enum relay_drop result_out(struct relay_worker *w, struct packet *
 	return drop;
 }
 
+static inline bool any_secured(const struct packet *p, uint16_t n)
+{
+	unsigned any = 0;
+
+	for (const struct packet *end = p + n; p < end; p++)
+		any |= p->tp->out.security ^ DP_PLAIN;
+	return any != 0;
+}
+
 // What is not to be encrypted stays as it is.
 uint16_t stage_protect(struct relay_worker *w, uint16_t n)
 {
@@ -476,6 +474,8 @@ uint16_t stage_protect(struct relay_worker *w, uint16_t n)
 	uint16_t who[RELAY_FAN], kept = 0;
 	unsigned secured = 0, dropped = 0;
 
+	if (!any_secured(w->out, n))
+		return n;
 	for (uint16_t i = 0; i < n; i++) {
 		drop[i] = RELAY_OK;
 		if (w->out[i].tp->out.security == DP_PLAIN)

@@ -160,7 +160,7 @@ static unsigned parse_udp(struct packet *p, const struct place *pl)
 	return RELAY_OK;
 }
 
-static bool from_remote_of(const struct packet *p, const struct dp_transport *tp)
+static inline bool from_remote_of(const struct packet *p, const struct dp_transport *tp)
 {
 	if (p->source_port != tp->remote_port || p->family != tp->remote_family)
 		return false;
@@ -238,6 +238,28 @@ static __attribute__((noinline)) unsigned parse_any(struct relay_worker *w, stru
 	return drop;
 }
 
+// The way into the table is short: its line is waited for where it is needed, beside other packets.
+static inline unsigned transport_find(struct relay_worker *w, struct packet *p, const struct place *pl)
+{
+	const struct dp_map *map = &w->relay->map;
+	const _Atomic uint32_t *slot = NULL;
+	uint32_t entry;
+
+	if (pl->family == INET_V4)
+		slot = relay_table_usual(w->relay->table, p->m->port, pl->vlan, pl->destination, be16(pl->udp + 2));
+	if (slot == NULL)
+		slot = relay_table_find(w->relay->table, p->m->port, pl->vlan, pl->family, pl->destination,
+					be16(pl->udp + 2));
+	if (slot == NULL)
+		return NOT_OURS;
+	entry = atomic_load_explicit(slot, memory_order_acquire);
+	if (entry == 0 || entry > map->n_transports)
+		return RELAY_DROP_NO_TRANSPORT;
+	p->index = entry - 1;
+	p->tp = &map->transports[p->index];
+	return RELAY_OK;
+}
+
 static inline unsigned parse(struct relay_worker *w, struct packet *p)
 {
 	struct place pl = { 0 };
@@ -250,13 +272,7 @@ static inline unsigned parse(struct relay_worker *w, struct packet *p)
 	// Only where the port can tell: a neighbour on the same host sends partial checksums (veth).
 	if ((p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD)
 		return RELAY_DROP_CHECKSUM;
-	p->slot = NULL;
-	if (pl.family == INET_V4)
-		p->slot = relay_table_usual(w->relay->table, p->m->port, pl.vlan, pl.destination, be16(pl.udp + 2));
-	if (p->slot == NULL)
-		p->slot = relay_table_find(w->relay->table, p->m->port, pl.vlan, pl.family, pl.destination,
-					   be16(pl.udp + 2));
-	return p->slot == NULL ? NOT_OURS : RELAY_OK;
+	return transport_find(w, p, &pl);
 }
 
 // ---- stages. Records of thousands of calls are not in the cache: each is asked for a loop before it is looked at.
@@ -274,34 +290,13 @@ static uint16_t headers_read(struct relay_worker *w, struct rte_mbuf **frames, u
 		p->m = frames[i];
 		drop = parse(w, p);
 		if (drop == RELAY_OK) {
-			__builtin_prefetch(p->slot);
+			lines_prefetch(p->tp, 1);
 			kept++;
 		} else if (drop == NOT_OURS) {
 			relay_not_ours(w, p->m);
 		} else {
 			relay_drop(w, NULL, drop, p->m);
 		}
-	}
-	return kept;
-}
-
-static uint16_t transports_find(struct relay_worker *w, uint16_t n)
-{
-	const struct dp_map *map = &w->relay->map;
-	uint16_t kept = 0;
-
-	for (uint16_t i = 0; i < n; i++) {
-		struct packet *p = &w->in[i];
-		uint32_t entry = atomic_load_explicit(p->slot, memory_order_acquire);
-
-		if (entry == 0 || entry > map->n_transports) {
-			relay_drop(w, NULL, RELAY_DROP_NO_TRANSPORT, p->m);
-			continue;
-		}
-		p->index = entry - 1;
-		p->tp = &map->transports[p->index];
-		lines_prefetch(p->tp, 1);
-		packet_keep(w->in, kept++, i);
 	}
 	return kept;
 }
@@ -323,40 +318,6 @@ static __attribute__((noinline)) bool beside_find(const struct relay_worker *w, 
 		entry = tp->beside;
 	}
 	return false;
-}
-
-// What the next stages will need of this packet.
-static inline void warm_in(struct relay_worker *w, const struct packet *p)
-{
-	const struct dp_map *map = &w->relay->map;
-	const struct dp_rx *rx = &p->tp->rx[rx_newest(p->tp)];
-
-	if (p->tp->security == DP_SRTP)
-		key_prefetch(w->relay, rx->key);
-	if (rx->first.stream < map->n_streams)
-		lines_prefetch(dp_stream_at(map, rx->first.stream), p->tp->security == DP_SRTP ? 2 : 1);
-}
-
-uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
-{
-	uint16_t kept = 0;
-
-	n = headers_read(w, frames, n);
-	n = transports_find(w, n);
-	for (uint16_t i = 0; i < n; i++) {
-		struct packet *p = &w->in[i];
-
-		if (transport_worker(p->tp) != w->id) {
-			relay_hand(w, p);
-			continue;
-		}
-		p->proven = from_remote_of(p, p->tp) || beside_find(w, p);
-		warm_in(w, p);
-		packet_keep(w->in, kept++, i);
-	}
-	if (w->handing != 0)
-		relay_hand_flush(w);
-	return kept;
 }
 
 // RFC 7983 section 7, by the first byte; RFC 5761 section 4: on one port, types 64 to 95 (with the marker bit: 192 to
@@ -392,38 +353,61 @@ static bool punt_is_stray(const struct packet *p, unsigned kind)
 // Version 2, neither CSRCs nor extension, of a type that is no RTCP's: the header is of its least length.
 static inline bool rtp_usual(const struct packet *p)
 {
-	return p->len >= RTP_HEADER_MIN && (p->bytes[0] & 0xdf) == 0x80 && (p->bytes[1] & 0x60) != 0x40 &&
-	       p->tp->mode != DP_MODE_RTCP;
+	uint16_t begin;
+
+	if (p->len < RTP_HEADER_MIN || p->tp->mode == DP_MODE_RTCP)
+		return false;
+	memcpy(&begin, p->bytes, sizeof(begin));
+	return (begin & htole16(0x00df)) == htole16(0x0080) && (begin & htole16(0x6000)) != htole16(0x4000);
 }
 
-uint16_t stage_classify(struct relay_worker *w, uint16_t n)
+// RTP stays; all else leaves here, to control or by a drop.
+static bool classify(struct relay_worker *w, struct packet *p)
+{
+	unsigned kind;
+
+	if (rtp_usual(p)) {
+		p->hdr_len = RTP_HEADER_MIN;
+		return true;
+	}
+	kind = kind_of(p);
+	if (kind == UINT8_MAX) {
+		p->hdr_len = rtp_header_len(p->bytes, p->len);
+		if (p->hdr_len == 0)
+			relay_drop(w, p->tp, RELAY_DROP_MALFORMED, p->m);
+		return p->hdr_len != 0;
+	}
+	if (kind == 0)
+		relay_drop(w, p->tp, RELAY_DROP_UNKNOWN_KIND, p->m);
+	else if (punt_is_stray(p, kind))
+		relay_drop(w, p->tp, RELAY_DROP_WRONG_SOURCE, p->m);
+	else
+		relay_punt(w, p, kind);
+	return false;
+}
+
+uint16_t stage_parse(struct relay_worker *w, struct rte_mbuf **frames, uint16_t n)
 {
 	uint16_t kept = 0;
 
+	w->n_ops = w->n_scratch = 0;
+	n = headers_read(w, frames, n);
 	for (uint16_t i = 0; i < n; i++) {
 		struct packet *p = &w->in[i];
-		unsigned kind;
 
-		if (rtp_usual(p)) {
-			p->hdr_len = RTP_HEADER_MIN;
-			packet_keep(w->in, kept++, i);
+		if (transport_worker(p->tp) != w->id) {
+			relay_hand(w, p);
 			continue;
 		}
-		kind = kind_of(p);
-		if (kind == UINT8_MAX) {
-			p->hdr_len = rtp_header_len(p->bytes, p->len);
-			if (p->hdr_len == 0) {
-				relay_drop(w, p->tp, RELAY_DROP_MALFORMED, p->m);
-				continue;
-			}
-			packet_keep(w->in, kept++, i);
-		} else if (kind == 0) {
-			relay_drop(w, p->tp, RELAY_DROP_UNKNOWN_KIND, p->m);
-		} else if (punt_is_stray(p, kind)) {
-			relay_drop(w, p->tp, RELAY_DROP_WRONG_SOURCE, p->m);
-		} else {
-			relay_punt(w, p, kind);
-		}
+		p->proven = from_remote_of(p, p->tp) || beside_find(w, p);
+		if (w->tracing)
+			relay_trace_in(w, p);
+		if (!classify(w, p))
+			continue;
+		unprotect_add(w, p, kept);
+		packet_keep(w->in, kept++, i);
 	}
+	if (w->handing != 0)
+		relay_hand_flush(w);
 	return kept;
 }

@@ -37,14 +37,10 @@ static void copy(struct relay_worker *w, const struct dp_transport *tp, bool out
 	(void)byte_ring_push2(&w->traces, &head, sizeof(head), ip, headers + kept(tp, bytes, len)); // the ring counts what does not fit
 }
 
-void relay_trace_in(struct relay_worker *w, uint16_t n)
+void relay_trace_in(struct relay_worker *w, const struct packet *p)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		const struct packet *p = &w->in[i];
-
-		if (p->tp->work & DP_WORK_TRACE)
-			copy(w, p->tp, false, p->source - (p->family == INET_V4 ? 12 : 8), p->bytes, p->len);
-	}
+	if (p->tp->work & DP_WORK_TRACE)
+		copy(w, p->tp, false, p->source - (p->family == INET_V4 ? 12 : 8), p->bytes, p->len);
 }
 
 // Of our own making: one segment, IP without options, UDP.

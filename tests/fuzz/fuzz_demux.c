@@ -417,7 +417,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	m = mbuf_of(frame, len, cut);
 	m->port = flags & 1;
 	m->ol_flags |= (flags & 8) ? RTE_MBUF_F_RX_L4_CKSUM_BAD : 0;
-	uint16_t n = stage_classify(ra->worker, stage_parse(ra->worker, &m, 1));
+	uint16_t n = stage_parse(ra->worker, &m, 1);
 
 	dp_client_dispatch(ra->client);
 	must((n == 1) == (v.how == RTP), "RTP or not");

@@ -5,17 +5,24 @@
 #include "dataplane/fastpath.h"
 
 typedef void one_fn(struct srtp_engine *engine, struct srtp_op *op);
+typedef void run_fn(struct srtp_engine *engine);
 typedef void many_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
 
-// With many streams their records are cold. Four lines of a key have the salt, the HMAC states and the rounds of
-// AES-128, the first of a stream has the window: asked for at once, they arrive while others are worked on.
-static inline void prefetch(const struct srtp_op *op)
-{
-	const uint8_t *key = (const uint8_t *)op->key + offsetof(struct srtp_key, salt);
+enum how { HOW_NOT, HOW_CM, HOW_CM_LONGER, HOW_GCM };
 
-	for (unsigned line = 0; line < 4; line++)
-		__builtin_prefetch(key + 64 * line);
-	__builtin_prefetch(op->stream, 1);
+static const uint8_t how_of[SRTP_SUITE_COUNT] = {
+	[SRTP_AES_CM_128_HMAC_SHA1_80] = HOW_CM,        [SRTP_AES_CM_128_HMAC_SHA1_32] = HOW_CM,
+	[SRTP_AES_192_CM_HMAC_SHA1_80] = HOW_CM_LONGER, [SRTP_AES_192_CM_HMAC_SHA1_32] = HOW_CM_LONGER,
+	[SRTP_AES_256_CM_HMAC_SHA1_80] = HOW_CM_LONGER, [SRTP_AES_256_CM_HMAC_SHA1_32] = HOW_CM_LONGER,
+	[SRTP_NULL_HMAC_SHA1_80] = HOW_CM,              [SRTP_NULL_HMAC_SHA1_32] = HOW_CM,
+	[SRTP_AEAD_AES_128_GCM] = HOW_GCM,              [SRTP_AEAD_AES_256_GCM] = HOW_GCM,
+};
+
+static inline enum how how(const struct srtp_key *key)
+{
+	uint8_t suite = key->suite; // another process can write the record: looked at once
+
+	return suite < SRTP_SUITE_COUNT ? (enum how)how_of[suite] : HOW_NOT;
 }
 
 // Longer keys end in a line more, which only the key itself tells. The cipher, which needs it, comes last.
@@ -24,59 +31,50 @@ static inline void prefetch_longer(const struct srtp_op *op)
 	__builtin_prefetch((const uint8_t *)op->key + offsetof(struct srtp_key, salt) + 256);
 }
 
-static void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n, many_fn *cm, one_fn *gcm,
-		  many_fn *gcm_handed_over)
+static inline __attribute__((always_inline)) void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n,
+							 one_fn *cm_add, run_fn *cm_run, one_fn *gcm,
+							 many_fn *gcm_handed_over)
 {
-	struct srtp_op *list[SRTP_BURST_MAX], *handed_over[SRTP_BURST_MAX];
-	unsigned n_list = 0, n_handed_over = 0;
+	struct srtp_op *handed_over[SRTP_BURST_MAX];
+	unsigned n_handed_over = 0;
 
-	for (unsigned i = 0; i < n; i++)
-		prefetch(&ops[i]);
 	for (unsigned i = 0; i < n; i++) {
-		switch (ops[i].key->suite) {
-		case SRTP_AES_192_CM_HMAC_SHA1_80:
-		case SRTP_AES_192_CM_HMAC_SHA1_32:
-		case SRTP_AES_256_CM_HMAC_SHA1_80:
-		case SRTP_AES_256_CM_HMAC_SHA1_32:
-			prefetch_longer(&ops[i]);
-			// fall through
-		case SRTP_AES_CM_128_HMAC_SHA1_80:
-		case SRTP_AES_CM_128_HMAC_SHA1_32:
-		case SRTP_NULL_HMAC_SHA1_80:
-		case SRTP_NULL_HMAC_SHA1_32:
-			list[n_list++] = &ops[i];
-			break;
-		case SRTP_AEAD_AES_128_GCM:
-		case SRTP_AEAD_AES_256_GCM:
-			if (!engine_hands_over(engine))
-				gcm(engine, &ops[i]);
-			else
-				handed_over[n_handed_over++] = &ops[i];
-			break;
-		default:
+		enum how does = how(ops[i].key);
+
+		if (does == HOW_CM || does == HOW_CM_LONGER) { // most are
+			if (does == HOW_CM_LONGER)
+				prefetch_longer(&ops[i]);
+			cm_add(engine, &ops[i]);
+			if (engine->n_cm == SRTP_BURST_MAX)
+				cm_run(engine);
+		} else if (does == HOW_NOT) {
 			ops[i].result = SRTP_NO_KEY;
-		}
-		if (n_list == SRTP_BURST_MAX) {
-			cm(engine, list, n_list);
-			n_list = 0;
+		} else if (engine_hands_over(engine)) {
+			handed_over[n_handed_over++] = &ops[i];
+		} else {
+			gcm(engine, &ops[i]);
 		}
 		if (n_handed_over == SRTP_BURST_MAX) {
+			if (engine->n_cm > 0) // they share scratch
+				cm_run(engine);
 			gcm_handed_over(engine, handed_over, n_handed_over);
 			n_handed_over = 0;
 		}
 	}
-	if (n_list > 0)
-		cm(engine, list, n_list);
+	if (engine->n_cm > 0)
+		cm_run(engine);
 	if (n_handed_over > 0)
 		gcm_handed_over(engine, handed_over, n_handed_over);
 }
 
 void srtp_unprotect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n)
 {
-	burst(engine, ops, n, srtp_cm_unprotect, srtp_gcm_unprotect, srtp_handover_gcm_unprotect);
+	burst(engine, ops, n, srtp_cm_unprotect_add, srtp_cm_unprotect_run, srtp_gcm_unprotect,
+	      srtp_handover_gcm_unprotect);
 }
 
 void srtp_protect_burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n)
 {
-	burst(engine, ops, n, srtp_cm_protect, srtp_gcm_protect, srtp_handover_gcm_protect);
+	burst(engine, ops, n, srtp_cm_protect_add, srtp_cm_protect_run, srtp_gcm_protect,
+	      srtp_handover_gcm_protect);
 }

@@ -21,11 +21,13 @@ static void job_init(struct srtp_engine *engine, IMB_JOB *job, unsigned key_len)
 
 void srtp_cm_init(struct srtp_engine *engine)
 {
-	for (unsigned i = 0; i < SRTP_BURST_MAX; i++) {
-		job_init(engine, &engine->hash.jobs[i], 0);
-		for (unsigned size = 0; size < SRTP_CM_SIZES; size++)
-			job_init(engine, &engine->cipher[size].jobs[i], key_octets[size]);
+	for (unsigned size = 0; size < SRTP_CM_SIZES; size++) {
+		engine->cipher[size].jobs = engine->jobs[size];
+		for (unsigned i = 0; i < SRTP_BURST_MAX; i++)
+			job_init(engine, &engine->jobs[size][i], key_octets[size]);
 	}
+	engine->hash.jobs = engine->jobs[SRTP_CM_128];
+	job_init(engine, &engine->again, key_octets[SRTP_CM_128]);
 }
 
 static const uint8_t size_of[SRTP_SUITE_COUNT] = { // enum srtp_cm_size
@@ -43,12 +45,11 @@ static inline unsigned key_size(const struct srtp_key *key)
 	return suite < SRTP_SUITE_COUNT ? size_of[suite] : (unsigned)SRTP_CM_128; // never in the clear
 }
 
-static void lists_clear(struct srtp_engine *engine)
+// What was added is done: the lists of jobs are empty by themselves.
+static void burst_end(struct srtp_engine *engine)
 {
-	engine->hash.n = 0;
+	engine->n_cm = 0;
 	engine->n_cryptex = 0;
-	for (unsigned size = 0; size < SRTP_CM_SIZES; size++)
-		engine->cipher[size].n = 0;
 }
 
 // RFC 3711 4.2: the tag covers the packet and then the roll-over counter, which takes the place of what is behind the
@@ -129,10 +130,10 @@ static void cipher_run(struct srtp_engine *engine)
 }
 
 // Leaves the roll-over counter in the packet: behind what is left of one that is good. Any other: rx_hash_undo().
-static inline void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+static inline void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned trailer)
 {
 	const struct srtp_key *key = op->key;
-	unsigned len = op->len - srtp_trailer_len(key);
+	unsigned len = op->len - trailer;
 
 	srtp_tag_copy(engine->tag[slot], op->packet + len + key->mki_len, key->tag_len);
 	memcpy(engine->under_roc[slot], op->packet + len, 4);
@@ -145,16 +146,19 @@ static void rx_hash_undo(struct srtp_engine *engine, const struct srtp_op *op, u
 }
 
 // The index as the stream stands at the burst's begin, and the tag for it unless the index is known to be bad.
-static inline void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
+void srtp_cm_unprotect_add(struct srtp_engine *engine, struct srtp_op *op)
 {
+	unsigned trailer = srtp_trailer_len(op->key), slot = engine->n_cm++;
+
+	engine->cm[slot] = op;
 	engine->hashed[slot] = false;
-	op->result = srtp_rx_check(engine, op);
+	op->result = srtp_rx_check(engine, op, trailer);
 	if (op->result != SRTP_OK)
 		return;
 	op->index = srtp_op_index(op);
 	if (srtp_index_check(op) != SRTP_OK)
 		return;
-	rx_hash(engine, op, slot);
+	rx_hash(engine, op, slot, trailer);
 	engine->hashed[slot] = true;
 	engine->remaining[slot] = op->key->remaining;
 }
@@ -162,9 +166,13 @@ static inline void rx_prepare(struct srtp_engine *engine, struct srtp_op *op, un
 // Packets before this one in the burst may have moved its stream on, so that the index is another one than at first.
 static enum srtp_result rx_again(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
-	rx_hash(engine, op, slot);
+	IMB_JOB *jobs = engine->hash.jobs;
+
+	engine->hash.jobs = &engine->again; // in the others, ciphers wait
+	rx_hash(engine, op, slot, srtp_trailer_len(op->key));
 	engine->hashed[slot] = true;
 	hash_run(engine);
+	engine->hash.jobs = jobs;
 	return op->result;
 }
 
@@ -231,21 +239,21 @@ static inline void rx_decide(struct srtp_engine *engine, struct srtp_op *op, uns
 			rx_hash_undo(engine, op, slot);
 		return;
 	}
-	srtp_rx_accept(op);
+	srtp_rx_accept(op, srtp_trailer_len(op->key));
 	cipher_add(engine, op, slot, header != SRTP_HEADER_CLEAR ? rx_header(engine, op, header) : op->hdr_len, op->len);
 }
 
-void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n)
+void srtp_cm_unprotect_run(struct srtp_engine *engine)
 {
-	lists_clear(engine);
-	for (unsigned i = 0; i < n; i++)
-		rx_prepare(engine, ops[i], i);
+	unsigned n = engine->n_cm;
+
 	hash_run(engine);
 	for (unsigned i = 0; i < n; i++)
-		rx_decide(engine, ops[i], i);
+		rx_decide(engine, engine->cm[i], i);
 	cipher_run(engine);
 	for (unsigned i = 0; i < engine->n_cryptex; i++)
 		srtp_cryptex_rx_done(engine->cryptex[i], true);
+	burst_end(engine);
 }
 
 // The header's part of the packet. Where the cipher begins.
@@ -271,25 +279,33 @@ static void tx_trailer(struct srtp_op *op, const uint8_t *digest)
 	op->len += (uint16_t)srtp_trailer_len(key);
 }
 
-void srtp_cm_protect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n)
+void srtp_cm_protect_add(struct srtp_engine *engine, struct srtp_op *op)
 {
-	unsigned header, start;
+	unsigned header, start, slot = engine->n_cm;
 
-	lists_clear(engine);
-	for (unsigned i = 0; i < n; i++) {
-		ops[i]->result = srtp_tx_take(engine, ops[i], &header);
-		if (ops[i]->result != SRTP_OK)
-			continue;
-		start = header != SRTP_HEADER_CLEAR ? tx_header(engine, ops[i], header) : ops[i]->hdr_len;
-		cipher_add(engine, ops[i], i, start, ops[i]->len);
-		hash_add(engine, ops[i], i, ops[i]->len);
-	}
+	op->result = srtp_tx_take(engine, op, &header);
+	if (op->result != SRTP_OK)
+		return;
+	engine->cm[engine->n_cm++] = op;
+	start = header != SRTP_HEADER_CLEAR ? tx_header(engine, op, header) : op->hdr_len;
+	cipher_add(engine, op, slot, start, op->len);
+}
+
+void srtp_cm_protect_run(struct srtp_engine *engine)
+{
+	unsigned n = engine->n_cm;
+
 	cipher_run(engine);
 	for (unsigned i = 0; i < engine->n_cryptex; i++)
 		srtp_cryptex_tx_done(engine->cryptex[i]);
+	for (unsigned i = 0; i < n; i++)
+		hash_add(engine, engine->cm[i], i, engine->cm[i]->len);
 	hash_run(engine);
 	for (unsigned i = 0; i < n; i++) {
-		if (ops[i]->result == SRTP_OK)
-			tx_trailer(ops[i], engine->digest[i]);
+		struct srtp_op *op = engine->cm[i];
+
+		if (op->result == SRTP_OK)
+			tx_trailer(op, engine->digest[i]);
 	}
+	burst_end(engine);
 }

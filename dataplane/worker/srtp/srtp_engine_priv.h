@@ -14,7 +14,7 @@ enum srtp_cm_size { SRTP_CM_128, SRTP_CM_192, SRTP_CM_256, SRTP_CM_SIZES, SRTP_C
 
 struct srtp_cm_list { // jobs of one key size, done in one call
 	unsigned n;
-	IMB_JOB jobs[SRTP_BURST_MAX];
+	IMB_JOB *jobs;
 };
 
 struct srtp_handover { // jobs of a burst that are not ipsec-mb's
@@ -29,8 +29,12 @@ struct srtp_engine {
 	uint32_t stamp; // never 0
 	unsigned arch;  // enum srtp_arch, not AUTO
 	// Scratch of a burst. What is the same in all jobs is set once, at start.
+	unsigned n_cm;
+	struct srtp_op *cm[SRTP_BURST_MAX];
 	struct srtp_cm_list cipher[SRTP_CM_SIZES];
-	struct srtp_cm_list hash;
+	struct srtp_cm_list hash; // its jobs are those of the most usual cipher, whose turn is another: half the lines
+	IMB_JOB jobs[SRTP_CM_SIZES][SRTP_BURST_MAX];
+	IMB_JOB again; // a hash between ciphers
 	alignas(64) uint8_t iv[SRTP_BURST_MAX][16];
 	alignas(16) uint8_t digest[SRTP_BURST_MAX][32];
 	alignas(16) uint8_t tag[SRTP_BURST_MAX][SRTP_TAG_MAX]; // as received
@@ -64,8 +68,11 @@ void srtp_cryptex_rx(struct srtp_op *op);
 void srtp_cryptex_rx_done(struct srtp_op *op, bool clear);
 
 void srtp_cm_init(struct srtp_engine *engine);
-void srtp_cm_unprotect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
-void srtp_cm_protect(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
+// Into engine->cm[], SRTP_BURST_MAX at most, before they are run.
+void srtp_cm_unprotect_add(struct srtp_engine *engine, struct srtp_op *op);
+void srtp_cm_unprotect_run(struct srtp_engine *engine);
+void srtp_cm_protect_add(struct srtp_engine *engine, struct srtp_op *op);
+void srtp_cm_protect_run(struct srtp_engine *engine);
 void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op);
 void srtp_gcm_protect(struct srtp_engine *engine, struct srtp_op *op);
 void srtp_gcm_seal(struct srtp_engine *engine, const struct srtp_op *op, unsigned start);
@@ -160,9 +167,9 @@ static inline enum srtp_result srtp_op_check(const struct srtp_engine *engine, c
 }
 
 // Before any crypto: what another key's packet would cost is a comparison.
-static inline enum srtp_result srtp_rx_check(const struct srtp_engine *engine, const struct srtp_op *op)
+static inline enum srtp_result srtp_rx_check(const struct srtp_engine *engine, const struct srtp_op *op, unsigned trailer)
 {
-	enum srtp_result result = srtp_op_check(engine, op, op->hdr_len + srtp_trailer_len(op->key));
+	enum srtp_result result = srtp_op_check(engine, op, op->hdr_len + trailer);
 
 	if (result == SRTP_OK && op->key->mki_len != 0 && !srtp_key_mki_is(op->key, op->packet, op->len))
 		return SRTP_MKI;
@@ -185,11 +192,11 @@ static inline enum srtp_result srtp_index_check(const struct srtp_op *op)
 	return srtp_window_check(op->stream, op->index);
 }
 
-static inline void srtp_rx_accept(struct srtp_op *op)
+static inline void srtp_rx_accept(struct srtp_op *op, unsigned trailer)
 {
 	op->key->remaining--;
+	op->len -= (uint16_t)trailer;
 	srtp_window_accept(op->stream, op->index);
-	op->len -= (uint16_t)srtp_trailer_len(op->key);
 	op->result = SRTP_OK;
 }
 

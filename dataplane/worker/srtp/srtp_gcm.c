@@ -50,11 +50,11 @@ static void gcm_decrypt(struct srtp_engine *engine, const struct srtp_op *op, un
 
 void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op)
 {
-	unsigned header = SRTP_HEADER_CLEAR, start = op->hdr_len, len;
+	unsigned header = SRTP_HEADER_CLEAR, start = op->hdr_len, trailer = srtp_trailer_len(op->key), len;
 	uint8_t *digest = engine->digest[0];
 	bool good;
 
-	op->result = srtp_rx_check(engine, op);
+	op->result = srtp_rx_check(engine, op, trailer);
 	if (op->result != SRTP_OK)
 		return;
 	op->index = srtp_op_index(op);
@@ -67,7 +67,7 @@ void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op)
 		srtp_cryptex_rx(op);
 		start = SRTP_CRYPTEX_START;
 	}
-	len = op->len - srtp_trailer_len(op->key);
+	len = op->len - trailer;
 	gcm_decrypt(engine, op, start, len, digest);
 	good = srtp_tag_equal(digest, op->packet + len, SRTP_TAG_MAX);
 	if (!good)
@@ -79,7 +79,7 @@ void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op)
 		// good packet costs nothing extra, and nobody sees what was made of a bad one.
 		gcm_encrypt(engine, op, start, len, digest);
 	} else {
-		srtp_rx_accept(op);
+		srtp_rx_accept(op, trailer);
 		if (header == SRTP_HEADER_ELEMENTS)
 			srtp_header_elements(engine, op);
 	}

@@ -93,7 +93,7 @@ static void rx_submit(struct srtp_engine *engine, struct srtp_op *op, struct gcm
 	void *session;
 
 	*rx = (struct gcm_rx){ .header = SRTP_HEADER_CLEAR };
-	op->result = srtp_rx_check(engine, op);
+	op->result = srtp_rx_check(engine, op, srtp_trailer_len(op->key));
 	if (op->result != SRTP_OK)
 		return;
 	op->index = srtp_op_index(op);
@@ -138,7 +138,7 @@ static void rx_take(struct srtp_engine *engine, struct srtp_op *op, const struct
 	op->result = rx_result(op, rx);
 	if (op->result == SRTP_OK) {
 		memcpy(op->packet + job->start, job->text, (size_t)(job->len - job->start));
-		srtp_rx_accept(op);
+		srtp_rx_accept(op, srtp_trailer_len(op->key));
 		if (rx->header == SRTP_HEADER_ELEMENTS)
 			srtp_header_elements(engine, op);
 	}
