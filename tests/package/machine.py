@@ -48,7 +48,7 @@ def archive():
 
 def pack(build, folder, **environment):
     """The package as a release has it, dated by its commit, made in `folder`. One at a time: a build has one place for what cpack installs."""
-    epoch = run("git", "-C", ROOT, "log", "-1", "--format=%ct").stdout.strip()
+    epoch = run("git", "-C", ROOT, "log", "-1", "--format=%ct", check=False).stdout.strip() or "0"  # sources without their history
     with open(Path(build) / "package.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         run("cpack", "--config", Path(build) / "CPackConfig.cmake", "-B", folder, cwd=folder, timeout=240,
