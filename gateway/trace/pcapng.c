@@ -64,8 +64,10 @@ static void option(struct pcapng *p, uint16_t code, const void *value, size_t le
 
 static void text(struct pcapng *p, uint16_t code, const char *value)
 {
-	if (value != NULL && value[0] != '\0')
-		option(p, code, value, strnlen(value, OPTION_MAX));
+	size_t len = value != NULL ? strlen(value) : 0;
+
+	if (len > 0)
+		option(p, code, value, len < OPTION_MAX ? len : OPTION_MAX);
 }
 
 // A block's length stands before and behind it.
