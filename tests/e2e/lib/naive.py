@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What the attack tests are tried on, so that they can be seen to succeed: a media relay with the holes that they look for. It sends to
 # whoever spoke last (latching at any time), passes everything on unread, and answers STUN to anybody.
+import collections
 import select
 import threading
 
@@ -12,6 +13,7 @@ class NaiveRelay:
 		self.sockets = {side: topology.gw.udp(topology.gateway(side)) for side in ("access", "core")}
 		self.access, self.core = (self.sockets[side].getsockname() for side in ("access", "core"))
 		self.peers = {"access": None, "core": None}
+		self.relayed = collections.Counter() # by the host that each packet was sent to
 		self._stop = False
 		self._thread = threading.Thread(target=self._run, daemon=True)
 		self._thread.start()
@@ -30,6 +32,7 @@ class NaiveRelay:
 					continue
 				self.peers[side] = source
 				if self.peers[other[side]]:
+					self.relayed[self.peers[other[side]][0]] += 1
 					self.sockets[other[side]].sendto(packet, self.peers[other[side]])
 
 	def close(self):
