@@ -24,12 +24,11 @@ def test_functions_are_there():
 
 
 def test_stages_come_in_the_order_of_the_code():
-    told = [PAGE.index(f"**{stage}**") for stage in ("stage_parse", "stage_classify", "stage_unprotect", "stage_accept",
-                                                     "stage_protect", "stage_headers")]
+    told = [PAGE.index(f"**{stage}**") for stage in ("stage_parse", "stage_unprotect", "stage_protect", "stage_headers")]
     assert told == sorted(told)
     code = (ROOT / "dataplane/worker/relay_burst.c").read_text()
     leave, burst = code.index("static void leave("), code.index("void relay_burst(")
-    in_code = [code.index(f"{stage}(w", burst) for stage in ("stage_parse", "stage_classify", "stage_unprotect", "stage_accept")]
+    in_code = [code.index(f"{stage}(w", burst) for stage in ("stage_parse", "stage_unprotect")]
     out_code = [code.index(f"{stage}(w", leave) for stage in ("stage_protect", "stage_headers")]
     assert in_code == sorted(in_code) and out_code == sorted(out_code)
 
