@@ -58,6 +58,10 @@ static void rtcp_inherit(struct leg_transport *tp, const struct srtp_master *tx_
 
 		if (tp != leg_line_rtcp(tp->line) || other->tx_rtcp == NULL || !master_same(&other->tx_master, tx_master))
 			continue;
+		if (line->dialog > tp->line->dialog) { // one plan may bring several, in any order
+			rtcp_drop(tx);
+			return;
+		}
 		swap_rtcp(tx, &other->tx_rtcp);
 		rtcp_drop(&other->tx_rtcp);
 	}
