@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dtls_pem.c - PEM files: certificate and key in, the automatic pair out, never readable by others.
 #include "dtls/dtls_certificate.h"
+#include "base/file.h"
 #include "base/secret.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -97,37 +97,6 @@ int dtls_pem_check_private(const char *path)
 	return 0;
 }
 
-static int write_fully(int fd, const uint8_t *src, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, src, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		src += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-// The new name must survive a crash as well as the bytes do.
-static int sync_folder(const char *path)
-{
-	char copy[PATH_MAX];
-	int fd, err;
-
-	if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
-		return -ENAMETOOLONG;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	err = fsync(fd) < 0 ? -errno : 0;
-	close(fd);
-	return err;
-}
-
 // Into a file of its own beside path. Certificate and key may be one text.
 static int write_beside(const struct dtls_pem *pem, const char *path, char temporary[PATH_MAX])
 {
@@ -139,9 +108,9 @@ static int write_beside(const struct dtls_pem *pem, const char *path, char tempo
 	fd = mkostemp(temporary, O_CLOEXEC); // mode 0600 from its birth
 	if (fd < 0)
 		return -errno;
-	err = write_fully(fd, pem->cert, pem->cert_len);
+	err = file_write(fd, pem->cert, pem->cert_len);
 	if (err == 0 && both)
-		err = write_fully(fd, pem->key, pem->key_len);
+		err = file_write(fd, pem->key, pem->key_len);
 	if (err == 0 && fsync(fd) < 0)
 		err = -errno;
 	close(fd);
@@ -153,7 +122,7 @@ static int write_beside(const struct dtls_pem *pem, const char *path, char tempo
 static int name_it(const char *temporary, const char *path)
 {
 	if (rename(temporary, path) == 0)
-		return sync_folder(path);
+		return file_sync_folder(path);
 	return -errno;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // config_file.c - write beside, sync, rename.
 #include "gateway/config_file.h"
+#include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,26 +61,13 @@ int config_file_take(int fd, char **text, size_t *len)
 	return seals < 0 || (seals & SEALS) != SEALS ? -EINVAL : read_from(fd, text, len);
 }
 
-static int write_fully(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		text += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 int config_file_give(const char *text, size_t len)
 {
 	int fd = memfd_create("sallyport-document", MFD_CLOEXEC | MFD_ALLOW_SEALING), err;
 
 	if (fd < 0)
 		return -errno;
-	err = write_fully(fd, text, len);
+	err = file_write(fd, text, len);
 	if (err == 0 && fcntl(fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) < 0)
 		err = -errno;
 	if (err == 0)
@@ -89,24 +76,9 @@ int config_file_give(const char *text, size_t len)
 	return err;
 }
 
-// The new name must survive a crash as well as the octets do.
-static int sync_folder(const char *path)
-{
-	char copy[PATH_MAX];
-	int fd, err;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	err = fsync(fd) < 0 ? -errno : 0;
-	close(fd);
-	return err;
-}
-
 static int fill(int fd, const struct stat *like, const char *text, size_t len)
 {
-	int err = write_fully(fd, text, len);
+	int err = file_write(fd, text, len);
 
 	// The mode first: what is another user's is not ours to change without a capability that we do not have.
 	if (err == 0 && (fchmod(fd, like->st_mode & 0777) < 0 || fchown(fd, like->st_uid, like->st_gid) < 0 || fsync(fd) < 0))
@@ -137,7 +109,7 @@ int config_file_write(const char *path, const char *like, const char *text, size
 		err = -errno;
 	if (err < 0)
 		unlink(beside);
-	return err < 0 ? err : sync_folder(real);
+	return err < 0 ? err : file_sync_folder(real);
 }
 
 // FNV-1a, 64 bits: who edits a file by hand meanwhile does not do it to meet another text's mark.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // ctl_trace.c - begin, wait, fetch, delete.
 #include "gateway/ctl/ctl_trace.h"
+#include "base/file.h"
 #include "gateway/ctl/ctl_put.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -158,21 +159,6 @@ static enum ctl_status wait_for(const struct ctl_trace *t, const char *path)
 	return err;
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 // For nobody else's eyes.
 static enum ctl_status save(const char *name, const char *bytes, size_t len)
 {
@@ -181,7 +167,7 @@ static enum ctl_status save(const char *name, const char *bytes, size_t len)
 
 	if (fd < 0)
 		return complain(name, strerror(errno), CTL_REFUSED);
-	err = write_all(fd, bytes, len);
+	err = file_write(fd, bytes, len);
 	if (!out && close(fd) < 0 && err == 0)
 		err = -errno;
 	return err < 0 ? complain(name, strerror(-err), CTL_REFUSED) : CTL_DONE;
