@@ -15,13 +15,6 @@ from lib.gateway import ROOT
 from lib.leg import Leg, both_hear, call
 
 
-@pytest.fixture
-def managed(topology):
-	gateway = Managed(topology)
-	yield gateway
-	gateway.__exit__(None)
-
-
 def raw(managed, octets, close=False, timeout=10):
 	"""What comes back to octets that no client would send, until the gateway closes."""
 	with managed.socket(timeout) as wire:

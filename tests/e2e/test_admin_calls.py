@@ -1,21 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Calls by the management door: found, looked at, ended.
-import pytest
-
-from lib.admin import Managed
 from lib.leg import Leg, both_hear, call
-
-
-@pytest.fixture
-def managed(topology):
-	made = []
-
-	def start(**settings):
-		made.append(Managed(topology, **settings))
-		return made[-1]
-	yield start
-	for gateway in made:
-		gateway.__exit__(None)
 
 
 def only(managed):
@@ -24,8 +9,8 @@ def only(managed):
 	return f"/v1/calls/{calls[0]['id']}"
 
 
-def test_one_call_with_all_there_is(topology, managed):
-	managed = managed(core="sdes")
+def test_one_call_with_all_there_is(topology, start_managed):
+	managed = start_managed(core="sdes")
 	with Leg(topology, "access", keying="dtls", attributes=("ice-pwd:abcdefghijklmnopqrstuvwx",)) as access, \
 	     Leg(topology, "core", keying="sdes") as core:
 		call(access, core)
@@ -58,8 +43,8 @@ def test_one_call_with_all_there_is(topology, managed):
 	assert managed.ask(path).status == 404
 
 
-def test_pages_and_filters(topology, managed):
-	managed = managed()
+def test_pages_and_filters(topology, start_managed):
+	managed = start_managed()
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		for _ in range(5): # which nobody answers
 			access.dial()
@@ -81,8 +66,8 @@ def test_pages_and_filters(topology, managed):
 		assert access.phone.wait_response(access.dialog.cseq).status == 480
 
 
-def test_hang_up(topology, managed):
-	managed = managed()
+def test_hang_up(topology, start_managed):
+	managed = start_managed()
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		call(access, core)
 		path = only(managed)

@@ -9,23 +9,16 @@ import time
 
 import pytest
 
-from lib import phone
 from lib.admin import TOKENS, Managed
 from lib.leg import Leg, both_hear, call
+from lib.many import many_calls
 from test_ctl import ctl
 from test_reload import CALLS, refused, short_call
-from test_restored import Streams, secured, set_up
 
 YAML = {"Content-Type": "application/yaml"}
 ROUTE = ('- {from: access, user: "*", to: pbx}', '- {from: access, user: "9*", to: pbx}')
 LISTENER = ('      - "udp:10.20.0.1:5060"', '      - "udp:10.20.0.1:5070"')
 KEPT = '"(kept)"'
-
-
-@pytest.fixture
-def managed(topology):
-	with Managed(topology) as gateway:
-		yield gateway
 
 
 def changed(text, *changes):
@@ -236,16 +229,7 @@ def test_a_control_that_does_not_serve_is_taken_back(topology, managed, how):
 def test_many_calls_with_media(topology, tmp_path, record_property):
 	"""Applied, taken back, applied by a new control, with another certificate in between: not one packet is missing."""
 	with Managed(topology, access="plain", calls=CALLS + 20) as managed:
-		access = phone.Phone(topology.access, topology.phone("access"), "access")
-		core = phone.Phone(topology.core, topology.phone("core"), "core")
-		streams = Streams((topology.access, topology.core), (access.address, core.address), CALLS)
-		uri = f"sip:100@{topology.gateway('access')}:5060"
-		try:
-			up = [set_up(access, core, streams, i, uri) for i in range(CALLS)]
-			secured(managed, 2 * CALLS)
-			for i, (_, _, remotes) in enumerate(up):
-				streams.remote[0][i], streams.remote[1][i] = remotes
-			streams.start()
+		with many_calls(topology, managed, CALLS) as (access, core, streams, up, _):
 			time.sleep(0.3)
 			text, began = managed.file.read_text(), time.monotonic()
 			assert put(managed, changed(text, ROUTE), read(managed)[1]).status == 200
@@ -267,6 +251,3 @@ def test_many_calls_with_media(topology, tmp_path, record_property):
 				near.request("BYE")
 				core.take_bye()
 				assert access.wait_response(near.cseq, "BYE").status == 200
-		finally:
-			streams.close()
-			access._open = core._open = False

@@ -5,9 +5,7 @@ import json
 import re
 
 import jsonschema
-import pytest
 
-from lib.admin import Managed
 from lib.gateway import ROOT
 from lib.leg import Leg, both_hear, call
 
@@ -26,12 +24,6 @@ def wanted(managed, path, method, operation):
 	if any(p["name"] == "If-Match" and p["required"] for p in operation.get("parameters", [])):
 		headers["If-Match"] = managed.ask("/".join(path.split("/")[:3])).headers["ETag"]
 	return {"body": body, "headers": headers}
-
-
-@pytest.fixture
-def managed(topology):
-	with Managed(topology) as gateway:
-		yield gateway
 
 
 def operations(document):

@@ -1,16 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Realms, peers, routes, transports and workers: as configured, and each live figure moves with what it counts.
-import pytest
-
-from lib.admin import Managed
 from lib.leg import Leg, both_hear, call
 from test_ctl import ctl
-
-
-@pytest.fixture
-def managed(topology):
-	with Managed(topology) as gateway:
-		yield gateway
 
 
 def named(items, name):

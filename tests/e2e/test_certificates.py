@@ -4,8 +4,6 @@ import json
 import subprocess
 import time
 
-import pytest
-
 from lib.admin import Managed
 from lib.gateway import ROOT
 from lib.leg import Leg, both_hear, call
@@ -13,12 +11,6 @@ from test_ctl import ctl
 
 PEM = {"Content-Type": "application/x-pem-file"}
 PATH = "/v1/certificates/dtls"
-
-
-@pytest.fixture
-def managed(topology):
-	with Managed(topology) as gateway:
-		yield gateway
 
 
 def make(folder, name, *key):

@@ -4,17 +4,9 @@ import json
 import os
 import subprocess
 
-import pytest
-
-from lib.admin import TOKENS, Managed
+from lib.admin import TOKENS
 from lib.gateway import binaries
-from lib.leg import Leg, both_hear, call
-
-
-@pytest.fixture
-def managed(topology):
-	with Managed(topology) as gateway:
-		yield gateway
+from lib.leg import Leg
 
 
 def ctl(topology, *arguments, token="viewer", expect=0, **environment):

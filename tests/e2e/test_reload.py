@@ -9,7 +9,7 @@ import pytest
 
 from lib import gateway as gateways, phone
 from lib.leg import Leg, both_hear, call
-from test_restored import Streams, secured, set_up
+from lib.many import many_calls
 
 CALLS = 200 if os.environ.get("SALLYPORT_FULL") else 50
 
@@ -74,16 +74,7 @@ def test_many_calls_with_media(topology, start, how, record_property):
 	"""Not one packet is missing, every call can be ended from either side, and who calls then is under the new rules; at a drain he
 	is refused, and with the last call the gateway ends."""
 	gateway = start(access="plain", calls=CALLS + 20)
-	access = phone.Phone(topology.access, topology.phone("access"), "access")
-	core = phone.Phone(topology.core, topology.phone("core"), "core")
-	streams = Streams((topology.access, topology.core), (access.address, core.address), CALLS)
-	uri = f"sip:100@{topology.gateway('access')}:5060"
-	try:
-		up = [set_up(access, core, streams, i, uri) for i in range(CALLS)]
-		secured(gateway, 2 * CALLS)
-		for i, (_, _, remotes) in enumerate(up):
-			streams.remote[0][i], streams.remote[1][i] = remotes
-		streams.start()
+	with many_calls(topology, gateway, CALLS) as (access, core, streams, up, uri):
 		time.sleep(0.3)
 		before, began = gateway.child("control"), time.monotonic()
 		if how == "drain":
@@ -116,9 +107,6 @@ def test_many_calls_with_media(topology, start, how, record_property):
 			gateway.wait_event("drained")
 			assert gateway.process.wait(10) == 0
 			gateway.check_clean()
-	finally:
-		streams.close()
-		access._open = core._open = False
 
 
 def test_ringing_call_survives(topology, start):

@@ -6,7 +6,7 @@ import os
 import time
 
 from lib import phone, ringing
-from test_restored import Streams, secured, set_up
+from lib.many import many_calls
 
 N = 100 if os.environ.get("SALLYPORT_FULL") else 30 # that ring, and as many that are up
 LIMIT = 20 # seconds
@@ -63,16 +63,7 @@ def one_more(access, core, text, uri, numbers):
 def test_ringing_calls_end(topology, start, record_property):
 	"""At the limit of calls: as many can be made as have ended, at once, and not one packet of the others is missing."""
 	gateway = start(access="plain", calls=2 * N, media_timeout=30)
-	access = phone.Phone(topology.access, topology.phone("access"), "access")
-	core = phone.Phone(topology.core, topology.phone("core"), "core")
-	streams = Streams((topology.access, topology.core), (access.address, core.address), 2 * N)
-	uri = f"sip:100@{topology.gateway('access')}:5060"
-	try:
-		up = [set_up(access, core, streams, i, uri) for i in range(N)]
-		secured(gateway, 2 * N)
-		for i, (_, _, remotes) in enumerate(up):
-			streams.remote[0][i], streams.remote[1][i] = remotes
-		streams.start()
+	with many_calls(topology, gateway, N, 2 * N) as (access, core, streams, up, uri):
 		calls = [ring(access, core, streams, N + i, uri, (0, 180, 183)[i % 3]) for i in range(N)]
 		since, began = gateway.mark(), time.monotonic()
 		gateway.kill_child("control")
@@ -98,9 +89,6 @@ def test_ringing_calls_end(topology, start, record_property):
 			near.request("BYE")
 			core.take_bye()
 			assert access.wait_response(near.cseq, "BYE").status == 200
-	finally:
-		streams.close()
-		access._open = core._open = False
 
 
 def settled(*parties):

@@ -6,20 +6,7 @@ import re
 import pytest
 
 from lib import srtp
-from lib.admin import Managed
 from lib.leg import Leg, both_hear, call
-
-
-@pytest.fixture
-def managed(topology):
-	made = []
-
-	def start(**settings):
-		made.append(Managed(topology, **settings))
-		return made[-1]
-	yield start
-	for gateway in made:
-		gateway.__exit__(None)
 
 
 def told(managed, timeout=30, **reasons):
@@ -41,9 +28,9 @@ def answered(caller, callee):
 	caller.dialled_answer()
 
 
-def test_not_agreed(topology, managed):
+def test_not_agreed(topology, start_managed):
 	"""It rings: there is an offer, and no answer."""
-	managed = managed()
+	managed = start_managed()
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		access.dial()
 		core.ring()
@@ -55,9 +42,9 @@ def test_not_agreed(topology, managed):
 		core.taken_down()
 
 
-def test_no_keys(topology, managed):
+def test_no_keys(topology, start_managed):
 	"""It never shakes hands; the other way would leave by the same leg."""
-	managed = managed(keying_timeout=60)
+	managed = start_managed(keying_timeout=60)
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		access._begin_dtls = lambda active: None
 		answered(access, core)
@@ -68,8 +55,8 @@ def test_no_keys(topology, managed):
 		managed.wait("/v1/calls/1", lambda c: all(int(re.search(r"for (\d+) ms", w["explanation"])[1]) > 1000 for w in c["media"]))
 
 
-def test_wrong_fingerprint(topology, managed):
-	managed = managed(keying_timeout=60)
+def test_wrong_fingerprint(topology, start_managed):
+	managed = start_managed(keying_timeout=60)
 	wrong = "sha-256 " + ":".join(["AB"] * 32)
 	with Leg(topology, "access", keying="dtls", signalled_fingerprint=wrong) as access, Leg(topology, "core") as core:
 		answered(access, core)
@@ -78,9 +65,9 @@ def test_wrong_fingerprint(topology, managed):
 			assert wrong in text and access.certificate.fingerprint.split()[1].upper() in text.upper()
 
 
-def test_one_way(topology, managed):
+def test_one_way(topology, start_managed):
 	"""Nothing comes from one side, and why that is nobody here can know; when it speaks, all is well; and when it stops, since when."""
-	managed = managed()
+	managed = start_managed()
 	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
 		answered(access, core)
 		access.talk()
@@ -94,8 +81,8 @@ def test_one_way(topology, managed):
 		assert "No packet has come from access for" in said["access"] and "before" in said["access"]
 
 
-def test_both_silent(topology, managed):
-	managed = managed()
+def test_both_silent(topology, start_managed):
+	managed = start_managed()
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		answered(access, core)
 		access.secured()
@@ -105,9 +92,9 @@ def test_both_silent(topology, managed):
 
 @pytest.mark.parametrize("direction,answer,access,core", [
 	("sendonly", "recvonly", "flows", "hold"), ("inactive", "inactive", "hold", "hold"), ("recvonly", "sendonly", "hold", "flows")])
-def test_hold(topology, managed, direction, answer, access, core):
+def test_hold(topology, start_managed, direction, answer, access, core):
 	reasons = {"access": access, "core": core}
-	managed = managed()
+	managed = start_managed()
 	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
 		call(access, core)
 		both_hear(access, core, packets=20, seconds=0.2)
@@ -124,10 +111,10 @@ def test_hold(topology, managed, direction, answer, access, core):
 
 
 @pytest.mark.parametrize("policy,access,core", [("backward", "gate", "flows"), ("none", "gate", "gate")])
-def test_gate(topology, managed, policy, access, core):
+def test_gate(topology, start_managed, policy, access, core):
 	"""Before the answer policy counts, whatever SDP says; the answer opens it."""
 	reasons = {"access": access, "core": core}
-	managed = managed(changes=[("    media_timeout: 60", f"    early_media: {policy}\n    media_timeout: 60")])
+	managed = start_managed(changes=[("    media_timeout: 60", f"    early_media: {policy}\n    media_timeout: 60")])
 	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
 		access.dial()
 		core.invite = core.phone.wait_request("INVITE")
@@ -148,9 +135,9 @@ def test_gate(topology, managed, policy, access, core):
 		both_hear(access, core)
 
 
-def test_wrong_keys(topology, managed):
+def test_wrong_keys(topology, start_managed):
 	"""The keys that it uses are not those of its SDP."""
-	managed = managed()
+	managed = start_managed()
 	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
 		answered(access, core)
 		suite = access.media.suite
@@ -161,9 +148,9 @@ def test_wrong_keys(topology, managed):
 		assert "tags do not verify" in said["access"]
 
 
-def test_wrong_source(topology, managed):
+def test_wrong_source(topology, start_managed):
 	"""Behind a NAT, that is: it names an address in its SDP that is not the one its packets come from."""
-	managed = managed(learn="never")
+	managed = start_managed(learn="never")
 	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
 		describe = core._describe
 		core._describe = lambda *some, **more: describe(*some, **more).replace(f"c=IN IP4 {core.address}", "c=IN IP4 10.20.0.19")
@@ -174,9 +161,9 @@ def test_wrong_source(topology, managed):
 		assert "10.20.0.19" in said["core"] and "learn" in said["core"]
 
 
-def test_no_path(topology, managed):
+def test_no_path(topology, start_managed):
 	"""The link to the trunk is down. What the phone says has no way out, and nothing comes."""
-	managed = managed()
+	managed = start_managed()
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
 		call(access, core)
 		both_hear(access, core, packets=20, seconds=0.2)
@@ -203,8 +190,8 @@ def replayed(leg):
 	leg.media.sending.protect = same
 
 
-def test_dropped_as_it_comes(topology, managed):
-	managed = managed()
+def test_dropped_as_it_comes(topology, start_managed):
+	managed = start_managed()
 	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core:
 		answered(access, core)
 		replayed(access)
@@ -214,10 +201,10 @@ def test_dropped_as_it_comes(topology, managed):
 		assert "Packets come from access and are dropped: replay" in said["access"]
 
 
-def test_dropped_as_it_leaves(topology, managed):
+def test_dropped_as_it_leaves(topology, start_managed):
 	"""What the trunk sends fits its own network and not the phones': the way there is narrower. Small packets would pass."""
 	topology.gw.run("ip", "route", "replace", "10.10.0.0/24", "dev", "access0", "src", "10.10.0.1", "mtu", "576")
-	managed = managed(access="plain")
+	managed = start_managed(access="plain")
 	with Leg(topology, "access") as access, Leg(topology, "core") as core:
 		answered(access, core)
 		packet = core.media.packet

@@ -5,10 +5,10 @@ import tempfile
 
 import pytest
 
-from . import cleanup, gateway, netns
+from . import admin, cleanup, gateway, netns
 
 __all__ = ["pytest_configure", "pytest_sessionstart", "pytest_sessionfinish", "pytest_runtest_makereport", "shared_folder",
-	   "start", "topology"]
+	   "managed", "start", "start_managed", "topology"]
 
 
 def pytest_configure(config):
@@ -47,6 +47,27 @@ def start(topology):
 		made = gateway.Gateway(topology, **settings)
 		running.append(made)
 		return made
+
+	yield begin
+	for made in running:
+		made.__exit__(None)
+
+
+@pytest.fixture
+def managed(topology):
+	"""A gateway with its management door open, as most tests of that want it."""
+	with admin.Managed(topology) as made:
+		yield made
+
+
+@pytest.fixture
+def start_managed(topology):
+	"""The same with settings: start_managed(**settings)."""
+	running = []
+
+	def begin(**settings):
+		running.append(admin.Managed(topology, **settings))
+		return running[-1]
 
 	yield begin
 	for made in running:
