@@ -38,9 +38,8 @@ def command(file, folder):
 
 
 def rtpengine_command():
-    # Ports of both interfaces for as many calls as there may be at once; those of a call that has ended are free at once, not in
-    # 30 s, or the range would be used up at 400 calls a second. Above 5060: both bind with SO_REUSEADDR, so that rtpengine would
-    # take SIP's own port, and Kamailio be deaf, as soon as it comes by there.
+    # Ports of both interfaces for as many calls as there may be at once. Above 5060: both bind with SO_REUSEADDR, so that rtpengine
+    # would take SIP's own port, and Kamailio be deaf, as soon as it comes by there.
     words = rtpengine.command(2)
     words[words.index("-m") + 1], words[words.index("-M") + 1] = "6000", "59998"
-    return [*words, "--delete-delay=0"]
+    return words
