@@ -80,7 +80,8 @@ static int on_request(struct call *c, nta_leg_t *leg, nta_incoming_t *irq, const
 
 static int on_ack(struct call *c, nta_incoming_t *irq, const sip_t *sip)
 {
-	if (sip != NULL && sip->sip_request->rq_method == sip_method_ack) {
+	// An ACK that comes after the BYE would be given the BYE's CSeq, and has nothing more to tell the other side.
+	if (sip != NULL && sip->sip_request->rq_method == sip_method_ack && c->bye_out == NULL) {
 		nta_outgoing_t *ack = within(c, NULL, SIP_METHOD_ACK);
 
 		if (ack != NULL)
