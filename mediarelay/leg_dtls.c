@@ -125,6 +125,30 @@ static void candidate_mismatch(struct dtls_candidate *c)
 	leg_candidate_free(c);
 }
 
+// RTCP's own association was never begun by a peer whose media is secured: it goes without RTCP, as it may (leg_line_secured()).
+// That is no failed handshake, of which somebody should hear.
+static bool is_unanswered(const struct dtls_candidate *c)
+{
+	const struct leg_transport *tp = c->transport;
+	struct dtls_endpoint_info info;
+
+	dtls_endpoint_info(c->endpoint, &info);
+	return tp->component == LEG_RTCP && tp->epoch == 0 && dtls_endpoint_failure(c->endpoint) == DTLS_FAILURE_TIMEOUT &&
+	       info.datagrams_in == 0 && leg_line_secured(tp->line);
+}
+
+static void candidate_unanswered(struct dtls_candidate *c)
+{
+	struct leg_transport *tp = c->transport;
+	struct log_field f[7];
+
+	counter_add(&media_count_realm(tp->line)->rtcp_unanswered, 1);
+	leg_line_log_fields(tp->line, f);
+	f[6] = (struct log_field){ .key = NULL };
+	log_emit(LOG_LEVEL_DEBUG, "media", "no handshake for RTCP", f);
+	leg_candidate_free(c);
+}
+
 static void candidate_failed(struct dtls_candidate *c)
 {
 	struct leg_transport *tp = c->transport;
@@ -135,6 +159,10 @@ static void candidate_failed(struct dtls_candidate *c)
 
 	if (failure == DTLS_FAILURE_FINGERPRINT) {
 		candidate_mismatch(c);
+		return;
+	}
+	if (is_unanswered(c)) {
+		candidate_unanswered(c);
 		return;
 	}
 	tp->drops[LEG_DROP_FAILED]++;

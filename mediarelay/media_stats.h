@@ -23,6 +23,7 @@ struct media_stats_realm {
 	struct histogram ended_jitter_us, ended_mos; // of lines that have ended
 	struct histogram handshake_ms[MEDIA_STATS_ROLES];
 	_Atomic uint64_t handshake_failures[DTLS_FAILURE_COUNT];
+	_Atomic uint64_t rtcp_unanswered; // hellos for RTCP of its own port that nobody answered; the media of those lines is secured
 	_Atomic uint64_t keying_timeouts;                  // lines whose keys did not come in time
 	_Atomic uint64_t rekeys;                           // that are through
 	_Atomic uint64_t dtls_drops[LEG_DROP_COUNT];       // of lines that have ended

@@ -215,6 +215,10 @@ static void write_keying(const struct admin *admin, const struct media_stats *me
 			metrics_count(m, counter_read(&media->realms[r].handshake_failures[i]), "realm=\"%s\",cause=\"%s\"",
 				      realm_name(admin, r), lower(word, failure_names[i]));
 	}
+	metrics_family(m, "sallyport_dtls_rtcp_unanswered", METRIC_COUNTER,
+		       "Handshakes for RTCP of its own port that the peer never began, of lines whose media is secured.");
+	for (size_t r = 0; r < media->n_realms; r++)
+		metrics_count(m, counter_read(&media->realms[r].rtcp_unanswered), "realm=\"%s\"", realm_name(admin, r));
 	metrics_family(m, "sallyport_dtls_drops", METRIC_COUNTER, "Datagrams at DTLS ports that were dropped, of lines that have ended.");
 	for (size_t r = 0; r < media->n_realms; r++) {
 		for (unsigned i = 0; i < LEG_DROP_COUNT; i++)

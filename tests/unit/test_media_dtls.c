@@ -134,6 +134,102 @@ static void test_nobody_shakes_hands(void **state)
 	pair_end(&p);
 }
 
+// What the operator sees of the realm that shakes hands actively.
+static uint64_t failed(enum dtls_failure failure)
+{
+	return counter_read(&media_stats(media)->realms[CORE].handshake_failures[failure]);
+}
+
+static uint64_t unanswered(void)
+{
+	return counter_read(&media_stats(media)->realms[CORE].rtcp_unanswered);
+}
+
+// The active one wants RTCP on a port of its own, where nobody is.
+static void pair_apart(struct dtls_pair *p, const struct inet_endpoint *media_at, const struct inet_endpoint *rtcp_at)
+{
+	pair_open(p);
+	agree_dtls(p->line[0], DTLS_PASSIVE, &p->line[1]->seat.rtp, media_fingerprint(media));
+	agree_dtls(p->line[1], DTLS_ACTIVE, media_at != NULL ? media_at : &p->line[0]->seat.rtp, media_fingerprint(media));
+	p->line[1]->rtcp_mux = false;
+	p->line[1]->remote_rtcp = *rtcp_at;
+	apply(&p->plan[0]);
+	apply(&p->plan[1]);
+}
+
+// RFC 5764 section 3: the call is well without, and nobody is told of a failure.
+static void test_rtcp_that_never_shakes_hands(void **state)
+{
+	struct inet_endpoint nowhere = endpoint("192.0.2.77:9");
+	struct dtls_pair p;
+
+	(void)state;
+	stand_profile.keying_timeout = MONO_S(10);
+	pair_apart(&p, NULL, &nowhere);
+	wait_event(MEDIA_EVENT_SECURED, 1);
+	wait_event(MEDIA_EVENT_SECURED, 2);
+	stand_ahead += MONO_S(11); // with the next repetition of its hello it is over
+	EVENTUALLY(unanswered() == 1);
+	for (enum dtls_failure i = 0; i < DTLS_FAILURE_COUNT; i++)
+		assert_int_equal(failed(i), 0);
+	assert_cross_keys(&p);
+	assert_false(told(MEDIA_EVENT_FAILED, 2));
+	pair_end(&p);
+	stand_profile.keying_timeout = MONO_MS(600);
+}
+
+// HelloVerifyRequest with a cookie; the hello that brings it back shows that it has been read.
+static void ask_for_cookie(const struct inet_endpoint *local, const struct inet_endpoint *source)
+{
+	static const uint8_t cookie[] = { 0xc0, 0x0c, 0x1e, 0x5a, 0x11, 0x79, 0x90, 0x47 };
+	uint8_t request[] = { 22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 23, // record
+			      3, 0, 0, 11, 0, 0, 0, 0, 0, 0, 0, 11,	     // handshake
+			      0xfe, 0xff, sizeof(cookie), 0, 0, 0, 0, 0, 0, 0, 0 };
+	uint8_t hello[1500];
+	struct inet_endpoint to;
+	int len;
+
+	memcpy(request + sizeof(request) - sizeof(cookie), cookie, sizeof(cookie));
+	fake_dp_punt(local, source, DP_PUNT_DTLS, request, sizeof(request));
+	do {
+		len = fake_dp_sent(&to, hello, sizeof(hello));
+		assert_true(len > 0);
+	} while (memmem(hello, (size_t)len, cookie, sizeof(cookie)) == NULL);
+}
+
+// It has begun, and does not go on: that one has failed.
+static void test_rtcp_that_stops_in_its_handshake(void **state)
+{
+	struct inet_endpoint nowhere = endpoint("192.0.2.77:9");
+	struct dtls_pair p;
+
+	(void)state;
+	stand_profile.keying_timeout = MONO_S(10);
+	pair_apart(&p, NULL, &nowhere);
+	wait_event(MEDIA_EVENT_SECURED, 2);
+	ask_for_cookie(&p.line[1]->seat.rtcp, &nowhere);
+	stand_ahead += MONO_S(11);
+	EVENTUALLY(failed(DTLS_FAILURE_TIMEOUT) == 1);
+	assert_int_equal(unanswered(), 0);
+	pair_end(&p);
+	stand_profile.keying_timeout = MONO_MS(600);
+}
+
+// Nor has the media its keys: both have failed.
+static void test_nothing_shakes_hands(void **state)
+{
+	struct inet_endpoint nowhere = endpoint("192.0.2.77:9"), beside = endpoint("192.0.2.77:11");
+	struct dtls_pair p;
+
+	(void)state;
+	pair_apart(&p, &beside, &nowhere);
+	wait_event(MEDIA_EVENT_FAILED, 2);
+	stand_ahead += MONO_S(11);
+	EVENTUALLY(failed(DTLS_FAILURE_TIMEOUT) == 2);
+	assert_int_equal(unanswered(), 0);
+	pair_end(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +239,9 @@ int main(void)
 		STAND_TEST(test_dtls_before_the_answer),
 		STAND_TEST(test_dtls_wrong_certificate),
 		STAND_TEST(test_nobody_shakes_hands),
+		STAND_TEST(test_rtcp_that_never_shakes_hands),
+		STAND_TEST(test_rtcp_that_stops_in_its_handshake),
+		STAND_TEST(test_nothing_shakes_hands),
 	};
 	return cmocka_run_group_tests(tests, stand_group_setup, stand_group_teardown);
 }
