@@ -61,6 +61,18 @@ void sip_notice_ended(const struct sip_call *call)
 	tell(call->sip, &n);
 }
 
+void sip_notice_ended_before(const struct sip *sip, uint32_t call, const struct sip_notice_side sides[2], mono_ns setup, int status,
+			     const char *cause)
+{
+	struct sip_notice n = { .kind = SIP_NOTICE_ENDED, .call = call, .sides = { sides[0], sides[1] }, .setup = setup, .status = status };
+
+	if (sip->notice == NULL)
+		return;
+	snprintf(n.cause, sizeof(n.cause), "%s", cause);
+	snprintf(n.by, sizeof(n.by), "gateway");
+	tell(sip, &n);
+}
+
 void sip_notice_restored(const struct sip *sip, unsigned restored, unsigned lost)
 {
 	struct sip_notice n = { .kind = SIP_NOTICE_RESTORED, .count = restored, .lost = lost };

@@ -10,6 +10,7 @@
 
 #define PENDING_VERSION 1u
 #define CAUSE "control restarted"
+#define STATUS 500
 
 // ---- writing
 
@@ -272,7 +273,7 @@ int sip_pending_read(const uint8_t *bytes, size_t len, struct sip_pending_head *
 
 struct ending {
 	struct sip *sip;
-	char call_id_a[SIP_ID_MAX], call_id_b[SIP_ID_MAX];
+	struct sip_notice_side sides[2]; // the caller's, the callee's
 };
 
 // nta repeats the response until its ACK is there, and takes the INVITE's repetitions and its CANCEL.
@@ -287,38 +288,49 @@ static void refuse(struct sip *sip, const struct sip_pending_request *p, msg_t *
 
 	if (response != NULL) {
 		sip_message_retry_after(response);
-		sip_message_reason(response, 500, CAUSE);
+		sip_message_reason(response, STATUS, CAUSE);
 	}
-	sip_respond(irq, 500, response);
+	sip_respond(irq, STATUS, response);
 	nta_incoming_destroy(irq);
 }
 
 // Nothing waits for what comes of it: refusals and late answers are taken by whoever takes responses of no transaction (call_late.c).
 static void end_ours(struct sip *sip, const struct sip_pending_request *p, msg_t *msg)
 {
-	sip_message_reason(msg, 500, CAUSE);
+	sip_message_reason(msg, STATUS, CAUSE);
 	nta_outgoing_destroy(sip_agent_send(sip->agent, msg, &p->hop, NULL, NULL, NULL)); // nta repeats it as long as need be
+}
+
+// Who it is that is told: by the listener, the Call-ID, and the URI of From in a request of theirs, of To in one of ours.
+static void read_side(struct sip_notice_side *side, const struct sip *sip, const struct sip_pending_request *p, const sip_t *request)
+{
+	uint16_t realm = sip_agent_realm(p->hop.listener);
+
+	snprintf(side->realm, sizeof(side->realm), "%s", realm < sip->config->n_realms ? sip->config->realms[realm].name : "");
+	snprintf(side->call_id, sizeof(side->call_id), "%s", request->sip_call_id->i_id);
+	url_e(side->uri, sizeof(side->uri), p->outgoing ? request->sip_to->a_url : request->sip_from->a_url);
+	side->uri[sizeof(side->uri) - 1] = '\0';
 }
 
 static void end_request(void *ctx, const struct sip_pending_request *p, msg_t *msg)
 {
 	struct ending *e = ctx;
-	char *name = p->outgoing ? e->call_id_b : e->call_id_a;
 
-	snprintf(name, SIP_ID_MAX, "%s", sip_object(msg)->sip_call_id->i_id);
+	read_side(&e->sides[p->outgoing], e->sip, p, sip_object(msg));
 	(p->outgoing ? end_ours : refuse)(e->sip, p, msg);
 }
 
-static void log_ended(const struct ending *e, const struct sip_pending_head *head, uint32_t session)
+static void tell_ended(const struct ending *e, const struct sip_pending_head *head, uint32_t session)
 {
-	mono_ns now = env_now(e->sip->env);
+	mono_ns now = env_now(e->sip->env), setup = head->started < now ? now - head->started : 0;
 	char name[12];
 
 	snprintf(name, sizeof(name), "%u", head->number);
-	log_info("sip", "call ended", LOG_STR("call", name), LOG_STR("call_id_a", e->call_id_a), LOG_STR("call_id_b", e->call_id_b),
-		 LOG_STR("cause", CAUSE), LOG_INT("status", 500), LOG_UINT("duration_ms", 0),
-		 LOG_UINT("setup_ms", head->started < now ? (now - head->started) / MONO_MS(1) : 0), LOG_STR("by", "gateway"),
+	log_info("sip", "call ended", LOG_STR("call", name), LOG_STR("call_id_a", e->sides[0].call_id),
+		 LOG_STR("call_id_b", e->sides[1].call_id), LOG_STR("cause", CAUSE), LOG_INT("status", STATUS),
+		 LOG_UINT("duration_ms", 0), LOG_UINT("setup_ms", setup / MONO_MS(1)), LOG_STR("by", "gateway"),
 		 LOG_UINT("session", session));
+	sip_notice_ended_before(e->sip, head->number, e->sides, setup, STATUS, CAUSE);
 }
 
 bool sip_pending_end(struct sip *sip, uint32_t session, struct sip_call *call)
@@ -340,6 +352,6 @@ bool sip_pending_end(struct sip *sip, uint32_t session, struct sip_call *call)
 	if (head.number > sip->last_call)
 		sip->last_call = head.number;
 	if (err == 0 && !head.told)
-		log_ended(&e, &head, session);
+		tell_ended(&e, &head, session);
 	return true;
 }

@@ -256,6 +256,9 @@ void sip_report_refused(struct sip *sip, const sip_t *request, const struct sip_
 void sip_notice_started(const struct sip_call *call);
 void sip_notice_answered(const struct sip_call *call);
 void sip_notice_ended(const struct sip_call *call);
+// The same of one that was not up when the life of this process before this one ended: there is no call any more.
+void sip_notice_ended_before(const struct sip *sip, uint32_t call, const struct sip_notice_side sides[2], mono_ns setup, int status,
+			     const char *cause);
 void sip_notice_restored(const struct sip *sip, unsigned restored, unsigned lost);
 void sip_notice_stranger(struct sip *sip, const struct inet_endpoint *source);
 void sip_report_left(struct sip_dialog *d); // a transfer is through: another has its place

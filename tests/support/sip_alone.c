@@ -263,6 +263,18 @@ static struct media *media;
 static struct sip *sip;
 static struct call_records *records;
 
+// What whoever watches is told.
+static void notice(void *ctx, const struct sip_notice *n)
+{
+	static const char *const kinds[] = { "started", "answered", "ended", "restored", "stranger" };
+
+	log_debug("sip_alone", "notice", LOG_STR("kind", kinds[n->kind]), LOG_UINT("call", n->call), LOG_STR("realm_a", n->sides[0].realm),
+		  LOG_STR("realm_b", n->sides[1].realm), LOG_STR("call_id_a", n->sides[0].call_id),
+		  LOG_STR("call_id_b", n->sides[1].call_id), LOG_STR("uri_a", n->sides[0].uri), LOG_STR("uri_b", n->sides[1].uri),
+		  LOG_UINT("setup_ns", n->setup), LOG_UINT("up_ns", n->up), LOG_INT("status", n->status), LOG_STR("cause", n->cause),
+		  LOG_STR("by", n->by));
+}
+
 // The clock that tests set forward: the sip thread's, and that of its library's timers.
 extern void (*_su_time)(su_time_t *tv);
 static _Atomic mono_ns shift;
@@ -300,7 +312,7 @@ static void open_sip(void)
 {
 	struct sip_start start = {
 		.config = &config, .media = media, .env = &env_shifted, .records = records, .t1_ms = t1_ms,
-		.drained = drained,
+		.drained = drained, .notice = notice,
 	};
 	int err_open = sip_open(&sip, &start);
 

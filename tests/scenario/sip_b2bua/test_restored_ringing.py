@@ -59,6 +59,7 @@ def gone(net, caller=None, callee=None):
         said = net.gateway.wait_event("call ended")
         assert (said["call_id_a"], said["call_id_b"]) == (caller.call_id, callee.call_id)
         assert (said["cause"], said["status"], said["by"]) == ("control restarted", 500, "gateway")
+        noticed(net, caller, callee)
     counts = net.gateway.wait_idle()
     assert counts["records"] == 0
     deadline = time.monotonic() + 15
@@ -66,6 +67,17 @@ def gone(net, caller=None, callee=None):
         assert time.monotonic() < deadline, counts
         net.gateway.advance(10)  # 64 * T1 are 3.2 s
         counts = net.gateway.counts()
+
+
+def noticed(net, caller, callee):
+    """Whoever watches is told of the end as of any other, once: the same call, the same two sides."""
+    started, = net.gateway.events("notice", kind="started", call_id_a=caller.call_id)
+    ended, = net.gateway.events("notice", kind="ended", call_id_a=caller.call_id)
+    for name in ("call", "realm_a", "realm_b", "call_id_a", "uri_a"):
+        assert ended[name] == started[name] != "", name
+    assert ended["call_id_b"] == callee.call_id and f"<{ended['uri_b']}>" in callee.invite.get("To")  # it may have moved
+    assert (ended["cause"], ended["status"], ended["by"], ended["up_ns"]) == ("control restarted", 500, "gateway", 0)
+    assert ended["setup_ns"] > 0
 
 
 def ended(net, caller, callee, status=487):
@@ -308,7 +320,7 @@ def test_being_cancelled_already(net):
     restart(net)
     cancelled(callee)
     terminated(callee)
-    assert len(net.gateway.events("call ended")) == 1
+    assert len(net.gateway.events("call ended")) == len(net.gateway.events("notice", kind="ended")) == 1
     gone(net)
 
 
@@ -348,6 +360,7 @@ def test_a_transfer_s_target(net):
     restart(net, ended=0)
     cancelled(target)
     terminated(target)
+    assert not net.gateway.events("notice", kind="ended")
     finish(net, caller, callee)
     gone(net)
 
@@ -432,7 +445,8 @@ def test_a_hundred(net):
                 acks.add(net.core.expect("ACK", timeout=1).get("Call-ID"))
             except AssertionError:
                 continue
-    assert len(net.gateway.events("call ended", cause="control restarted")) == 100
+    for event, fields in (("call ended", {}), ("notice", {"kind": "ended"})):
+        assert len(net.gateway.events(event, cause="control restarted", **fields)) == 100
     counts = net.gateway.counts()
     assert (counts["calls"], counts["sessions"], counts["seats"], counts["records"]) == (3, 3, 6, 3)
     for caller, callee in stay:
