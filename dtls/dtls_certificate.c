@@ -2,6 +2,7 @@
 // dtls_certificate.c - self-signed ECDSA P-256 certificates, made in the process.
 #include "dtls/dtls_certificate.h"
 #include "base/secret.h"
+#include "dtls/tls_names.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,16 @@ static void name_algorithm(struct dtls_certificate_facts *facts, const DecodedCe
 		snprintf(facts->algorithm, sizeof(facts->algorithm), "?");
 }
 
+static int print_fingerprint(struct dtls_certificate_facts *facts, const uint8_t *der, size_t len)
+{
+	struct dtls_fingerprint fp;
+	int err = dtls_fingerprint_of(&fp, DTLS_HASH_SHA256, der, len);
+
+	if (err == 0)
+		dtls_fingerprint_print(facts->fingerprint, &fp);
+	return err;
+}
+
 static int certificate_facts(const uint8_t *der, size_t len, struct dtls_certificate_facts *facts)
 {
 	DecodedCert *cert = malloc(sizeof(*cert));
@@ -159,7 +170,9 @@ static int certificate_facts(const uint8_t *der, size_t len, struct dtls_certifi
 	if (wc_ParseCert(cert, CERT_TYPE, NO_VERIFY, NULL) == 0 && date_of(&facts->starts, cert->beforeDate, cert->beforeDateLen) == 0 &&
 	    date_of(&facts->expires, cert->afterDate, cert->afterDateLen) == 0) {
 		name_algorithm(facts, cert);
-		err = 0;
+		snprintf(facts->subject, sizeof(facts->subject), "%s", cert->subject);
+		tls_names_print(facts->names, sizeof(facts->names), der, len);
+		err = print_fingerprint(facts, der, len);
 	}
 	wc_FreeDecodedCert(cert);
 	free(cert);

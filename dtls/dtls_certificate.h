@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dtls_certificate.h - inside dtls/: making, reading and keeping a certificate and its key as PEM.
 #pragma once
+#include "dtls/dtls_facts.h"
 #include <stddef.h>
 #include <stdint.h>
 
 struct dtls_pem {
 	uint8_t *cert, *key; // heap; the key is secret
 	size_t cert_len, key_len;
-};
-
-struct dtls_certificate_facts {
-	int64_t starts, expires; // seconds since 1970
-	char algorithm[24];      // of its key: "ECDSA 256", "RSA 2048", bits; "?" where there is no word for it
 };
 
 int dtls_certificate_make(struct dtls_pem *pem, unsigned days);

@@ -235,19 +235,9 @@ const struct dtls_fingerprint *dtls_identity_fingerprint(const struct dtls_ident
 	return &id->fingerprints[hash];
 }
 
-int64_t dtls_identity_expires(const struct dtls_identity *id)
+const struct dtls_certificate_facts *dtls_identity_facts(const struct dtls_identity *id)
 {
-	return id->facts.expires;
-}
-
-int64_t dtls_identity_starts(const struct dtls_identity *id)
-{
-	return id->facts.starts;
-}
-
-const char *dtls_identity_algorithm(const struct dtls_identity *id)
-{
-	return id->facts.algorithm;
+	return &id->facts;
 }
 
 const char *dtls_library_version(void)

@@ -2,8 +2,7 @@
 // dtls_identity.h - our certificate and its key: made here, or read from files.
 // Immutable once made, so that threads share it; counted references. The key is wiped with the last one.
 #pragma once
-#include "dtls/dtls_fingerprint.h"
-#include <stdint.h>
+#include "dtls/dtls_facts.h"
 
 struct dtls_identity;
 
@@ -24,7 +23,5 @@ void dtls_identity_unref(struct dtls_identity *id); // NULL is fine
 
 // For the a=fingerprint line of our descriptions; every hash was computed when the identity was made.
 const struct dtls_fingerprint *dtls_identity_fingerprint(const struct dtls_identity *id, enum dtls_hash hash);
-int64_t dtls_identity_starts(const struct dtls_identity *id);  // seconds since 1970
-int64_t dtls_identity_expires(const struct dtls_identity *id);
-const char *dtls_identity_algorithm(const struct dtls_identity *id); // of its key: "ECDSA 256", "RSA 2048"
-const char *dtls_library_version(void);                        // "wolfSSL 5.9.2"
+const struct dtls_certificate_facts *dtls_identity_facts(const struct dtls_identity *id);
+const char *dtls_library_version(void); // "wolfSSL 5.9.2"

@@ -5,7 +5,7 @@
 #include "dtls/dtls_certificate.h"
 #include "dtls/dtls_identity_priv.h"
 #include "dtls/dtls_time.h"
-#include "dtls/tls_address.h"
+#include "dtls/tls_names.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static const char cipher_list[] = "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA3
 struct tls_setup {
 	unsigned refs;
 	WOLFSSL_CTX *ctx;
-	int64_t expires;
+	struct dtls_certificate_facts facts; // zero: it has none
 };
 
 struct tls_stream {
@@ -64,21 +64,18 @@ static int on_send(WOLFSSL *ssl, char *octets, int len, void *ctx)
 
 static int use_certificate(struct tls_setup *setup, const struct tls_files *files)
 {
-	struct dtls_certificate_facts facts;
 	struct dtls_pem pem = { 0 };
 	uint8_t *der = NULL;
 	size_t len;
 	int err = dtls_pem_load(&pem, files->certificate, files->key);
 
 	if (err == 0)
-		err = dtls_certificate_read(&pem, &der, &len, &facts);
+		err = dtls_certificate_read(&pem, &der, &len, &setup->facts);
 	if (err == 0 &&
 	    (wolfSSL_CTX_use_certificate_chain_buffer(setup->ctx, pem.cert, (long)pem.cert_len) != WOLFSSL_SUCCESS ||
 	     wolfSSL_CTX_use_PrivateKey_buffer(setup->ctx, pem.key, (long)pem.key_len, WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS ||
 	     wolfSSL_CTX_check_private_key(setup->ctx) != WOLFSSL_SUCCESS))
 		err = -EINVAL;
-	if (err == 0)
-		setup->expires = facts.expires;
 	dtls_pem_wipe(&pem);
 	free(der);
 	return err;
@@ -171,9 +168,9 @@ void tls_setup_unref(struct tls_setup *setup)
 	free(setup);
 }
 
-int64_t tls_setup_expires(const struct tls_setup *setup)
+const struct dtls_certificate_facts *tls_setup_facts(const struct tls_setup *setup)
 {
-	return setup->expires;
+	return &setup->facts;
 }
 
 // Streams
@@ -254,7 +251,7 @@ static bool is_for_address(const struct tls_stream *s)
 		return true;
 	peer = wolfSSL_get_peer_certificate(s->ssl);
 	der = peer != NULL ? wolfSSL_X509_get_der(peer, &len) : NULL;
-	is = der != NULL && tls_address_is_in(der, (size_t)len, s->address, s->address_len);
+	is = der != NULL && tls_names_have_address(der, (size_t)len, s->address, s->address_len);
 	wolfSSL_X509_free(peer);
 	return is;
 }

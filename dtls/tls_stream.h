@@ -2,6 +2,7 @@
 // tls_stream.h - TLS 1.2 and 1.3 on a byte stream, either side of it, for the management door and its command line. No I/O of its own:
 // octets come and go by callbacks, and whoever has none says -EAGAIN.
 #pragma once
+#include "dtls/dtls_facts.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +23,7 @@ int tls_setup_server(struct tls_setup **setupp, const struct tls_files *files);
 int tls_setup_client(struct tls_setup **setupp, const struct tls_files *files);
 struct tls_setup *tls_setup_ref(struct tls_setup *setup);
 void tls_setup_unref(struct tls_setup *setup); // NULL is fine
-int64_t tls_setup_expires(const struct tls_setup *setup); // its certificate, seconds since 1970; 0: it has none
+const struct dtls_certificate_facts *tls_setup_facts(const struct tls_setup *setup); // of its own; zeros where it has none
 
 struct tls_io { // octets moved; 0: the end; -EAGAIN; another negative errno: broken
 	ssize_t (*receive)(void *ctx, void *octets, size_t room);

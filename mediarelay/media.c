@@ -407,12 +407,12 @@ void media_configure(struct media *media, const struct media_config *config, con
 
 const char *media_fingerprint(const struct media *media)
 {
-	return media_identity_now(&media->identities)->fingerprint;
+	return dtls_identity_facts(media_identity_now(&media->identities)->identity)->fingerprint;
 }
 
 const char *media_seat_fingerprint(const struct media *media, const struct media_seat *seat)
 {
-	return media_identity_of(&media->identities, seat->identity)->fingerprint;
+	return dtls_identity_facts(media_identity_of(&media->identities, seat->identity)->identity)->fingerprint;
 }
 
 int media_seat_take(struct media *media, uint16_t realm, enum inet_family family, struct media_seat *seat)

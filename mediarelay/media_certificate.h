@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // media_certificate.h - which DTLS certificates are in use, and another one for the lines to come. No line that is up is touched.
 #pragma once
-#include "dtls/dtls_fingerprint.h"
+#include "dtls/dtls_facts.h"
 
 #define MEDIA_CERTIFICATES_MAX 16 // of one life of control
 
 struct media;
 
 struct media_certificate {
-	char fingerprint[DTLS_FINGERPRINT_STRLEN];
-	char algorithm[24];
-	int64_t starts, expires; // seconds since 1970
-	bool current;            // new lines get it
+	const struct dtls_certificate_facts *facts; // as long as media is there
+	bool current;                               // new lines get it
 };
 
 size_t media_certificates(const struct media *media, struct media_certificate list[MEDIA_CERTIFICATES_MAX]); // newest first; any thread

@@ -44,7 +44,6 @@ static void publish(struct media_identities *all, struct dtls_identity *identity
 
 	all->list[n].identity = identity;
 	all->list[n].tag = tag_of(identity);
-	dtls_fingerprint_print(all->list[n].fingerprint, dtls_identity_fingerprint(identity, DTLS_HASH_SHA256));
 	atomic_store(&all->n, n + 1);
 }
 
@@ -108,14 +107,8 @@ size_t media_certificates(const struct media *media, struct media_certificate li
 	unsigned n = atomic_load(&media->identities.n);
 
 	for (unsigned i = 0; i < n; i++) {
-		const struct media_identity *from = &media->identities.list[n - 1 - i];
-		struct media_certificate *to = &list[i];
-
-		memcpy(to->fingerprint, from->fingerprint, sizeof(to->fingerprint));
-		snprintf(to->algorithm, sizeof(to->algorithm), "%s", dtls_identity_algorithm(from->identity));
-		to->starts = dtls_identity_starts(from->identity);
-		to->expires = dtls_identity_expires(from->identity);
-		to->current = i == 0;
+		list[i].facts = dtls_identity_facts(media->identities.list[n - 1 - i].identity);
+		list[i].current = i == 0;
 	}
 	return n;
 }
@@ -154,7 +147,7 @@ int media_certificate_replace(struct media *media, const char *pem, size_t len)
 	if (err < 0)
 		return err;
 	publish(all, identity);
-	log_info("media", "certificate", LOG_STR("fingerprint", media_identity_now(all)->fingerprint),
-		 LOG_STR("algorithm", dtls_identity_algorithm(identity)));
+	log_info("media", "certificate", LOG_STR("fingerprint", dtls_identity_facts(identity)->fingerprint),
+		 LOG_STR("algorithm", dtls_identity_facts(identity)->algorithm));
 	return 0;
 }

@@ -13,7 +13,6 @@ struct media_identities {
 	struct media_identity {
 		struct dtls_identity *identity;
 		uint16_t tag;
-		char fingerprint[DTLS_FINGERPRINT_STRLEN];
 	} list[MEDIA_CERTIFICATES_MAX];
 };
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // admin.c - the door itself: its socket, who comes in, where a request goes, and how it is answered.
-#include "dtls/tls_stream.h"
 #include "gateway/admin/admin_ask.h"
 #include "gateway/admin/admin_priv.h"
 #include "gateway/admin/admin_workers.h"
@@ -396,6 +395,7 @@ const struct admin_route admin_routes[] = {
 	{ HTTP_GET, "/v1/certificates", ADMIN_VIEWER, admin_certificates },
 	{ HTTP_PUT, "/v1/certificates/dtls", ADMIN_OPERATOR, admin_certificate_replace, ADMIN_PEM },
 	{ HTTP_POST, "/v1/certificates/dtls/renew", ADMIN_OPERATOR, admin_certificate_renew },
+	{ HTTP_POST, "/v1/certificates/door/renew", ADMIN_OPERATOR, admin_certificate_reread },
 	{ HTTP_GET, "/v1/realms", ADMIN_VIEWER, admin_realms },
 	{ HTTP_GET, "/v1/peers", ADMIN_VIEWER, admin_peers },
 	{ HTTP_GET, "/v1/routes", ADMIN_VIEWER, admin_routes_list },
@@ -445,16 +445,8 @@ static int read_certificate(const struct admin_config *c, struct tls_setup **set
 			  LOG_STR("clients", files.authorities), LOG_ERRNO(err));
 	else
 		log_info(ADMIN_TAG, "certificate", LOG_STR("certificate", files.certificate),
-			 LOG_INT("expires", tls_setup_expires(*setupp)));
+			 LOG_INT("expires", tls_setup_facts(*setupp)->expires));
 	return err;
-}
-
-static void note_certificate(struct admin *admin, struct tls_setup *setup)
-{
-	if (setup == NULL)
-		return;
-	admin->certificate_expires = tls_setup_expires(setup);
-	tls_setup_unref(setup); // the server has it
 }
 
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start)
@@ -485,16 +477,17 @@ int admin_open(struct admin **adminp, struct admin_door *door, const struct admi
 	if (err == 0)
 		err = admin_events_open(&admin->events, admin, door->feed, streams_of(&start->config->admin));
 	if (err == 0)
-		err = read_certificate(&start->config->admin, &http.tls);
+		err = read_certificate(&start->config->admin, &admin->tls);
+	http.tls = admin->tls;
 	if (err == 0)
 		err = http_server_open(&admin->server, &http);
-	note_certificate(admin, http.tls);
 	if (err < 0)
 		goto out;
 	door->listener = -1; // the server's
 	*adminp = admin;
 	return 0;
 out:
+	tls_setup_unref(admin->tls);
 	admin_events_close(admin->events);
 	admin_asks_deaf(door->asks);
 	admin_loads_close(admin->loads);
@@ -512,14 +505,20 @@ void admin_configure(struct admin *admin, const struct config *config, const cha
 }
 
 // The old one stays where the new one is not good.
-void admin_reread(struct admin *admin)
+int admin_reread(struct admin *admin)
 {
 	struct tls_setup *setup;
+	int err;
 
-	if (admin == NULL || admin->certificate_expires == 0 || read_certificate(&admin->start.config->admin, &setup) < 0)
-		return;
+	if (admin == NULL || admin->tls == NULL)
+		return 0;
+	err = read_certificate(&admin->start.config->admin, &setup);
+	if (err < 0)
+		return err;
 	http_server_secure(admin->server, setup);
-	note_certificate(admin, setup);
+	tls_setup_unref(admin->tls);
+	admin->tls = setup;
+	return 0;
 }
 
 void admin_draining(struct admin *admin, bool draining)
@@ -535,6 +534,7 @@ void admin_close(struct admin *admin)
 	if (admin == NULL)
 		return;
 	http_server_close(admin->server); // who waits for an errand leaves
+	tls_setup_unref(admin->tls);
 	admin_events_close(admin->events);
 	admin_asks_deaf(admin->asks);
 	admin_loads_close(admin->loads);

@@ -37,6 +37,8 @@ struct admin_start {
 int admin_open(struct admin **adminp, struct admin_door *door, const struct admin_start *start);
 void admin_configure(struct admin *admin, const struct config *config, const char *keys); // after a reload, of these keys; NULL is fine
 void admin_heard(struct admin *admin, const char *text, int attached); // what the supervisor answers to it; NULL is fine
-void admin_reread(struct admin *admin); // the certificate's files, which may be others now; NULL is fine
+// The certificate's files, which may be others now; of those that are not good the log says why, and all is as it was. NULL is fine, and so
+// is a door in clear.
+int admin_reread(struct admin *admin);
 void admin_draining(struct admin *admin, bool draining); // what it says from now on; NULL is fine
 void admin_close(struct admin *admin);    // NULL is fine

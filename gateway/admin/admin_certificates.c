@@ -1,48 +1,73 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// admin_certificates.c - the certificates that DTLS shows: which, until when, and another one for the calls to come. A key comes in, and
-// never goes out.
+// admin_certificates.c - the certificates that DTLS and this door show: which, until when, and another one for what is to come. A key
+// comes in, and never goes out.
 #include "gateway/admin/admin_priv.h"
+#include "gateway/json_text.h"
 #include "mediarelay/media_certificate.h"
 #include <errno.h>
 #include <string.h>
 
-// A strong name of what new calls get: its digest's first half.
-static const char *tag_of(char tag[40], const struct admin *admin)
+#define TAG_DIGITS 32 // of a digest: its first half
+
+static char *put_digits(char *to, const char *fingerprint)
+{
+	const char *end = to + TAG_DIGITS;
+
+	for (const char *digit = strchr(fingerprint, ' '); digit != NULL && *digit != '\0' && to < end; digit++) {
+		if (*digit != ' ' && *digit != ':')
+			*to++ = *digit;
+	}
+	*to = '\0';
+	return to;
+}
+
+// A strong name of what new calls and new connections get.
+static const char *tag_of(char tag[2 * TAG_DIGITS + 1], const struct admin *admin)
 {
 	struct media_certificate list[MEDIA_CERTIFICATES_MAX];
-	const char *digits;
-	size_t n = 0;
+	char *end;
 
 	media_certificates(admin->start.media, list);
-	digits = strchr(list[0].fingerprint, ' ');
-	for (; digits != NULL && *digits != '\0' && n < 32; digits++) {
-		if (*digits != ' ' && *digits != ':')
-			tag[n++] = *digits;
-	}
-	tag[n] = '\0';
+	end = put_digits(tag, list[0].facts->fingerprint);
+	if (admin->tls != NULL)
+		put_digits(end, tls_setup_facts(admin->tls)->fingerprint);
 	return tag;
 }
 
-static json_t *certificate_json(const struct admin *admin, const struct media_certificate *c)
+static json_t *names_json(const char *names)
 {
-	bool automatic = admin->start.config->media.dtls_certificate == NULL;
+	json_t *list = json_array();
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:b, s:s}", "name", "dtls", "source", automatic ? "state_dir" : "files", "fingerprint",
-			 c->fingerprint, "algorithm", c->algorithm, "not_before", (json_int_t)c->starts, "not_after", (json_int_t)c->expires,
-			 "current", c->current, "used_for",
-			 c->current ? "DTLS-SRTP of new calls, in every realm" : "calls that began with it");
+	while (*names != '\0') {
+		size_t len = strcspn(names, "\n");
+
+		json_array_append_new(list, json_stringn(names, len)); // ASCII
+		names += len + (names[len] == '\n');
+	}
+	return list;
+}
+
+static json_t *certificate_json(const char *name, bool is_file, const struct dtls_certificate_facts *f, bool current, const char *used_for)
+{
+	return json_pack("{s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:I, s:b, s:s}", "name", name, "source", is_file ? "files" : "state_dir", "subject",
+			 json_text(f->subject), "names", names_json(f->names), "fingerprint", f->fingerprint, "algorithm", f->algorithm,
+			 "not_before", (json_int_t)f->starts, "not_after", (json_int_t)f->expires, "current", current, "used_for", used_for);
 }
 
 static void answer_list(struct admin_request *rq)
 {
 	struct media_certificate list[MEDIA_CERTIFICATES_MAX];
-	size_t n = media_certificates(rq->admin->start.media, list);
+	const struct admin *admin = rq->admin;
+	size_t n = media_certificates(admin->start.media, list);
 	json_t *rows = json_array();
-	char tag[40];
+	char tag[2 * TAG_DIGITS + 1];
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(rows, certificate_json(rq->admin, &list[i]));
-	admin_answer_tagged(rq, 200, tag_of(tag, rq->admin), json_pack("{s:o}", "certificates", rows));
+		json_array_append_new(rows, certificate_json("dtls", admin->start.config->media.dtls_certificate != NULL, list[i].facts, list[i].current,
+							     list[i].current ? "DTLS-SRTP of new calls, in every realm" : "calls that began with it"));
+	if (admin->tls != NULL)
+		json_array_append_new(rows, certificate_json("door", true, tls_setup_facts(admin->tls), true, "TLS of this port's new connections"));
+	admin_answer_tagged(rq, 200, tag_of(tag, admin), json_pack("{s:o}", "certificates", rows));
 }
 
 void admin_certificates(struct admin_request *rq)
@@ -53,7 +78,7 @@ void admin_certificates(struct admin_request *rq)
 // Before anything has changed.
 static bool is_current(const struct admin_request *rq)
 {
-	char tag[40];
+	char tag[2 * TAG_DIGITS + 1];
 
 	return admin_is_match(rq, tag_of(tag, rq->admin));
 }
@@ -83,7 +108,7 @@ static void answer_outcome(struct admin_request *rq, int err)
 		break;
 	case -EINVAL:
 	case -ENOTSUP:
-		admin_problem(rq, 422, "expected PEM with a certificate, its chain if it has one, and its ECDSA or RSA key without a pass phrase");
+		admin_problem(rq, 422, "expected PEM with a certificate, its chain if it has one, and its ECDSA or RSA key without a pass phrase; all is as it was");
 		break;
 	case -EKEYEXPIRED:
 		admin_problem(rq, 422, "it is not valid yet, or a day from now no more");
@@ -115,4 +140,15 @@ void admin_certificate_renew(struct admin_request *rq)
 		answer_outcome(rq, media_certificate_replace(rq->admin->start.media, NULL, 0));
 	else
 		answer_not_current(rq);
+}
+
+// The door's are files of the operator's. The connection that asks goes on with what it has.
+void admin_certificate_reread(struct admin_request *rq)
+{
+	if (!is_current(rq))
+		answer_not_current(rq);
+	else if (rq->admin->tls == NULL)
+		admin_problem(rq, 409, "this port is in clear: admin.tls names no files");
+	else
+		answer_outcome(rq, admin_reread(rq->admin));
 }

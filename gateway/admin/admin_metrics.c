@@ -345,7 +345,7 @@ static void write_admin(const struct admin *admin, struct metrics_text *m)
 	metrics_count(m, counter_read(&c->cut), "cause=\"slow_reader\"");
 	metrics_count(m, counter_read(&c->unshaken), "cause=\"handshake\"");
 	metrics_family(m, "sallyport_admin_certificate_expiry_timestamp_seconds", METRIC_GAUGE, "End of this port's certificate, since 1970; 0: it is in clear.");
-	metrics_count(m, (uint64_t)admin->certificate_expires, "%s", "");
+	metrics_count(m, admin->tls != NULL ? (uint64_t)tls_setup_facts(admin->tls)->expires : 0, "%s", "");
 	metrics_family(m, "sallyport_admin_event_streams", METRIC_GAUGE, "Streams of events that are open.");
 	metrics_count(m, e->streams, "%s", "");
 	metrics_family(m, "sallyport_admin_event_streams_refused", METRIC_COUNTER, "Streams that were one too many.");

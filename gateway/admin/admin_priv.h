@@ -2,6 +2,7 @@
 // admin_priv.h - what the files of the management door share. All of it belongs to control's main loop.
 #pragma once
 #include "base/log_limit.h"
+#include "dtls/tls_stream.h"
 #include "gateway/admin/admin.h"
 #include "gateway/admin/admin_auth.h"
 #include "gateway/admin/admin_events.h"
@@ -19,7 +20,7 @@ struct admin {
 	struct admin_door *door;
 	struct admin_asks *asks; // the door's
 	struct http_server *server;
-	int64_t certificate_expires; // seconds since 1970; 0: the door is in clear
+	struct tls_setup *tls; // of connections to come; NULL: the door is in clear
 	struct heartbeat *heartbeat;
 	struct admin_loads *loads;
 	double started; // wall time, seconds since 1970
@@ -77,7 +78,7 @@ bool admin_number_read(const char *text, uint32_t *value, uint32_t most);
 bool admin_is_ready(const struct admin *admin, const char **why);
 
 admin_handler admin_health, admin_readiness, admin_status, admin_version, admin_metrics, admin_calls, admin_call, admin_hang_up, admin_openapi, admin_page,
-	admin_event_stream, admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_certificates, admin_certificate_replace, admin_certificate_renew, admin_configuration,
+	admin_event_stream, admin_log_level, admin_log_level_set, admin_realms, admin_peers, admin_routes_list, admin_transports, admin_workers, admin_certificates, admin_certificate_replace, admin_certificate_renew, admin_certificate_reread, admin_configuration,
 	admin_configuration_validate, admin_configuration_diff, admin_configuration_apply, admin_configuration_roll_back, admin_drain, admin_resume, admin_reload,
 	admin_replace, admin_shut_down;
 admin_handler admin_traces, admin_trace, admin_trace_begin, admin_trace_end, admin_trace_file;

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The management door by TLS and mutual TLS, with peers that we did not write: curl, openssl s_client and Python's ssl. Who is let in,
 # as whom, and that nobody's half a handshake is in another's way.
+import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -18,10 +20,12 @@ from lib.gateway import Gateway, binaries, configuration
 from lib.leg import Leg, both_hear, call
 from lib.netns import Topology
 from lib.pki import Authority
+from test_admin_contract import check
 
 FULL = os.environ.get("SALLYPORT_FULL") == "1"
 CLIENTS = 1000 if FULL else 60
 PLACES = 32
+EXPIRY = "sallyport_admin_certificate_expiry_timestamp_seconds"
 BEARER = f"Authorization: Bearer {TOKENS['viewer']}"
 
 
@@ -266,11 +270,70 @@ def test_certificate_is_read_again(one_sided):
 		assert now != before
 		old.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
 		assert b"200 OK" in old.recv(4096)
-	assert samples(managed.metrics())["sallyport_admin_certificate_expiry_timestamp_seconds"] > time.time()
+	assert samples(managed.metrics())[EXPIRY] > time.time()
 	managed.key.write_bytes(good[1]) # not the key of that certificate
 	assert reread(managed)["level"] == "error" and serial(managed) == now
 	managed.certificate.write_bytes(good[0])
 	assert reread(managed)["level"] == "info" and serial(managed) == before
+
+
+def test_certificate_by_the_door(one_sided, tmp_path):
+	"""It is listed beside that of DTLS, and its files are read again by request: who asks keeps his connection, and files that are not good change nothing."""
+	managed, path = one_sided, "/v1/certificates/door/renew"
+	document, good = managed.get("/v1/openapi.json"), (managed.certificate.read_bytes(), managed.key.read_bytes())
+
+	def certificates():
+		reply = managed.ask("/v1/certificates")
+		check(document, document["paths"]["/v1/certificates"]["get"], reply)
+		return reply.json()["certificates"], reply.headers["ETag"]
+
+	def renew(expect, tag, token="operator"):
+		reply = managed.ask(path, method="POST", token=token, headers={"If-Match": tag} if tag else {})
+		assert reply.status == expect, reply
+		check(document, document["paths"][path]["post"], reply)
+		return reply
+
+	(dtls, before), tag = certificates()
+	assert (dtls["name"], dtls["names"]) == ("dtls", []) and re.fullmatch("/CN=[0-9a-f]{16}", dtls["subject"])
+	assert (before["name"], before["source"], before["current"], before["subject"]) == ("door", "files", True, "/CN=door")
+	assert before["names"] == ["DNS:door.test", f"IP:{managed.topology.gateway('access')}"]
+	assert before["fingerprint"] == fingerprint(managed) and before["not_after"] == samples(managed.metrics())[EXPIRY]
+	renew(428, None)
+	renew(412, '"0"')
+	renew(403, tag, "viewer")
+	try:
+		renewed = managed.pki.issue("door", alternative=f"DNS:door.test,IP:{managed.topology.gateway('access')},DNS:second.test", file="by-door", kind="rsa", days=3)
+		managed.certificate.write_bytes(renewed[0].read_bytes())
+		renew(422, tag) # not the key of that certificate
+		assert certificates() == ([dtls, before], tag) and fingerprint(managed) == before["fingerprint"]
+		managed.key.rename(tmp_path / "away")
+		renew(503, tag)
+		managed.key.write_bytes(renewed[1].read_bytes())
+		with managed.socket() as old:
+			reply = renew(200, tag)
+			old.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+			assert b"200 OK" in old.recv(4096)
+		(same, now), changed = certificates()
+		assert same == dtls and reply.json()["certificates"] == [dtls, now] and reply.headers["ETag"] == changed != tag
+		assert now["fingerprint"] == fingerprint(managed) != before["fingerprint"] and now["algorithm"] == "RSA 2048" and "DNS:second.test" in now["names"]
+		assert now["not_after"] == samples(managed.metrics())[EXPIRY] < before["not_after"]
+		renew(412, tag)
+		assert managed.wait_event("admin change", 5, path=path, status=200, token="a-operator")
+		ctl = [str(binaries() / "sallyportctl"), "--cacert", str(managed.pki.file), "-a", managed.url("")]
+		for words, wanted in ((["cert", "list"], 0), (["cert", "renew", "door"], 0), (["cert", "renew", "x"], 2), (["cert", "replace", "door", "x"], 2)):
+			done = subprocess.run(managed.topology.gw.command(*ctl, *words), env=dict(os.environ, SALLYPORT_TOKEN=TOKENS["operator"]), capture_output=True, text=True, timeout=60)
+			assert done.returncode == wanted, done
+			assert wanted or f"/CN=door  for DNS:door.test, IP:{managed.topology.gateway('access')}, DNS:second.test" in done.stdout, done
+	finally:
+		managed.key.write_bytes(good[1])
+		managed.certificate.write_bytes(good[0])
+		reread(managed)
+
+
+def fingerprint(managed):
+	"""What the gateway shows, as it would write it."""
+	with managed.socket() as wire:
+		return "sha-256 " + hashlib.sha256(wire.getpeercert(binary_form=True)).digest().hex(":").upper()
 
 
 def test_slow_handshakes(one_sided):

@@ -57,7 +57,7 @@ static void test_make(void **state)
 	assert_int_equal(dtls_identity_fingerprint(a, DTLS_HASH_SHA512)->len, 64);
 	assert_null(dtls_identity_fingerprint(a, DTLS_HASH_NONE));
 	assert_null(dtls_identity_fingerprint(a, DTLS_HASH_COUNT));
-	assert_in_range(dtls_identity_expires(a), now + 28 * 86400, now + 31 * 86400);
+	assert_in_range(dtls_identity_facts(a)->expires, now + 28 * 86400, now + 31 * 86400);
 	assert_int_equal(dtls_identity_make(&a, 0), -EINVAL);
 	assert_int_equal(dtls_identity_make(&a, 99999), -EINVAL);
 	dtls_identity_ref(a);
@@ -103,7 +103,7 @@ static void test_about_to_expire_is_made_again(void **state)
 	assert_int_equal(dtls_identity_load_or_make(&a, path, 1), 0); // ends within the day
 	assert_int_equal(dtls_identity_load_or_make(&b, path, 30), 0);
 	assert_false(same_certificate(a, b));
-	assert_in_range(dtls_identity_expires(b), time(NULL) + 28 * 86400, time(NULL) + 31 * 86400);
+	assert_in_range(dtls_identity_facts(b)->expires, time(NULL) + 28 * 86400, time(NULL) + 31 * 86400);
 	dtls_identity_unref(a);
 	dtls_identity_unref(b);
 }
@@ -168,8 +168,8 @@ static void test_replaced(void **state)
 	assert_true(same_certificate(stored, old));
 	dtls_identity_unref(stored);
 	assert_int_equal(dtls_identity_replace(&new, NULL, 0, 30, path, before, accept, &verdict), 0);
-	assert_string_equal(dtls_identity_algorithm(new), "ECDSA 256");
-	assert_in_range(time(NULL) - dtls_identity_starts(new), 0, 2 * 86400);
+	assert_string_equal(dtls_identity_facts(new)->algorithm, "ECDSA 256");
+	assert_in_range(time(NULL) - dtls_identity_facts(new)->starts, 0, 2 * 86400);
 	assert_int_equal(dtls_identity_load(&stored, path, path), 0);
 	assert_true(same_certificate(stored, new));
 	dtls_identity_unref(stored);
