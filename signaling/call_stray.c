@@ -2,6 +2,7 @@
 // call_stray.c - a second 2xx to an INVITE of ours: of another fork, when one was taken or the call is over. It is a dialog that
 // nobody wants: it is acknowledged and ended (RFC 3261 section 13.2.2.4), by its own route set and from our socket of its realm.
 #include "signaling/call_stray.h"
+#include "signaling/sdp/sdp_doc.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
@@ -16,6 +17,8 @@ struct sip_stray {
 	struct sip_stray *next;
 	struct sip_dialog dialog; // of no call
 	uint32_t cseq;            // of the INVITE
+	char *body;               // of the ACK: takes nothing of what it offers; NULL: it offers nothing
+	size_t body_len;
 	nta_outgoing_t *bye;
 };
 
@@ -29,6 +32,7 @@ static void stray_free(struct sip *sip, struct sip_stray *s)
 	sip->n_strays--;
 	sip_drop_outgoing(sip, &s->bye);
 	sip_dialog_drop_leg(&s->dialog);
+	sdp_body_free(s->body, s->body_len);
 	free(s);
 }
 
@@ -68,6 +72,8 @@ static void acknowledge(struct sip_stray *s, const sip_t *answer)
 			msg_destroy(msg);
 		return;
 	}
+	if (s->body != NULL)
+		msg = sip_message_body(msg, "application/sdp", s->body, s->body_len);
 	nta_outgoing_destroy(sip_dialog_ack(&s->dialog, msg, answer->sip_via->v_branch));
 }
 
@@ -130,6 +136,11 @@ static void take(struct sip *sip, msg_t *msg, const sip_t *answer)
 	sip->n_strays++;
 	int err = dialog_of(s, sip, msg, answer);
 
+	if (err == 0 && sip_agent_asked(answer)) { // what it says is an offer: the ACK must answer it
+		struct call_body offer = sip_body_of(answer);
+
+		s->body = sip_body_decline(&s->dialog, &offer, &s->body_len);
+	}
 	if (err == 0) {
 		acknowledge(s, answer);
 		s->bye = sip_dialog_send_for(&s->dialog, sip_request_bare(&s->dialog, 70, false), sip_method_bye, bye_response, s);

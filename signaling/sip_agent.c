@@ -17,6 +17,7 @@
 #define UDP_BURST (4u << 20)  // octets that wait on one UDP socket; the host may allow less (net.core.rmem_max)
 #define TCP_IDLE_MS 1800000u
 #define LOOP_MARK "." // in our branches: before the mark, in eight hexadecimal digits
+#define ASKS_MARK "-" // at their end: an INVITE without an offer
 #define SHARD 0u // the sip thread that owns the dialog; there is one so far
 
 struct sip_agent {
@@ -235,6 +236,13 @@ static bool bears_mark(const char *branch, uint32_t mark)
 	return at == NULL || strtoul(at + 1, NULL, 16) == mark; // without any: of an older life of ours
 }
 
+bool sip_agent_asked(const sip_t *response)
+{
+	const char *branch = response->sip_via != NULL ? response->sip_via->v_branch : NULL;
+
+	return branch != NULL && branch[0] != '\0' && branch[strlen(branch) - 1] == ASKS_MARK[0];
+}
+
 bool sip_agent_loops(const struct sip_agent *agent, const sip_t *request, uint32_t mark)
 {
 	for (const sip_via_t *via = request->sip_via; via != NULL; via = via->v_next) {
@@ -314,7 +322,7 @@ static int add_via(msg_t *msg, const struct sip_listener *l, const char *branch)
 }
 
 int sip_agent_complete(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
-		       const struct sip_hop *hop, uint32_t mark)
+		       const struct sip_hop *hop, uint32_t mark, bool asks)
 {
 	const struct sip_listener *l = sip_agent_listener(agent, hop->listener);
 	char token[SIP_TOKEN_LEN], branch[64];
@@ -323,7 +331,7 @@ int sip_agent_complete(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_
 		return -EHOSTUNREACH;
 	// nta's own branches count upwards: an outsider could guess one and answer in a peer's place.
 	sip_agent_token(agent, token);
-	snprintf(branch, sizeof(branch), "z9hG4bK%s" LOOP_MARK "%08x", token, mark);
+	snprintf(branch, sizeof(branch), "z9hG4bK%s" LOOP_MARK "%08x%s", token, mark, asks ? ASKS_MARK : "");
 	if (add_via(msg, l, branch) < 0 ||
 	    nta_msg_request_complete(msg, leg, method, sip_method_name(method, NULL), url_string(uri)) < 0)
 		return -ENOMEM;

@@ -53,8 +53,11 @@ void sip_agent_host(const struct sip_agent *agent, uint16_t listener, char dst[I
 int sip_agent_contact(const struct sip_agent *agent, uint16_t listener, const char *token, char *dst, size_t room);
 
 // A request of ours as it will be sent to that hop: completed from the leg, with a Via that has a branch of its own and that mark.
+// asks: it is an INVITE without an offer.
 int sip_agent_complete(struct sip_agent *agent, nta_leg_t *leg, msg_t *msg, sip_method_t method, const char *uri,
-		       const struct sip_hop *hop, uint32_t mark);
+		       const struct sip_hop *hop, uint32_t mark, bool asks);
+// Whether the INVITE that this answers had no offer: our branch says so, also when nobody here knows that INVITE any more.
+bool sip_agent_asked(const sip_t *response);
 // Takes msg over, which is complete, also when it fails (NULL).
 // acked, of an ACK: branch of an INVITE whose transaction may be gone; nta asserts that it has it, without. NULL else.
 nta_outgoing_t *sip_agent_send(struct sip_agent *agent, msg_t *msg, const struct sip_hop *hop, const char *acked,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // sip_body.c - bodies of calls' messages: where the description is in theirs, and what of the rest goes on in ours.
+#include "signaling/sdp/sdp_build.h"
 #include "signaling/sip_multipart.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
@@ -193,4 +194,21 @@ msg_t *sip_message_bodies(msg_t *msg, const struct call_body *sdp, const sip_t *
 	if (parts.n_other > 0)
 		return write_multipart(msg, to->sip, sdp, &parts);
 	return sdp->text != NULL ? sip_message_body(msg, "application/sdp", sdp->text, sdp->len) : msg;
+}
+
+char *sip_body_decline(const struct sip_dialog *d, const struct call_body *offer, size_t *len)
+{
+	const struct sip_listener *l = sip_agent_listener(d->sip->agent, d->hop.listener);
+	struct sdp_doc *asked = NULL, *answer = NULL;
+	struct sdp_error why;
+	uint32_t id = 0;
+	char *text = NULL;
+
+	if (l != NULL && offer->text != NULL && env_random(d->sip->env, &id, sizeof(id)) == 0 &&
+	    sdp_doc_parse(&asked, offer->text, offer->len, &why) == 0 &&
+	    sdp_answer_decline(&answer, asked, (struct sdp_session_id){ .id = id, .version = 1 }, &l->bind.addr) == 0)
+		text = sdp_doc_print(answer, len);
+	sdp_doc_free(answer);
+	sdp_doc_free(asked);
+	return text;
 }

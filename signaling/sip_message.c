@@ -189,7 +189,9 @@ static nta_outgoing_t *send_on(struct sip_dialog *d, msg_t *msg, sip_method_t me
 
 	if (msg == NULL)
 		return NULL;
-	if (sip_agent_complete(d->sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark) < 0) {
+	bool asks = method == sip_method_invite && !sip_body_is_sdp(sip_object(msg));
+
+	if (sip_agent_complete(d->sip->agent, d->leg, msg, method, d->target, &hop, d->loop_mark, asks) < 0) {
 		msg_destroy(msg);
 		return NULL;
 	}

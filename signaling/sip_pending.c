@@ -135,7 +135,7 @@ static msg_t *bye_for(struct sip_dialog *d)
 {
 	msg_t *msg = sip_request_bare(d, SIP_MAX_FORWARDS, false);
 
-	if (msg == NULL || sip_agent_complete(d->sip->agent, d->leg, msg, sip_method_bye, d->target, &d->hop, d->loop_mark) == 0)
+	if (msg == NULL || sip_agent_complete(d->sip->agent, d->leg, msg, sip_method_bye, d->target, &d->hop, d->loop_mark, false) == 0)
 		return msg;
 	msg_destroy(msg);
 	return NULL;

@@ -266,6 +266,9 @@ void sip_report_left(struct sip_dialog *d); // a transfer is through: another ha
 // sip_body.c - bodies of calls' messages, which may have several parts.
 struct call_body sip_body_of(const sip_t *sip); // the description; text NULL: none
 bool sip_body_is_sdp(const sip_t *sip);         // whether there is one
+// A valid answer that takes nothing of an offer that d's peer has made and nobody wants, when no call's media has taken it up
+// (call_media_decline()). For the caller to free with sdp_body_free(); NULL: it is no description, or no memory.
+char *sip_body_decline(const struct sip_dialog *d, const struct call_body *offer, size_t *len);
 int sip_body_status(const struct sip *sip, uint16_t profile, const sip_t *request); // 0, or 400, 413, 415
 // Puts a description (text NULL: none) and what goes on of the other parts of `source` (NULL: nothing) into a message of ours.
 msg_t *sip_message_bodies(msg_t *msg, const struct call_body *sdp, const sip_t *source, const struct sip_dialog *from,

@@ -368,6 +368,20 @@ int sdp_answer_build(struct sdp_doc **docp, const struct sdp_build *build)
 	return build_doc(docp, &b);
 }
 
+int sdp_answer_decline(struct sdp_doc **docp, const struct sdp_doc *offer, struct sdp_session_id session,
+		       const struct inet_addr *origin)
+{
+	struct sdp_build_line lines[SDP_MEDIA_MAX] = { 0 };
+	struct sdp_build build = {
+		.received = offer, .offer = offer, .session = &session, .origin = *origin, .lines = lines,
+		.n_lines = sdp_doc_media_count(offer),
+	};
+
+	for (size_t i = 0; i < build.n_lines; i++)
+		lines[i].from = -1;
+	return sdp_answer_build(docp, &build);
+}
+
 static __attribute__((format(printf, 3, 4))) int
 answer_fault(struct sdp_error *error, const struct sdp_line *line, const char *format, ...)
 {

@@ -66,6 +66,9 @@ struct sdp_build {
 // -EINVAL: n_lines or an index does not fit. -ENOMEM.
 int sdp_offer_build(struct sdp_doc **docp, const struct sdp_build *build);
 int sdp_answer_build(struct sdp_doc **docp, const struct sdp_build *build);
+// The answer that takes nothing: every port 0.
+int sdp_answer_decline(struct sdp_doc **docp, const struct sdp_doc *offer, struct sdp_session_id session,
+		       const struct inet_addr *origin);
 // The answer of another end to our offer: as many m-lines, of the same kinds, nothing accepted that was offered with
 // port 0 (RFC 3264 section 6). -EBADMSG with the line. Protos are keying_accept_answer()'s.
 int sdp_answer_check(const struct sdp_doc *offer, const struct sdp_doc *answer, struct sdp_error *error);

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from conftest import options
-from exchange import ALLOW, OLD, RELIABLE, Far, finish, formats_of, lines, prack, ports_of
+from exchange import ALLOW, OLD, RELIABLE, Far, finish, formats_of, lines, prack, ports_of, ring
 from exchange import sdp as plain_sdp
 
 FINGERPRINT = "sha-256 " + ":".join(["%02X"] * 32)
@@ -60,7 +60,7 @@ class Forks:
         for _ in range(2):
             self.branches[i].reply(200, "OK", self.sdp(i), [ALLOW])
             ack = core.expect("ACK")
-            assert ack.tag("To") == self.branches[i].local_tag and ack.source == self.net.core_gw
+            assert ack.tag("To") == self.branches[i].local_tag and ack.source == self.net.core_gw and not ack.body
         bye = core.expect("BYE")
         assert bye.tag("To") == self.branches[i].local_tag and bye.source == self.net.core_gw
         assert int(bye.get("CSeq").split()[0]) == int(ack.get("CSeq").split()[0]) + 1
@@ -315,6 +315,58 @@ def test_delayed_offer(net):
     ack = net.core.expect("ACK")
     assert ack.tag("To") == two.local_tag and ack.body
     finish(net, caller, two)
+
+
+def declines(answer, offer):
+    """A valid answer that takes nothing (RFC 3264 section 6): each line in its place, as it was offered, with port 0."""
+    def lines(body):
+        return [line.split() for line in body.split("\r\n") if line.startswith("m=")]
+    assert answer.get("Content-Type") == "application/sdp" and answer.body.startswith("v=0\r\n")
+    assert lines(answer.body) == [[kind, "0", *rest] for kind, _, *rest in lines(offer)] and not keys(answer.body)
+    assert ports_of(answer.body) == [0] * len(ports_of(offer)) and "127.0.2.1" not in answer.body.replace("127.0.2.254", "")
+
+
+@pytest.mark.parametrize("when", ["in the call", "after it"])
+@pytest.mark.parametrize("mechanism, n", [("plain", 1), ("plain", 3), ("sdes", 1), ("dtls", 1)])
+def test_a_second_answer_that_offers(net, when, mechanism, n):
+    """Our INVITE had no offer, so every 2xx has one, and its ACK answers that (RFC 3261 section 13.2.2.4): with nothing, the same
+    again when it is repeated, though nobody knows the INVITE any more."""
+    caller, one = ring(net, body=None)
+    two = Far(net.core, one.invite)
+    one.reply(200, "OK", plain_sdp(net.core), [ALLOW])
+    ok = net.access.expect("200 INVITE")
+    caller.ack(ok, plain_sdp(net.access))
+    assert net.core.expect("ACK").tag("To") == one.local_tag
+    net.gateway.wait_event("state", tag="call", to="up")
+    if when == "after it":
+        finish(net, caller, one)
+    offer = secure(plain_sdp(net.core, port=50100, lines=n), mechanism, "actpass")
+    bodies = []
+    for _ in range(2):
+        two.reply(200, "OK", offer, [ALLOW])
+        ack = net.core.expect("ACK")
+        assert ack.tag("To") == two.local_tag
+        declines(ack, offer)
+        bodies.append(ack.body)
+    assert bodies[0] == bodies[1]
+    net.core.reply(net.core.expect("BYE"), 200)
+    if when == "in the call":
+        finish(net, caller, one)
+
+
+@pytest.mark.parametrize("body", [None, "nonsense", "v=0\r\n"])
+def test_a_second_answer_that_offers_nothing(net, body):
+    """To what is no description there is no answer."""
+    caller, one = ring(net, body=None)
+    two = Far(net.core, one.invite)
+    one.reply(200, "OK", plain_sdp(net.core), [ALLOW])
+    caller.ack(net.access.expect("200 INVITE"), plain_sdp(net.access))
+    net.core.expect("ACK")
+    two.reply(200, "OK", body, [ALLOW])
+    ack = net.core.expect("ACK")
+    assert ack.tag("To") == two.local_tag and not ack.body
+    net.core.reply(net.core.expect("BYE"), 200)
+    finish(net, caller, one)
 
 
 class Offering(Forks):

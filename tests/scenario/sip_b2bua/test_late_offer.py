@@ -91,8 +91,23 @@ def test_cancelled(net):
     caller.ack(net.access.expect("487"))
     net.core.reply(net.core.expect("CANCEL"), 200)
     callee.reply(200, body=sdp(net.core.address, 50000))
-    net.core.expect("ACK")
+    assert "m=audio 0 " in net.core.expect("ACK").body
     net.core.reply(net.core.expect("BYE"), 200)
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("offer", ["m=audio 50000 RTP/SAVP 0\r\n", "m=audio 0 RTP/AVP 0\r\n", "m=application 50000 udp wb\r\n"],
+                         ids=["secured without a key", "no line", "not for a relay"])
+def test_offer_that_cannot_be_taken(net, offer):
+    """It is valid, and gets a valid answer that takes nothing; the caller is refused."""
+    caller = net.caller()
+    caller.send_invite()
+    callee = Dialog(net.core, invite=net.core.expect("INVITE"))
+    callee.reply(200, body=sdp(net.core.address, 50000).partition("m=")[0] + offer)
+    words = offer.split()
+    assert f"{words[0]} 0 {' '.join(words[2:])}\r\n" in net.core.expect("ACK").body
+    net.core.reply(net.core.expect("BYE"), 200)
+    caller.ack(net.access.expect("488 INVITE"))
     net.gateway.wait_idle()
 
 

@@ -307,6 +307,18 @@ def test_an_offer_that_was_asked_for(net):
     ended(net, caller, callee)
 
 
+def test_an_offer_that_was_asked_for_crosses(net):
+    """The answer to an INVITE of the life before: what it offers is answered, with nothing."""
+    caller, callee = ring(net, body=None)
+    restart(net)
+    callee.reply(200, "OK", sdp(callee.peer), [ALLOW])
+    assert "m=audio 0 " in callee.peer.expect("ACK").body
+    callee.peer.reply(callee.peer.expect("BYE"), 200)
+    callee.peer.reply(callee.peer.expect("CANCEL"), 481, tag=callee.local_tag)
+    caller.ack(refused(caller))
+    gone(net, caller, callee)
+
+
 def test_being_cancelled_already(net):
     """Its end was told, and the far side had not heard of it yet: it hears of it again, the log does not."""
     caller, callee = ring(net)
