@@ -60,6 +60,25 @@ def test_a_refused_call_is_found_too(topology, start):
 		assert (ended["status"], ended["by"]) == (488, "gateway") and ended["cause"]
 
 
+# A value stands bare where nothing in it could be taken for the end of it, or is quoted as in JSON.
+FIELD = re.compile(r' (\w+)=(?:([^\s"\\=]+)|("(?:[^"\\\x00-\x1f]|\\["\\]|\\u[0-9a-f]{4})*"))')
+TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (?:info|warning|error) (?:supervisor|relay|control) [\w-]+: (\w[^=\"\\]*?)((?: \w+=.*)?)")
+
+
+def fields_of(line):
+	"""A line of text as whoever reads it has to: event and fields, and nothing left over."""
+	assert line.isascii() and line.isprintable(), line
+	match = TEXT.fullmatch(line)
+	assert match, line
+	event, rest, fields = match[1], match[2], {}
+	while rest:
+		field = FIELD.match(rest)
+		assert field and field[1] not in fields, (line, rest)
+		fields[field[1]] = field[2] if field[3] is None else json.loads(field[3])
+		rest = rest[field.end():]
+	return event, fields
+
+
 def test_as_text(topology):
 	gateway = Gateway(topology, start=False)
 	text = configuration(state_dir=gateway.directory).replace("format: json", "format: text")
@@ -68,13 +87,12 @@ def test_as_text(topology):
 	with gateway:
 		gateway.start()
 		a, b = one_call(topology)
-		gateway.process.wait_until(lambda line: "media total" in line, 5, "the call's last line")
+		gateway.process.wait_until(lambda line: "media total" in line, 20, "the call's last line")
 		lines = [line for _, _, line in list(gateway.process.lines)]
-	form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (info|warning|error) (supervisor|relay|control) [\w-]+: \S.*")
-	assert all(form.fullmatch(line) for line in lines), [line for line in lines if not form.fullmatch(line)]
+	read = [fields_of(line) for line in lines]
 	for event in ("call started", "call answered", "line secured", "call ended", "media summary", "media total"):
-		found = [line for line in lines if f": {event} " in line]
-		assert found and all(f"call_id_a={a} " in line and f"call_id_b={b} " in line for line in found), event
+		found = [fields for name, fields in read if name == event]
+		assert found and all((fields["call_id_a"], fields["call_id_b"]) == (a, b) for fields in found), event
 
 
 def test_a_foreign_certificate_is_counted(topology, start):
@@ -103,15 +121,18 @@ CHOSEN = { # where somebody else's octets stand: display name, user, host's para
 
 def hostile_calls(topology):
 	"""Each is a call, or is refused: whatever comes of it, the log must not say what somebody else chose as if it were its own. A
-	Call-ID may have quotes, braces and backslashes (RFC 3261 section 25.1), and is in every line."""
+	Call-ID may have quotes, braces and backslashes (RFC 3261 section 25.1), and is in every line. Returns the Call-IDs."""
+	chosen = []
 	with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core"):
 		for n, text in enumerate(CHOSEN.values()):
 			user = "".join(f"%{octet:02X}" for octet in text.encode())
 			for number, uri in ((1, access.gateway_uri), (2, f"sip:{user}@{topology.gateway('access')}:5060")):
-				access.phone.send_request("INVITE", uri, f'{n}-{number}"}}\\{{<>:"', f'"{text}" <sip:{user}@{access.address}>;tag={n}', f'"{text}" <{uri}>', 1,
+				chosen.append(f'{n}-{number}"}}\\{{<>:"')
+				access.phone.send_request("INVITE", uri, chosen[-1], f'"{text}" <sip:{user}@{access.address}>;tag={n}', f'"{text}" <{uri}>', 1,
 							  access.offer(), [f"Subject: {text}", f"Reason: SIP;cause=200;text=\"{text}\""])
 		access.phone.send_request("OPTIONS", access.gateway_uri, "after", "<sip:a@b>;tag=1", f"<{access.gateway_uri}>", 9)
 		assert access.phone.wait_response(9, "OPTIONS").status == 200
+	return chosen
 
 
 def test_what_others_choose_forges_no_line(topology, start):
@@ -134,10 +155,13 @@ def test_what_others_choose_forges_no_line_of_text(topology):
 	gateway._parse = lambda line: {"event": "gateway ready"} if "supervisor supervisor: gateway ready" in line else None
 	with gateway:
 		gateway.start()
-		hostile_calls(topology)
+		chosen = hostile_calls(topology)
 		gateway.stop()
 		lines = [line for _, _, line in gateway.process.lines]
-	form = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (info|warning|error) (supervisor|relay|control) [\w-]+: \S.*")
-	assert all(form.fullmatch(line) and line.isascii() and line.isprintable() for line in lines), [line for line in lines if not form.fullmatch(line)]
-	assert sum("sip: call started" in line for line in lines) >= len(CHOSEN)
-	assert sum("gateway stopped" in line for line in lines) == 1
+	read = [(line, *fields_of(line)) for line in lines]
+	assert sum(event == "call started" for _, event, _ in read) >= len(CHOSEN)
+	assert sum(event == "gateway stopped" for _, event, _ in read) == 1
+	named = [fields["call_id_a"] for _, event, fields in read if event in ("call started", "call refused")]
+	assert len(set(named)) >= len(CHOSEN) and set(named) <= set(chosen), named # what was sent, to the letter
+	for line, _, fields in read:
+		assert fields.get("call_id_a", chosen[0]) in chosen, line
