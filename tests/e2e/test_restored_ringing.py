@@ -62,7 +62,7 @@ def one_more(access, core, text, uri, numbers):
 
 def test_ringing_calls_end(topology, start, record_property):
 	"""At the limit of calls: as many can be made as have ended, at once, and not one packet of the others is missing."""
-	gateway = start(access="plain", calls=2 * N, media_timeout=30)
+	gateway = start(access="plain", calls=2 * N, media_timeout=600)
 	with many_calls(topology, gateway, N, 2 * N) as (access, core, streams, up, uri):
 		calls = [ring(access, core, streams, N + i, uri, (0, 180, 183)[i % 3]) for i in range(N)]
 		since, began = gateway.mark(), time.monotonic()

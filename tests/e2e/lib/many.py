@@ -15,6 +15,7 @@ class Streams:
 	packet has a reason to be missing. Before it, the relay of a busy machine may still be on its way to what a call has agreed on."""
 
 	RATE = 25
+	LIMIT = 60 # seconds, which only a fault reaches
 
 	def __init__(self, namespaces, addresses, n):
 		self.sides = [[ns.udp(address) for _ in range(n)] for ns, address in zip(namespaces, addresses)]
@@ -30,7 +31,7 @@ class Streams:
 	def start(self):
 		"""Until each is heard, both ways."""
 		self._thread.start()
-		deadline = time.monotonic() + 20
+		deadline = time.monotonic() + self.LIMIT
 		while any(self.remote[side][i] and not heard for side in (0, 1) for i, heard in enumerate(self.heard[not side])):
 			assert time.monotonic() < deadline, "a call is silent"
 			time.sleep(0.02)
@@ -66,7 +67,7 @@ class Streams:
 	def missing(self):
 		"""After the last one sent has had time to come: what has not."""
 		self._talking = False
-		deadline = time.monotonic() + 5
+		deadline = time.monotonic() + self.LIMIT / 3
 		while self._short() and time.monotonic() < deadline:
 			time.sleep(0.05)
 		return self._short()
@@ -87,7 +88,7 @@ class Streams:
 
 
 def secured(gateway, legs):
-	deadline = time.monotonic() + 20
+	deadline = time.monotonic() + Streams.LIMIT
 	while len(found := gateway.events("call leg secured")) < legs:
 		assert time.monotonic() < deadline, (len(found), Counter(event["call"] for event in found))
 		time.sleep(0.05)
