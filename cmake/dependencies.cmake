@@ -40,7 +40,9 @@ pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET GLOBAL libsystemd)
 pkg_check_modules(BPF REQUIRED IMPORTED_TARGET GLOBAL libbpf)
 pkg_check_modules(XDP REQUIRED IMPORTED_TARGET GLOBAL libxdp)
 pkg_check_modules(MNL REQUIRED IMPORTED_TARGET GLOBAL libmnl)
-pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET GLOBAL cmocka)
+if(BUILD_TESTING)
+	pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET GLOBAL cmocka)
+endif()
 
 # ipsec-mb ships no pkg-config file.
 find_library(IPSEC_MB_LIBRARY NAMES IPSec_MB REQUIRED)
