@@ -58,7 +58,7 @@ function highestLoad() {
 }
 
 const mosKind = (mos) => (mos >= 3.6 ? "good" : mos >= 3.1 ? "warn" : "bad"); // ITU-T G.107 annex B: below, many and nearly all are not content
-const loadKind = (share) => (share < 0.7 ? "" : share < 0.9 ? "warn" : "bad");
+const loadKind = (share) => (share >= 0.9 ? "bad" : share >= 0.7 ? "warn" : ""); // not known yet is not bad
 const percent = (share, digits = 0) => (Number.isFinite(share) ? [number(share * 100, digits), unit("%")] : DASH);
 const perSecond = (value) => (Number.isFinite(value) ? number(value, value > 0 && value < 10 ? 1 : 0) : DASH);
 
