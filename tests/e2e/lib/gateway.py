@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import tempfile
@@ -28,6 +29,13 @@ PROFILES = {
 def binaries():
 	"""Where sallyport and sallyport-relay are."""
 	return pathlib.Path(os.environ.get("SALLYPORT_BIN", ROOT / "build" / "dev" / "bin")).resolve()
+
+
+def dependencies():
+	"""Where deploy/setup put what these binaries were built with, and Playwright."""
+	cache = binaries().parent / "CMakeCache.txt"
+	found = re.search(r"^SALLYPORT_DEPS:\w+=(.+)$", cache.read_text() if cache.exists() else "", re.M)
+	return pathlib.Path(found[1] if found else os.environ.get("SALLYPORT_DEPS", "/var/cache/sallyport/deps"))
 
 
 def sanitized():

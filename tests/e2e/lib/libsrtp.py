@@ -2,9 +2,6 @@
 # libsrtp2 as a judge: the library that most phones have, opening what the gateway sent. Its static archive, as deploy/setup
 # built it for control, is linked to a shared object once a run.
 import ctypes
-import os
-import pathlib
-import re
 import subprocess
 import tempfile
 
@@ -38,18 +35,12 @@ class _Policy(ctypes.Structure):
 _library = _directory = None
 
 
-def _archive():
-	cache = gateway.binaries().parent / "CMakeCache.txt"
-	found = re.search(r"^SALLYPORT_DEPS:\w+=(.+)$", cache.read_text() if cache.exists() else "", re.M)
-	return pathlib.Path(found[1] if found else os.environ.get("SALLYPORT_DEPS", "/var/cache/sallyport/deps")) / "lib/libsrtp2.a"
-
-
 def _load():
 	global _library, _directory
 	if _library is None:
 		_directory = tempfile.TemporaryDirectory(prefix="spe2e-srtp-")
 		path = f"{_directory.name}/libsrtp2.so"
-		subprocess.run(["gcc", "-shared", "-o", path, "-Wl,--whole-archive", str(_archive()), "-Wl,--no-whole-archive",
+		subprocess.run(["gcc", "-shared", "-o", path, "-Wl,--whole-archive", str(gateway.dependencies() / "lib/libsrtp2.a"), "-Wl,--no-whole-archive",
 				"-lcrypto"], check=True)
 		_library = ctypes.CDLL(path)
 		assert _library.srtp_init() == 0

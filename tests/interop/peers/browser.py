@@ -1,96 +1,160 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# A person at Chromium: opens, reads, types and presses as one does, by the accessible names of things. All that the browser asks of
-# the network, and all it complains of, is kept.
-import base64
+# A person at Debian's Chromium, by Playwright: opens, reads, types and presses as one does, by the accessible roles and names of
+# things. All that the browser asks of the network, and all it complains of, is kept. Each step waits until it can be done.
+import contextlib
 import json
-import time
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
 
-from .chromium import Chromium
+from lib import cleanup, gateway
+from lib.process import Process
 
-# Elements by role and name, as a screen reader has them; of a dialog that is open, its own alone.
-FIND = """
-const seen = (element) => element.checkVisibility && element.checkVisibility();
-const nameOf = (element) => element.getAttribute("aria-label") || (element.labels && element.labels[0] && element.labels[0].firstChild.textContent) || element.textContent;
-function find(selector, name) {
-	const root = document.querySelector("dialog[open]") || document;
-	return [...root.querySelectorAll(selector)].find((element) => seen(element) && nameOf(element).trim().startsWith(name));
-}
-"""
+PROGRAM = pathlib.Path(__file__).with_name("browser.js")
+PATIENCE = 60 # seconds: more than browser.js has for a step, so that it is the one who says what was missing
 
 
-class Browser(Chromium):
+class Browser:
 	def __init__(self, ns):
-		super().__init__(ns)
-		for domain in ("Page", "Runtime", "Network", "Log"):
-			self.command(f"{domain}.enable")
+		modules = gateway.dependencies() / "lib/node_modules"
+		assert shutil.which("node"), "no command node: deploy/setup installs it"
+		assert (modules / "playwright-core").is_dir(), f"no Playwright in {modules}: deploy/setup puts it there, or says why it cannot"
+		self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spe2e-browser-"))
+		self._number = 0
+		# Were we to die, SIGTERM lets it take the browser along, which is in a process group of its own.
+		self.process = Process("browser", ns.command("node", str(PROGRAM)), stdin=subprocess.PIPE, die_signal=signal.SIGTERM,
+			env={**os.environ, "NODE_PATH": str(modules), "NO_COLOR": "1", "HOME": str(self.directory), "TMPDIR": str(self.directory)})
+		self._handle = cleanup.register(self.close)
+		self.forget()
+		self.version = self._wait_told("ready", lambda _: True, "Chromium")["version"]
 
-	def command(self, method, **params):
-		return self.call(method, session=self.session, **params)
+	def _step(self, step, *args):
+		self._number += 1
+		since, head = self.process.mark(), f'{{"id":{self._number},'
+		self.process.popen.stdin.write(json.dumps({"id": self._number, "step": step, "args": args}).encode() + b"\n")
+		self.process.popen.stdin.flush()
+		answer = self.process.wait_until(lambda line: line.startswith(head) and json.loads(line), PATIENCE, f"{step} {args}", since)
+		assert "error" not in answer, f"{step} {args}: {answer['error']}"
+		return answer.get("value")
+
+	# What a person does. A role is ARIA's; an input goes by "label", a cell by its "title", what folds by its "text".
+
+	@contextlib.contextmanager
+	def window(self, **how):
+		"""Another window meanwhile, that knows nothing of this one: width, height, dark, mobile, clock."""
+		self._step("window", how)
+		try:
+			yield
+		finally:
+			self._step("shut")
 
 	def open(self, url):
-		self.command("Page.navigate", url=url)
-		self.wait("document.readyState == 'complete'", "page")
-		self.run(FIND.replace("const ", "var ") + "true")
+		self._step("open", url)
 
-	def wait(self, expression, what=None, timeout=30):
-		end = time.monotonic() + timeout
-		while not (value := self.run(expression)):
-			assert time.monotonic() < end, f"no {what or expression}:\n{self.text()}"
-			time.sleep(0.05)
-		return value
+	def press(self, role, name):
+		"""With the mouse, once it is there, at rest, and nothing is before it."""
+		self._step("press", role, name)
 
-	def text(self, selector="body"):
-		return self.run(f"(document.querySelector({json.dumps(selector)}) || {{innerText: ''}}).innerText")
+	def fill(self, label, text):
+		self._step("fill", "label", label, text)
 
-	def wait_text(self, text, selector="body", timeout=30):
-		return self.wait(f"((document.querySelector({json.dumps(selector)}) || {{innerText: ''}}).innerText).includes({json.dumps(text)})", text, timeout)
+	def choose(self, role, name, value):
+		self._step("choose", role, name, value)
 
-	def has(self, selector, name=""):
-		return self.run(f"!!find({json.dumps(selector)}, {json.dumps(name)})")
-
-	def press(self, selector, name):
-		"""With the mouse, where it is."""
-		self.wait(f"!!find({json.dumps(selector)}, {json.dumps(name)})", f"{selector} {name}")
-		x, y = self.run(f"""(() => {{ const it = find({json.dumps(selector)}, {json.dumps(name)}); it.scrollIntoView({{block: "center"}});
-			const box = it.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; }})()""")
-		for kind in ("mousePressed", "mouseReleased"):
-			self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+	def focus(self, role, name):
+		self._step("focus", role, name)
 
 	def key(self, name):
-		code = {"Tab": 9, "Enter": 13, "Escape": 27}[name]
-		more = {"text": "\r"} if name == "Enter" else {}
-		self.command("Input.dispatchKeyEvent", type="keyDown", key=name, code=name, windowsVirtualKeyCode=code, **more)
-		self.command("Input.dispatchKeyEvent", type="keyUp", key=name, code=name, windowsVirtualKeyCode=code)
+		self._step("key", name)
 
-	def type(self, text):
-		self.command("Input.insertText", text=text)
+	def dark(self, dark):
+		self._step("dark", dark)
 
-	def focused(self):
-		return self.run("document.activeElement && (document.activeElement.id || nameOf(document.activeElement).trim())")
+	def width(self, width):
+		self._step("width", width)
 
-	def media(self, width=1280, height=900, dark=False, mobile=False):
-		self.command("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
-		self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+	def later(self, seconds):
+		"""In a window with a clock: timers that are due then fire now."""
+		self._step("later", seconds)
 
 	def connected(self, connected):
-		self.command("Network.emulateNetworkConditions", offline=not connected, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+		self._step("connected", connected)
 
-	def picture(self, path, whole=True):
-		shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-		path.write_bytes(base64.b64decode(shot["data"]))
+	def picture(self, path):
+		self._step("picture", str(path))
+
+	# What he sees
+
+	def wait(self, role, name):
+		self._step("shown", role, name)
+
+	def wait_no(self, role, name):
+		self._step("hidden", role, name)
+
+	def wait_text(self, text, within=None):
+		"""A text, or a pattern, that he can see."""
+		self._step("seen", {"pattern": text.pattern} if isinstance(text, re.Pattern) else text, within)
+
+	def wait_no_text(self, text, within=None):
+		self._step("unseen", text, within)
+
+	def has(self, role, name):
+		return self._step("has", role, name)
+
+	def text(self, selector="body"):
+		return self._step("text", selector)
+
+	def tree(self):
+		"""What a screen reader has: a line each, - role "name"."""
+		return self._step("tree")
+
+	def run(self, expression):
+		return self._step("run", expression)
+
+	# What the browser does
+
+	def forget(self):
+		self._since = self.process.mark()
+
+	def _told(self, event):
+		lines = [line for _, _, line in self.process.lines[self._since:]]
+		return [json.loads(line) for line in lines if line.startswith(f'{{"event":"{event}"')]
+
+	def _wait_told(self, event, found, what):
+		def told(line):
+			return line.startswith(f'{{"event":"{event}"') and found(json.loads(line)) and json.loads(line)
+		return self.process.wait_until(told, PATIENCE, what, self._since)
+
+	def wait_response(self, path):
+		"""Until a request for that is answered: its head is here, though its body may never end."""
+		self._wait_told("response", lambda told: path in told["url"], f"response to {path}")
 
 	def requests(self):
-		return [params["request"]["url"] for method, params in list(self.events) if method == "Network.requestWillBeSent"]
-
-	def wait_request(self, path, timeout=30):
-		"""Until a request for that is answered: its head is here, though its body may never end."""
-		end = time.monotonic() + timeout
-		while not any(method == "Network.responseReceived" and path in params["response"]["url"] for method, params in list(self.events)):
-			assert time.monotonic() < end, f"nothing came of {path}"
-			time.sleep(0.05)
+		return [told["url"] for told in self._told("request")]
 
 	def complaints(self):
 		"""Exceptions, errors of the console, violations of the policy."""
-		return [params for method, params in list(self.events) if method == "Runtime.exceptionThrown" or
-			method == "Log.entryAdded" and params["entry"]["level"] == "error" or
-			method == "Runtime.consoleAPICalled" and params["type"] in ("error", "assert")]
+		return [told["text"] for told in self._told("complaint")]
+
+	def wait_complaint(self, text):
+		self._wait_told("complaint", lambda told: text in told["text"], f"complaint with {text}")
+
+	def close(self):
+		cleanup.done(self._handle)
+		try:
+			with contextlib.suppress(BrokenPipeError): # it is gone already
+				self.process.popen.stdin.close()
+			self.process.wait(15)
+		finally:
+			self.process.kill() # whose end closes the browser's pipe, and that ends the browser
+			shutil.rmtree(self.directory, ignore_errors=True)
+
+	def __enter__(self):
+		return self
+
+	def __exit__(self, *_):
+		self.close()
