@@ -171,9 +171,10 @@ static void stream_flush(struct wire *w)
 
 		if (n < 0 && errno == EAGAIN)
 			break;
-		if (n < 0)
-			err(1, "a connection");
-		done += (size_t)n;
+		if (n < 0) // the other end has closed it: lost, and the calls that need it fail
+			done = w->n_out_bytes;
+		else
+			done += (size_t)n;
 	}
 	w->n_out_bytes -= done;
 	memmove(w->out_bytes, w->out_bytes + done, w->n_out_bytes);
