@@ -255,12 +255,12 @@ static inline void packet_keep(struct packet *pkts, uint16_t to, uint16_t from)
 		pkts[to] = pkts[from];
 }
 
-// AES-CM needs the first four lines of what packets need of a key. GCM of a short packet needs four lines more, which are
-// the record's last.
+// AES-CM needs the first four lines of what packets need of a key, a longer key five. GCM of a short packet needs four
+// lines more, which are the record's last. `work`: DP_WORK_* of the transport.
 // Always inline: a call of what only prefetches has no effect that the compiler knows of, and may be left out.
-static inline __attribute__((always_inline)) void key_prefetch(const struct srtp_key *key, bool cm)
+static inline __attribute__((always_inline)) void key_prefetch(const struct srtp_key *key, bool cm, uint8_t work)
 {
-	for (unsigned line = 0; line < 4; line++)
+	for (unsigned line = 0; line < 4u + !!(work & DP_WORK_LONGER_KEY); line++)
 		__builtin_prefetch((const uint8_t *)key + offsetof(struct srtp_key, salt) + line * DP_LINE);
 	for (unsigned line = 0; line < 4 && !cm; line++)
 		__builtin_prefetch((const uint8_t *)key + SRTP_KEY_GCM_POWERS + line * DP_LINE);

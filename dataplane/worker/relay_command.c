@@ -187,6 +187,13 @@ static void refuse(struct relay_worker *w, struct dp_ref ref, const struct dp_ke
 	relay_event(w, &event);
 }
 
+static void work_key(struct dp_transport *tp, enum srtp_suite suite)
+{
+	tp->work &= (uint8_t)~DP_WORK_LONGER_KEY;
+	if (srtp_suite_info(suite)->key_len > 16)
+		tp->work |= DP_WORK_LONGER_KEY;
+}
+
 static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_ref ref, const struct dp_keys *k)
 {
 	bool rx = k->direction == DP_RX;
@@ -208,6 +215,7 @@ static void on_keys(struct relay_worker *w, struct dp_transport *tp, struct dp_r
 		return;
 	}
 	transport_write_begin(tp);
+	work_key(tp, k->master.suite);
 	if (rx)
 		keys_rx(w, tp, k, fresh);
 	else
@@ -510,7 +518,7 @@ static void on_extensions(struct relay_worker *w, struct dp_transport *tp, const
 
 	transport_write_begin(tp);
 	rare_of(w->relay, tp)->extensions = *extensions;
-	tp->work = (uint8_t)((tp->work & (DP_WORK_EPOCH | DP_WORK_TRACE | DP_WORK_TRACE_ALL)) |
+	tp->work = (uint8_t)((tp->work & (DP_WORK_EPOCH | DP_WORK_TRACE | DP_WORK_TRACE_ALL | DP_WORK_LONGER_KEY)) |
 			     (extensions->mode != DP_EXTENSION_PASS ? DP_WORK_CHOOSE : 0) |
 			     (encrypted ? DP_WORK_ENCRYPT : 0) | (extensions->cryptex ? DP_WORK_CRYPTEX : 0));
 	transport_write_end(tp);

@@ -8,12 +8,12 @@ typedef void one_fn(struct srtp_engine *engine, struct srtp_op *op);
 typedef void run_fn(struct srtp_engine *engine);
 typedef void many_fn(struct srtp_engine *engine, struct srtp_op **ops, unsigned n);
 
-enum how { HOW_NOT, HOW_CM, HOW_CM_LONGER, HOW_GCM };
+enum how { HOW_NOT, HOW_CM, HOW_GCM };
 
 static const uint8_t how_of[SRTP_SUITE_COUNT] = {
 	[SRTP_AES_CM_128_HMAC_SHA1_80] = HOW_CM,        [SRTP_AES_CM_128_HMAC_SHA1_32] = HOW_CM,
-	[SRTP_AES_192_CM_HMAC_SHA1_80] = HOW_CM_LONGER, [SRTP_AES_192_CM_HMAC_SHA1_32] = HOW_CM_LONGER,
-	[SRTP_AES_256_CM_HMAC_SHA1_80] = HOW_CM_LONGER, [SRTP_AES_256_CM_HMAC_SHA1_32] = HOW_CM_LONGER,
+	[SRTP_AES_192_CM_HMAC_SHA1_80] = HOW_CM,        [SRTP_AES_192_CM_HMAC_SHA1_32] = HOW_CM,
+	[SRTP_AES_256_CM_HMAC_SHA1_80] = HOW_CM,        [SRTP_AES_256_CM_HMAC_SHA1_32] = HOW_CM,
 	[SRTP_NULL_HMAC_SHA1_80] = HOW_CM,              [SRTP_NULL_HMAC_SHA1_32] = HOW_CM,
 	[SRTP_AEAD_AES_128_GCM] = HOW_GCM,              [SRTP_AEAD_AES_256_GCM] = HOW_GCM,
 };
@@ -23,12 +23,6 @@ static inline enum how how(const struct srtp_key *key)
 	uint8_t suite = key->suite; // another process can write the record: looked at once
 
 	return suite < SRTP_SUITE_COUNT ? (enum how)how_of[suite] : HOW_NOT;
-}
-
-// Longer keys end in a line more, which only the key itself tells. The cipher, which needs it, comes last.
-static inline void prefetch_longer(const struct srtp_op *op)
-{
-	__builtin_prefetch((const uint8_t *)op->key + offsetof(struct srtp_key, salt) + 256);
 }
 
 static inline __attribute__((always_inline)) void burst(struct srtp_engine *engine, struct srtp_op *ops, unsigned n,
@@ -41,9 +35,7 @@ static inline __attribute__((always_inline)) void burst(struct srtp_engine *engi
 	for (unsigned i = 0; i < n; i++) {
 		enum how does = how(ops[i].key);
 
-		if (does == HOW_CM || does == HOW_CM_LONGER) { // most are
-			if (does == HOW_CM_LONGER)
-				prefetch_longer(&ops[i]);
+		if (does == HOW_CM) { // most are
 			cm_add(engine, &ops[i]);
 			if (engine->n_cm == SRTP_BURST_MAX)
 				cm_run(engine);

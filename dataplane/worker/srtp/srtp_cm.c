@@ -13,10 +13,9 @@ static void job_init(struct srtp_engine *engine, IMB_JOB *job, unsigned key_len)
 	job->cipher_mode = IMB_CIPHER_CNTR;
 	job->cipher_direction = IMB_DIR_ENCRYPT; // a key stream has no direction
 	job->chain_order = IMB_ORDER_CIPHER_HASH;
-	job->hash_alg = IMB_AUTH_HMAC_SHA_1;
+	job->hash_alg = IMB_AUTH_NULL;
 	job->key_len_in_bytes = key_len;
 	job->iv_len_in_bytes = sizeof(engine->iv[0]);
-	job->auth_tag_output_len_in_bytes = SRTP_DIGEST_LEN;
 }
 
 void srtp_cm_init(struct srtp_engine *engine)
@@ -26,8 +25,6 @@ void srtp_cm_init(struct srtp_engine *engine)
 		for (unsigned i = 0; i < SRTP_BURST_MAX; i++)
 			job_init(engine, &engine->jobs[size][i], key_octets[size]);
 	}
-	engine->hash.jobs = engine->jobs[SRTP_CM_128];
-	job_init(engine, &engine->again, key_octets[SRTP_CM_128]);
 }
 
 static const uint8_t size_of[SRTP_SUITE_COUNT] = { // enum srtp_cm_size
@@ -50,39 +47,6 @@ static void burst_end(struct srtp_engine *engine)
 {
 	engine->n_cm = 0;
 	engine->n_cryptex = 0;
-}
-
-// RFC 3711 4.2: the tag covers the packet and then the roll-over counter, which takes the place of what is behind the
-// payload meanwhile.
-static inline void hash_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned len)
-{
-	uint32_t roc = htobe32((uint32_t)(op->index >> 16));
-	const struct srtp_key *key = op->key;
-	uint8_t *packet = op->packet;
-	IMB_JOB *job;
-
-	memcpy(packet + len, &roc, sizeof(roc));
-	if (engine_hands_over(engine) && srtp_handover_hash(engine, op, slot, len + sizeof(roc)))
-		return;
-	job = &engine->hash.jobs[engine->hash.n++];
-	job->src = packet;
-	job->msg_len_to_hash_in_bytes = len + sizeof(roc);
-	job->auth_tag_output = engine->digest[slot];
-	job->u.HMAC._hashed_auth_key_xor_ipad = (const uint8_t *)key->cm.ipad;
-	job->u.HMAC._hashed_auth_key_xor_opad = (const uint8_t *)key->cm.opad;
-}
-
-static void hash_run(struct srtp_engine *engine)
-{
-	unsigned done;
-
-	if (engine_hands_over(engine))
-		srtp_handover_hash_run(engine);
-	if (engine->hash.n == 0)
-		return;
-	done = IMB_SUBMIT_HASH_BURST_NOCHECK(engine->mgr, engine->hash.jobs, engine->hash.n, IMB_AUTH_HMAC_SHA_1);
-	assert(done == engine->hash.n);
-	engine->hash.n = 0;
 }
 
 // RFC 3711 4.1.1: IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16). From `start` to `len`.
@@ -137,7 +101,7 @@ static inline void rx_hash(struct srtp_engine *engine, struct srtp_op *op, unsig
 
 	srtp_tag_copy(engine->tag[slot], op->packet + len + key->mki_len, key->tag_len);
 	memcpy(engine->under_roc[slot], op->packet + len, 4);
-	hash_add(engine, op, slot, len);
+	srtp_hash_add(engine, op, slot, len);
 }
 
 static void rx_hash_undo(struct srtp_engine *engine, const struct srtp_op *op, unsigned slot)
@@ -166,13 +130,9 @@ void srtp_cm_unprotect_add(struct srtp_engine *engine, struct srtp_op *op)
 // Packets before this one in the burst may have moved its stream on, so that the index is another one than at first.
 static enum srtp_result rx_again(struct srtp_engine *engine, struct srtp_op *op, unsigned slot)
 {
-	IMB_JOB *jobs = engine->hash.jobs;
-
-	engine->hash.jobs = &engine->again; // in the others, ciphers wait
 	rx_hash(engine, op, slot, srtp_trailer_len(op->key));
 	engine->hashed[slot] = true;
-	hash_run(engine);
-	engine->hash.jobs = jobs;
+	srtp_hash_run(engine);
 	return op->result;
 }
 
@@ -247,7 +207,7 @@ void srtp_cm_unprotect_run(struct srtp_engine *engine)
 {
 	unsigned n = engine->n_cm;
 
-	hash_run(engine);
+	srtp_hash_run(engine);
 	for (unsigned i = 0; i < n; i++)
 		rx_decide(engine, engine->cm[i], i);
 	cipher_run(engine);
@@ -299,8 +259,8 @@ void srtp_cm_protect_run(struct srtp_engine *engine)
 	for (unsigned i = 0; i < engine->n_cryptex; i++)
 		srtp_cryptex_tx_done(engine->cryptex[i]);
 	for (unsigned i = 0; i < n; i++)
-		hash_add(engine, engine->cm[i], i, engine->cm[i]->len);
-	hash_run(engine);
+		srtp_hash_add(engine, engine->cm[i], i, engine->cm[i]->len);
+	srtp_hash_run(engine);
 	for (unsigned i = 0; i < n; i++) {
 		struct srtp_op *op = engine->cm[i];
 

@@ -77,6 +77,7 @@ int srtp_engine_open_with(struct srtp_engine **enginep, enum srtp_arch arch, str
 		goto out;
 	engine->stamp = engine_stamp(engine);
 	srtp_cm_init(engine);
+	srtp_hash_init(engine);
 	err = srtp_selftest(engine);
 	if (err == 0 && offload != NULL)
 		err = engine_hand_over(engine, offload);

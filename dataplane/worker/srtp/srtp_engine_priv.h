@@ -8,7 +8,6 @@
 #include <intel-ipsec-mb.h>
 
 #define SRTP_BURST_MAX 64  // packets a crypto call; longer bursts are cut
-#define SRTP_DIGEST_LEN 12 // of HMAC-SHA1: what the library writes at least; our tags are shorter
 
 enum srtp_cm_size { SRTP_CM_128, SRTP_CM_192, SRTP_CM_256, SRTP_CM_SIZES, SRTP_CM_NULL };
 
@@ -32,9 +31,10 @@ struct srtp_engine {
 	unsigned n_cm;
 	struct srtp_op *cm[SRTP_BURST_MAX];
 	struct srtp_cm_list cipher[SRTP_CM_SIZES];
-	struct srtp_cm_list hash; // its jobs are those of the most usual cipher, whose turn is another: half the lines
 	IMB_JOB jobs[SRTP_CM_SIZES][SRTP_BURST_MAX];
-	IMB_JOB again; // a hash between ciphers
+	unsigned n_hash;
+	struct hmac_sha1_job hash[SRTP_BURST_MAX];
+	IMB_JOB library_hash[SRTP_BURST_MAX]; // the same, where the library does it
 	alignas(64) uint8_t iv[SRTP_BURST_MAX][16];
 	alignas(16) uint8_t digest[SRTP_BURST_MAX][32];
 	alignas(16) uint8_t tag[SRTP_BURST_MAX][SRTP_TAG_MAX]; // as received
@@ -73,6 +73,11 @@ void srtp_cm_unprotect_add(struct srtp_engine *engine, struct srtp_op *op);
 void srtp_cm_unprotect_run(struct srtp_engine *engine);
 void srtp_cm_protect_add(struct srtp_engine *engine, struct srtp_op *op);
 void srtp_cm_protect_run(struct srtp_engine *engine);
+// srtp_hash.c. Of packet [0, len) and the roll-over counter, which takes the place of what is behind them, into
+// digest[slot].
+void srtp_hash_init(struct srtp_engine *engine);
+void srtp_hash_add(struct srtp_engine *engine, struct srtp_op *op, unsigned slot, unsigned len);
+void srtp_hash_run(struct srtp_engine *engine);
 void srtp_gcm_unprotect(struct srtp_engine *engine, struct srtp_op *op);
 void srtp_gcm_protect(struct srtp_engine *engine, struct srtp_op *op);
 void srtp_gcm_seal(struct srtp_engine *engine, const struct srtp_op *op, unsigned start);

@@ -93,8 +93,8 @@ static void key_expand(struct srtp_engine *engine, struct srtp_key *key)
 	} else {
 		aes_expand(engine, &rounds, key->cipher_key, info->key_len);
 		memcpy(key->cm.rounds, rounds.enc, sizeof(key->cm.rounds));
-		hmac_state(engine, key->auth_key, 0x36, key->cm.ipad);
-		hmac_state(engine, key->auth_key, 0x5c, key->cm.opad);
+		hmac_state(engine, key->auth_key, 0x36, key->cm.hmac.inner);
+		hmac_state(engine, key->auth_key, 0x5c, key->cm.hmac.outer);
 	}
 	explicit_bzero(&rounds, sizeof(rounds));
 	srtp_window_order();

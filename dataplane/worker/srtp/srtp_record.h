@@ -5,6 +5,7 @@
 // may look at it, and needs no crypto library to do so. What the fields mean is srtp_key.c's and srtp_window.h's affair.
 #pragma once
 #include "dataplane/srtp_suite.h"
+#include "dataplane/worker/srtp/hmac_sha1.h"
 #include <assert.h>
 #include <stdalign.h>
 
@@ -36,7 +37,7 @@ struct srtp_key {
 	uint8_t zero;
 	union {
 		struct {
-			uint32_t ipad[5], opad[5];       // HMAC-SHA1 states after the padded key
+			struct hmac_sha1_key hmac;
 			uint8_t gap[8];
 			alignas(16) uint8_t rounds[240]; // AES round keys, encryption
 		} cm;
