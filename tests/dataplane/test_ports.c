@@ -144,7 +144,9 @@ static struct rte_mbuf *frame_make(struct rte_mempool *pool, uint8_t mark)
 	uint8_t *at;
 
 	assert_non_null(m);
-	at = (uint8_t *)rte_pktmbuf_append(m, 100);
+	assert_true(rte_pktmbuf_tailroom(m) >= 100);
+	at = rte_pktmbuf_mtod(m, uint8_t *);
+	m->data_len = m->pkt_len = 100;
 	memset(at, mark, 100);
 	memset(at, 0xff, 6);
 	memcpy(at + 6, ports[1]->mac, 6);
