@@ -221,7 +221,7 @@ static inline struct dp_transport *transport_named(const struct relay *relay, st
 	return ref.index < relay->map.n_transports && tp->generation == ref.generation ? tp : NULL;
 }
 
-void transport_derive(struct dp_transport *tp); // relay_command.c: what stands twice in it, for the packets' sake
+void transport_derive(struct dp_transport *tp); // relay_transport.c: what stands twice in it, for the packets' sake
 
 // What control reads of a transport is written between these.
 static inline void transport_write_begin(struct dp_transport *tp)
@@ -309,9 +309,21 @@ void relay_flush(struct relay_worker *w);
 
 // relay_command.c
 unsigned relay_commands(struct relay_worker *w); // as many as fit w->budget; returns how many
+
+// relay_transport.c
+// False: another worker has not quite let go of the index.
+bool transport_publish(struct relay_worker *w, struct dp_ref ref, const struct dp_transport_conf *conf);
+bool transport_remove(struct relay_worker *w, struct dp_ref ref);
 void transport_arrived(struct relay_worker *w, uint32_t index);
-void port_enter(struct relay_worker *w, struct dp_transport *tp, uint32_t index); // among those of its local port, by rank
 void transport_adopt(struct relay_worker *w, uint32_t index); // what the last relay left undone with it
+void port_enter(struct relay_worker *w, struct dp_transport *tp, uint32_t index); // among those of its local port, by rank
+bool relay_owed_settle(struct relay_worker *w); // the first of w->owed; false: the event ring is full
+
+// relay_keys.c
+void keys_install(struct relay_worker *w, struct dp_transport *tp, struct dp_ref ref, const struct dp_keys *k);
+void keys_retire(struct relay_worker *w, struct dp_transport *tp, enum dp_direction direction, uint32_t below);
+void keys_release(struct relay_worker *w, struct dp_transport *tp); // all of them
+void keys_arrived(struct relay_worker *w, const struct dp_transport *tp); // with a transport of another worker's
 
 // relay_punt.c
 void relay_punt(struct relay_worker *w, struct packet *p, enum dp_punt_kind kind);
