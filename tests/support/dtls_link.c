@@ -89,6 +89,20 @@ void link_expect(const struct dtls_link *l, int of, struct dtls_fingerprints *li
 	list->list[0] = *dtls_identity_fingerprint(l->identity[of], hash);
 }
 
+struct dtls_link *link_expecting(enum dtls_version version)
+{
+	struct dtls_link *l = link_new(version, version);
+	struct dtls_fingerprints lists[2]; // copied as the endpoints are made
+
+	for (int end = CLIENT; end <= SERVER; end++) {
+		link_expect(l, !end, &lists[end], DTLS_HASH_SHA256);
+		l->config[end].expected = &lists[end];
+	}
+	link_open(l);
+	l->config[CLIENT].expected = l->config[SERVER].expected = NULL;
+	return l;
+}
+
 int link_deliver(struct dtls_link *l, int to)
 {
 	struct link_queue *q = malloc(sizeof(*q)); // what is sent meanwhile waits for the next round

@@ -40,6 +40,7 @@ void link_open(struct dtls_link *l);                                     // make
 void link_free(struct dtls_link *l);
 
 void link_expect(const struct dtls_link *l, int of, struct dtls_fingerprints *list, enum dtls_hash hash); // right ones of that end
+struct dtls_link *link_expecting(enum dtls_version version); // open, of that version, each expects the other's certificate
 int link_deliver(struct dtls_link *l, int to);  // everything queued; last error
 void link_pass(struct dtls_link *l);            // to and fro until nothing is queued
 void link_tick(struct dtls_link *l);            // what is due now, both ends

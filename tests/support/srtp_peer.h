@@ -11,6 +11,16 @@ struct srtp_peer {
 	struct srtp_stream *stream;
 };
 
+// Keys of AES-CM that one octet makes.
+static inline struct dp_keys srtp_peer_keys(enum dp_direction direction, uint32_t epoch, uint8_t octet)
+{
+	struct dp_keys keys = { .direction = direction, .epoch = epoch, .master.suite = SRTP_AES_CM_128_HMAC_SHA1_80 };
+
+	memset(keys.master.key, octet, 16);
+	memset(keys.master.salt, (uint8_t)(octet + 1), 14);
+	return keys;
+}
+
 static inline void srtp_peer_open(struct srtp_peer *peer, struct srtp_engine *engine, const struct dp_keys *keys)
 {
 	peer->engine = engine;

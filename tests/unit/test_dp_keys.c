@@ -25,12 +25,7 @@ static const struct alone_to from_peer = { .network = 0, .source_port = 4000, .p
 
 static struct dp_keys key_make(enum dp_direction direction, uint8_t octet)
 {
-	struct dp_keys keys = { .direction = direction, .epoch = ++epoch,
-				.master.suite = SRTP_AES_CM_128_HMAC_SHA1_80 };
-
-	memset(keys.master.key, octet, 16);
-	memset(keys.master.salt, (uint8_t)(octet + 1), 14);
-	return keys;
+	return srtp_peer_keys(direction, ++epoch, octet);
 }
 
 static void key_give(struct dp_ref ref, const struct dp_keys *keys)

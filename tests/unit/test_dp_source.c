@@ -3,6 +3,7 @@
 // flood; keys that change and come back; a worker that ends at any instruction. A reader that holds the keys looks at
 // all that leaves.
 #include "tests/support/relay_alone.h"
+#include "tests/support/srtp_peer.h"
 #include "tests/support/srtp_reader.h"
 #include "dataplane/worker/srtp/srtp_window.h"
 #include <setjmp.h>
@@ -28,12 +29,7 @@ static const struct alone_to from_other = { .network = 0, .source_port = 4000, .
 
 static struct dp_keys key_make(enum dp_direction direction, uint8_t octet)
 {
-	struct dp_keys keys = { .direction = direction, .epoch = ++epoch,
-				.master.suite = SRTP_AES_CM_128_HMAC_SHA1_80 };
-
-	memset(keys.master.key, octet, 16);
-	memset(keys.master.salt, (uint8_t)(octet + 1), 14);
-	return keys;
+	return srtp_peer_keys(direction, ++epoch, octet);
 }
 
 static void key_next(void)

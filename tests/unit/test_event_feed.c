@@ -104,18 +104,28 @@ static void *tell_media(void *arg)
 	return NULL;
 }
 
+static void both_begin(struct stand *st, pthread_t both[2])
+{
+	stand_open(st);
+	st->expected = 2 * MANY;
+	assert_int_equal(pthread_create(&both[0], NULL, tell_sip, st), 0);
+	assert_int_equal(pthread_create(&both[1], NULL, tell_media, st), 0);
+}
+
+static void both_end(const pthread_t both[2])
+{
+	pthread_join(both[0], NULL);
+	pthread_join(both[1], NULL);
+}
+
 // Nobody takes anything while they write, so the rings overflow: both threads come to their end all the same.
 static void who_writes_never_waits(void **state)
 {
 	struct stand st;
-	pthread_t sip, media;
+	pthread_t both[2];
 
-	stand_open(&st);
-	st.expected = 2 * MANY;
-	assert_int_equal(pthread_create(&sip, NULL, tell_sip, &st), 0);
-	assert_int_equal(pthread_create(&media, NULL, tell_media, &st), 0);
-	pthread_join(sip, NULL);
-	pthread_join(media, NULL);
+	both_begin(&st, both);
+	both_end(both);
 	stand_listen(&st);
 	assert_int_equal(st.sip + st.media + st.lost, 2 * MANY);
 	assert_true(st.sip > 500 && st.media > 500 && st.lost > MANY);
@@ -127,15 +137,11 @@ static void who_writes_never_waits(void **state)
 static void both_are_heard(void **state)
 {
 	struct stand st;
-	pthread_t sip, media;
+	pthread_t both[2];
 
-	stand_open(&st);
-	st.expected = 2 * MANY;
-	assert_int_equal(pthread_create(&sip, NULL, tell_sip, &st), 0);
-	assert_int_equal(pthread_create(&media, NULL, tell_media, &st), 0);
+	both_begin(&st, both);
 	stand_listen(&st);
-	pthread_join(sip, NULL);
-	pthread_join(media, NULL);
+	both_end(both);
 	assert_int_equal(st.sip + st.media + st.lost, 2 * MANY);
 	stand_close(&st);
 }

@@ -10,18 +10,7 @@
 #include <cmocka.h>
 
 #include "signaling/sdp/sdp_build.h"
-
-#define HEAD "v=0\r\no=a 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
-
-static struct sdp_doc *parsed(const char *text)
-{
-	struct sdp_error error = { 0 };
-	struct sdp_doc *doc = NULL;
-
-	if (sdp_doc_parse(&doc, text, strlen(text), &error) < 0)
-		fail_msg("%u:%u: %s", error.line, error.column, error.text);
-	return doc;
-}
+#include "tests/support/sdp_parsed.h"
 
 static void maps_grow_and_diverge(void **state)
 {

@@ -10,6 +10,7 @@
 
 #include "signaling/sdp/sdp_doc.h"
 #include "tests/support/sdp_case.h"
+#include "tests/support/sdp_parsed.h"
 
 // The n-th allocation from now on fails; -1: none. The link wraps the three that the code uses.
 static int fail_after = -1;
@@ -39,18 +40,6 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_reallocarray(void *p, size_t n, size_t size)
 {
 	return fails() ? NULL : __real_reallocarray(p, n, size);
-}
-
-#define HEAD "v=0\r\no=a 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
-
-static struct sdp_doc *parsed(const char *text)
-{
-	struct sdp_error error = { 0 };
-	struct sdp_doc *doc = NULL;
-
-	if (sdp_doc_parse(&doc, text, strlen(text), &error) < 0)
-		fail_msg("%u:%u: %s", error.line, error.column, error.text);
-	return doc;
 }
 
 static void refused(const char *text, size_t len, unsigned line, unsigned column, const char *why)

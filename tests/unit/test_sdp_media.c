@@ -11,19 +11,9 @@
 #include "signaling/sdp/sdp_attr.h"
 #include "signaling/sdp/sdp_leak.h"
 #include "signaling/sdp/sdp_media.h"
+#include "tests/support/sdp_parsed.h"
 
-#define HEAD "v=0\r\no=a 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
 #define FP "AB:12:CD:34:EF:56:AB:12:CD:34:EF:56:AB:12:CD:34:EF:56:AB:12:CD:34:EF:56:AB:12:CD:34:EF:56:AB:12"
-
-static struct sdp_doc *parsed(const char *text)
-{
-	struct sdp_error error = { 0 };
-	struct sdp_doc *doc = NULL;
-
-	if (sdp_doc_parse(&doc, text, strlen(text), &error) < 0)
-		fail_msg("%u:%u: %s", error.line, error.column, error.text);
-	return doc;
-}
 
 static enum sdp_class class_of(const char *line)
 {

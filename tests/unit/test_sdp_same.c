@@ -9,19 +9,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define HEAD "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
+#include "tests/support/sdp_parsed.h"
+
+#define OURS "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
 #define AUDIO "m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
 #define VIDEO "m=video 5000 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=sendrecv\r\n"
-
-static struct sdp_doc *parsed(const char *text)
-{
-	struct sdp_error error;
-	struct sdp_doc *doc = NULL;
-
-	if (sdp_doc_parse(&doc, text, strlen(text), &error) < 0)
-		fail_msg("line %u: %s", error.line, error.text);
-	return doc;
-}
 
 static bool compare(bool (*how)(const struct sdp_doc *, const struct sdp_doc *), const char *left, const char *right)
 {
@@ -36,7 +28,7 @@ static bool compare(bool (*how)(const struct sdp_doc *, const struct sdp_doc *),
 // One text in place of another, in the usual description.
 static void changed(char *to, size_t room, const char *from, const char *into)
 {
-	static const char usual[] = HEAD AUDIO VIDEO;
+	static const char usual[] = OURS AUDIO VIDEO;
 	const char *at = strstr(usual, from);
 
 	assert_non_null(at);
@@ -84,8 +76,8 @@ static void what_concerns_the_reader(void **state)
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		changed(text, sizeof(text), changes[i].from, changes[i].into);
-		if (compare(sdp_same, HEAD AUDIO VIDEO, text) != changes[i].same ||
-		    compare(sdp_same, text, HEAD AUDIO VIDEO) != changes[i].same)
+		if (compare(sdp_same, OURS AUDIO VIDEO, text) != changes[i].same ||
+		    compare(sdp_same, text, OURS AUDIO VIDEO) != changes[i].same)
 			fail_msg("%s -> %s", changes[i].from, changes[i].into);
 	}
 }
@@ -93,7 +85,7 @@ static void what_concerns_the_reader(void **state)
 // Of a refused line nothing else has a meaning.
 static void a_refused_line_says_nothing(void **state)
 {
-	assert_true(compare(sdp_same, HEAD AUDIO "m=video 0 RTP/AVP 96\r\n", HEAD AUDIO "m=video 0 RTP/SAVP 31 32\r\na=inactive\r\n"));
+	assert_true(compare(sdp_same, OURS AUDIO "m=video 0 RTP/AVP 96\r\n", OURS AUDIO "m=video 0 RTP/SAVP 31 32\r\na=inactive\r\n"));
 }
 
 static void what_an_answer_covers(void **state)
@@ -116,8 +108,8 @@ static void what_an_answer_covers(void **state)
 	char left[1024], right[1024];
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		snprintf(left, sizeof(left), HEAD "%s", pairs[i].answer);
-		snprintf(right, sizeof(right), HEAD "%s", pairs[i].other);
+		snprintf(left, sizeof(left), OURS "%s", pairs[i].answer);
+		snprintf(right, sizeof(right), OURS "%s", pairs[i].other);
 		if (compare(sdp_covers, left, right) != pairs[i].covers)
 			fail_msg("pair %zu", i);
 	}

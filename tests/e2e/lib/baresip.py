@@ -3,17 +3,14 @@
 # What Debian's 1.0.0 does on the wire is written down in tests/e2e/README.md.
 import json
 import os
-import pathlib
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 import time
 
-from . import audio, cleanup
+from . import audio
 from .netns import uri_host
-from .process import Process, Timeout
+from .process import Process, Stranger, Timeout
 
 CONFIG = """\
 poll_method epoll
@@ -49,14 +46,13 @@ ringback_disabled yes
 _control_ports = iter(range(4400, 65000))
 
 
-class Baresip:
+class Baresip(Stranger):
 	"""mediaenc: None, dtls_srtp, dtls_srtpf, srtp (optional, RTP/AVP), srtp-mand (RTP/SAVP), srtp-mandf (RTP/SAVPF)."""
 
 	def __init__(self, ns, address, name="phone", mediaenc=None, tone=audio.TONE_A, transport="udp", answer="auto",
 		     rtcp_mux=False, seconds=60, first_port=20000, extra=""):
 		self.ns, self.address, self.name, self.transport = ns, address, name, transport
-		self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spe2e-baresip-"))
-		self._handle = cleanup.register(self._remove)
+		super().__init__("baresip")
 		self.control_port = next(_control_ports)
 		tone_file = self.directory / "tone.wav"
 		audio.write_tone(tone_file, tone, seconds)
@@ -183,14 +179,3 @@ class Baresip:
 			return self.process.wait(5)
 		finally:
 			self.process.kill()
-
-	def _remove(self):
-		cleanup.done(self._handle)
-		self.process.kill()
-		shutil.rmtree(self.directory, ignore_errors=True)
-
-	def __enter__(self):
-		return self
-
-	def __exit__(self, *_):
-		self._remove()

@@ -2,9 +2,12 @@
 # A started program: its lines as they come, waited for by event, ended by its own process id.
 import ctypes
 import os
+import pathlib
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -142,3 +145,25 @@ class Process:
 
 	def sanitizer_reports(self):
 		return [line for _, _, line in self.lines if SANITIZER.search(line)]
+
+
+class Stranger:
+	"""A program that nobody here wrote, with a folder of its own: both are gone afterwards."""
+
+	process = None
+
+	def __init__(self, name):
+		self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"spe2e-{name}-"))
+		self._handle = cleanup.register(self._remove)
+
+	def _remove(self):
+		cleanup.done(self._handle)
+		if self.process:
+			self.process.kill()
+		shutil.rmtree(self.directory, ignore_errors=True)
+
+	def __enter__(self):
+		return self
+
+	def __exit__(self, *_):
+		self._remove()

@@ -129,14 +129,8 @@ class Sealed(srtp.Context):
 		else:
 			made = hmac.digest(auth, raw[:-self.suite.tag] + struct.pack("!I", index >> 16), "sha1")[:self.suite.tag]
 			plain = srtp._cipher("ctr", key, iv, sealed) if made == tag else None
-		if plain is None:
-			self.bad += 1
+		if not self._counts(rtp.ssrc, index, plain):
 			return None
-		if (rtp.ssrc, index) in self._seen:
-			self.repeated += 1
-			return None
-		self._seen.add((rtp.ssrc, index))
-		self._newest[rtp.ssrc] = max(index, self._newest.get(rtp.ssrc, 0))
 		self.cryptex_seen += 1
 		own = struct.pack("!H", ONE_BYTE) + own[2:]
 		return fixed + plain[:len(csrcs)] + own + plain[len(csrcs):]

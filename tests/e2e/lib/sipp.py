@@ -2,13 +2,10 @@
 # SIPp as the plain side's phone, its scenarios made from a list of steps. It echoes what it hears (-rtp_echo) or plays a
 # tone of its own, so that sound through the gateway can be judged at the far end.
 import os
-import pathlib
-import shutil
 import signal
-import tempfile
 
-from . import audio, cleanup
-from .process import Process
+from . import audio
+from .process import Process, Stranger
 
 _SDP = """\
 v=0
@@ -115,13 +112,12 @@ def reinvite(direction, cseq):
 		receive(200, rrs=True), send(_request("ACK", uri="[next_url]", cseq=cseq), False))
 
 
-class Sipp:
+class Sipp(Stranger):
 	"""text: a scenario, or the name of one that SIPp has built in."""
 
 	def __init__(self, ns, address, text, target=None, calls=1, rate=10, limit=None, transport="udp", echo=True,
 		     service="100", media_port=6000, tone=None, port=5060):
-		self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spe2e-sipp-"))
-		self._handle = cleanup.register(self._remove)
+		super().__init__("sipp")
 		if tone:
 			path = self.directory / "tone.ul"
 			path.write_bytes(audio.ulaw_tone(tone, 0, audio.RATE * 4))
@@ -159,14 +155,3 @@ class Sipp:
 	def stop(self):
 		self.process.signal(signal.SIGTERM)
 		self.process.wait(5)
-
-	def _remove(self):
-		cleanup.done(self._handle)
-		self.process.kill()
-		shutil.rmtree(self.directory, ignore_errors=True)
-
-	def __enter__(self):
-		return self
-
-	def __exit__(self, *_):
-		self._remove()

@@ -125,6 +125,18 @@ class Context:
 		body = header + _cipher("ctr", key, iv, rtp.body)
 		return body + hmac.digest(auth, body + struct.pack("!I", index >> 16), "sha1")[:self.suite.tag]
 
+	def _counts(self, ssrc, index, plain):
+		"""Whether what was opened (None: it was not) is good, and new."""
+		if plain is None:
+			self.bad += 1
+			return False
+		if (ssrc, index) in self._seen:
+			self.repeated += 1
+			return False
+		self._seen.add((ssrc, index))
+		self._newest[ssrc] = max(index, self._newest.get(ssrc, 0))
+		return True
+
 	def unprotect(self, packet):
 		"""The RTP packet, or None (counted as bad or repeated)."""
 		rtp = Rtp(packet)
@@ -138,15 +150,7 @@ class Context:
 		else:
 			made = hmac.digest(auth, header + body + struct.pack("!I", index >> 16), "sha1")
 			plain = _cipher("ctr", key, iv, body) if made[:self.suite.tag] == tag else None
-		if plain is None:
-			self.bad += 1
-			return None
-		if (rtp.ssrc, index) in self._seen:
-			self.repeated += 1
-			return None
-		self._seen.add((rtp.ssrc, index))
-		self._newest[rtp.ssrc] = max(index, self._newest.get(rtp.ssrc, 0))
-		return header + plain
+		return header + plain if self._counts(rtp.ssrc, index, plain) else None
 
 	def protect_rtcp(self, packet):
 		self._rtcp_index += 1

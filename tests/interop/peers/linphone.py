@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Debian's Linphone without a window or sound card: linphonec, led by its command line, a file for each direction.
 import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 
-from lib import audio, cleanup
-from lib.process import Process
+from lib import audio
+from lib.process import Process, Stranger
 
 CONFIG = """\
 [sip]
@@ -33,7 +30,7 @@ enabled=1
 """
 
 
-class Linphone:
+class Linphone(Stranger):
 	"""encryption: srtp (SDES), dtls, none."""
 
 	tone = audio.TONE_A
@@ -41,8 +38,7 @@ class Linphone:
 	def __init__(self, topology, side="access", encryption="srtp", suites="AES_CM_128_HMAC_SHA1_80"):
 		namespace, self.address = getattr(topology, side), topology.phone(side)
 		self.topology, self.side = topology, side
-		self.directory = pathlib.Path(tempfile.mkdtemp(prefix="spe2e-linphone-"))
-		self._handle = cleanup.register(self._remove)
+		super().__init__("linphone")
 		for folder in (".local/share/linphone", ".config/linphone"):
 			(self.directory / folder).mkdir(parents=True)
 		(self.directory / "rc").write_text(CONFIG.format(encryption=encryption, address=self.address, suites=suites))
@@ -83,14 +79,6 @@ class Linphone:
 			except AssertionError:
 				pass
 		self._remove()
-
-	def _remove(self):
-		cleanup.done(self._handle)
-		self.process.kill()
-		shutil.rmtree(self.directory, ignore_errors=True)
-
-	def __enter__(self):
-		return self
 
 	def __exit__(self, *_):
 		self.close()

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from conftest import options
+from exchange import finish
 from peer import Dialog
 
 KEYS = ["WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz", "NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj",
@@ -110,13 +111,6 @@ def answered_here(net, first, offer):
     first.ack(ok)
     assert not reinvited(other)
     return ok
-
-
-def finish(net, caller, callee):
-    caller.bye()
-    callee.peer.reply(callee.peer.expect("BYE"), 200)
-    caller.peer.expect("200 BYE")
-    net.gateway.wait_idle()
 
 
 SDES_LOWERED = {

@@ -72,6 +72,14 @@ class Forks:
             assert message.method != "BYE" or message.get("Via") == bye.get("Via"), "a second BYE"
             core.kept += [message] if message.get("Via") != bye.get("Via") else []
 
+    def others_late(self, winner):
+        """Each but the winner answers as well, and nothing but the winner's call is held."""
+        for other in range(len(self.branches)):
+            if other != winner:
+                self.late(other)
+        counts = self.net.gateway.counts()
+        assert (counts["calls"], counts["dialogs"], counts["sessions"], counts["seats"]) == (1, 2, 1, 2), counts
+
     def plan(self):
         """What the media side was told last, by leg: the caller, the fork that is followed, and what the others have."""
         told = self.net.gateway.events("plan line")
@@ -122,11 +130,7 @@ def test_single(net, mechanism, n, winner):
     near, far = lines(net)
     assert far["agreed"] and near["agreed"] and far["remote"] == f"127.0.2.1:{50000 + 100 * i}"
     assert not far["provisional"] and far["mechanism"] == near["mechanism"]
-    for other in range(n):
-        if other != i:
-            forks.late(other)
-    counts = net.gateway.counts()
-    assert (counts["calls"], counts["dialogs"], counts["sessions"], counts["seats"]) == (1, 2, 1, 2), counts
+    forks.others_late(i)
     forks.finish(i)
 
 
@@ -538,11 +542,7 @@ def test_parallel(net, mechanism, n, winner):
     near, far = lines(net)
     assert near["local"].endswith(f":{ports_of(ok.body)[0]}") and near["agreed"] and far["agreed"]
     assert far["remote"] == f"127.0.2.1:{50000 + 100 * i}" and not near["provisional"] and not far["provisional"]
-    for other in range(n):
-        if other != i:
-            forks.late(other)
-    counts = net.gateway.counts()
-    assert (counts["calls"], counts["dialogs"], counts["sessions"], counts["seats"]) == (1, 2, 1, 2), counts
+    forks.others_late(i)
     forks.finish(i)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An INVITE without description: the far side offers in its 200, the answer is in the ACK."""
 import pytest
+from exchange import finish
 from peer import Dialog, sdp
 
 
@@ -17,13 +18,6 @@ def offered(net, side="access"):
     assert "m=audio" in ok.body and callee.peer.address not in ok.body
     callee.peer.nothing("ACK", 0.1)
     return caller, callee, ok
-
-
-def finish(net, caller, callee):
-    caller.bye()
-    callee.peer.reply(callee.peer.expect("BYE"), 200)
-    caller.peer.expect("200 BYE")
-    net.gateway.wait_idle()
 
 
 @pytest.mark.parametrize("side", ["access", "core"])

@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """INVITE within a dialog: hold in its three forms, resume, new address, refusal and roll-back, glare."""
 import pytest
+from exchange import finish
 from peer import Peer, sdp
 
 
 def lines(net):
     return net.gateway.events("plan line")[-2:]
-
-
-def finish(net, caller, callee):
-    caller.bye()
-    callee.peer.reply(callee.peer.expect("BYE"), 200)
-    caller.peer.expect("200 BYE")
-    net.gateway.wait_idle()
 
 
 def reinvite(net, first, second, offer, answer):

@@ -2,6 +2,7 @@
 """Requests carried each for itself: INFO and MESSAGE in a call; MESSAGE, PUBLISH, SUBSCRIBE and NOTIFY out of dialog."""
 import pytest
 from conftest import options
+from exchange import finish
 from peer import Dialog, sdp
 
 ALL = "relay=message,relay=subscribe,relay=publish"
@@ -13,13 +14,6 @@ def send(dialog, method, body=None, headers=(), kind="text/plain"):
     dialog.cseq += 1
     text = dialog.request_text(method, body, headers=headers)
     dialog.peer.send_text(text.replace("application/sdp", kind))
-
-
-def finish(net, caller, callee):
-    caller.bye()
-    callee.peer.reply(callee.peer.expect("BYE"), 200)
-    caller.peer.expect("200 BYE")
-    net.gateway.wait_idle()
 
 
 @options(**RELAY)

@@ -2,16 +2,10 @@
 """Numbers out of order, merged requests, repetitions, strays: what belongs to nothing changes nothing and leaves nothing."""
 import pytest
 from conftest import options
+from exchange import finish
 from peer import Dialog, sdp
 
 RELAY = dict(access_policy="relay=message,relay=subscribe", core_policy="relay=message,relay=subscribe")
-
-
-def finish(net, caller, callee):
-    caller.bye()
-    callee.peer.reply(callee.peer.expect("BYE"), 200)
-    caller.peer.expect("200 BYE")
-    net.gateway.wait_idle()
 
 
 @options(**RELAY)

@@ -2,6 +2,7 @@
 """Session timers (RFC 4028), each leg for itself; the sip thread's clock is set forward. And timer C."""
 import pytest
 from conftest import options
+from exchange import finish
 from peer import Dialog, sdp
 
 UPDATE = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE"
@@ -18,13 +19,6 @@ def call_up(net, near=(), far=(), far_allow=None):
     caller.ack(ok)
     net.gateway.wait_event("state", **{"tag": "call", "to": "up"})
     return caller, callee, ok
-
-
-def finish(net, caller, callee):
-    caller.bye()
-    callee.peer.reply(callee.peer.expect("BYE"), 200)
-    caller.peer.expect("200 BYE")
-    net.gateway.wait_idle()
 
 
 def ended(net, *dialogs, cause):
