@@ -13,16 +13,35 @@ from lib import audio, tshark
 from lib.admin import TOKENS, Managed
 from lib.gateway import binaries
 from lib.leg import Leg, both_hear, call
+from lib.netns import Topology
 
 PASSWORD = "5f4dcc3b5aa765d61d8327deb882cf99"
 PROOF = f'Authorization: Digest username="alice", realm="x", nonce="n-is-seen", uri="sip:x", response="{PASSWORD}", algorithm=MD5'
-SIP = ("tcp.stream", "ip.src", "udp.srcport", "tcp.srcport", "sip.Method", "sip.Status-Code", "sip.Call-ID")
+FIELDS = ("frame.interface_name", "frame.cap_len", "frame.len", "frame.protocols", "ip.src", "sip.Method", "sip.Status-Code", "sip.Call-ID", "sdp.media",
+	  "_ws.malformed", "_ws.short", "_ws.expert.severity", "_ws.expert.message", "tcp.analysis.flags")
+ERROR = "8388608"
+
+
+@pytest.fixture(scope="module")
+def gateway():
+	"""One gateway for all that leaves it as it was."""
+	with Topology() as topology, Managed(topology, access="mixed") as made:
+		yield made
 
 
 @pytest.fixture
-def managed(topology):
-	with Managed(topology, access="mixed") as gateway:
-		yield gateway
+def topology(gateway):
+	return gateway.topology
+
+
+@pytest.fixture
+def managed(gateway):
+	"""Without anybody's trace, before and after."""
+	yield gateway
+	for token in ("wiretap", "operator"): # either what is its own
+		for trace in gateway.get("/v1/traces", token=token)["traces"]:
+			gateway.ask(f"/v1/traces/{trace['id']}", method="DELETE", token=token)
+	assert gateway.get("/v1/traces", token="wiretap")["traces"] == []
 
 
 def begin(managed, expect=201, token="operator", **want):
@@ -43,20 +62,27 @@ def ended(managed, trace, token="operator", timeout=30):
 	return managed.wait(f"/v1/traces/{trace['id']}", lambda t: not t["running"], timeout, token=token)
 
 
-def malformed(path, sums="TRUE"):
-	checks = [f"{name}.check_checksum:{sums}" for name in ("ip", "udp", "tcp")]
-	return tshark.fields(path, f"({tshark.BAD}) || tcp.analysis.flags", "frame.number", "frame.protocols", "_ws.expert.message",
-			     options=[*tshark.READ, *(word for check in checks for word in ("-o", check))])
+def read(path):
+	return tshark.frames(path, *FIELDS)
 
 
-def messages(path):
+def malformed(frames, sums=True):
+	"""Frames of which the reader says that something is wrong, and what. sums: checksums count, too."""
+	for frame in frames:
+		errors = [text for severity, text in zip(frame["_ws.expert.severity"], frame["_ws.expert.message"], strict=True) if severity == ERROR]
+		bad = [text for text in errors if sums or not text.startswith("Bad checksum")]
+		if bad or frame["_ws.malformed"] or frame["_ws.short"] or frame["tcp.analysis.flags"]:
+			yield frame, bad
+
+
+def messages(frames):
 	"""[(from, method or status, Call-ID)], in the order of time."""
-	return [(source, method or status, call_id) for _, source, _, _, method, status, call_id in tshark.fields(path, "sip", *SIP)]
+	return [(frame["ip.src"][0], (frame["sip.Method"] or frame["sip.Status-Code"])[0], frame["sip.Call-ID"][0]) for frame in frames if frame["sip.Call-ID"]]
 
 
-def whole(path, access, core, topology, sides=("access", "core")):
+def whole(frames, access, core, topology):
 	"""Both legs' INVITE, 200, ACK, BYE and its 200, each way as it went."""
-	seen = messages(path)
+	seen = messages(frames)
 	for leg, phone, gateway, begins in ((access, "access", "access", True), (core, "core", "core", False)):
 		theirs, ours = topology.phone(phone), topology.gateway(gateway)
 		first, second = (theirs, ours) if begins else (ours, theirs)
@@ -74,9 +100,8 @@ def sngrep(path, tmp_path):
 	return out
 
 
-def packets(path, source, expression="rtp.version == 2", *names):
-	family = "ipv6" if ":" in source else "ip"
-	return tshark.fields(path, f"({expression}) && {family}.src == {source}", "frame.interface_name", "frame.cap_len", "frame.len", *names)
+def packets(frames, source, protocol="rtp"):
+	return [frame for frame in frames if frame["ip.src"] == [source] and protocol in frame["frame.protocols"][0].split(":")]
 
 
 def secrets_of(leg):
@@ -86,16 +111,16 @@ def secrets_of(leg):
 		yield base64.b64encode(master).rstrip(b"=")
 
 
-def understood(path, access, core, tmp_path):
+def understood(path, frames, access, core, tmp_path):
 	"""Both dialogs, by the second reader, and SDP on both sides by the first."""
-	sdp = tshark.fields(path, "sdp", "sdp.media", "frame.interface_name")
-	assert len(sdp) == 4 and {name for _, name in sdp} == {"access", "core"}, sdp
-	assert {call_id for _, _, call_id in messages(sngrep(path, tmp_path))} == {access.dialog.call_id, core.dialog.call_id}
+	sdp = [frame["frame.interface_name"][0] for frame in frames if frame["sdp.media"]]
+	assert sorted(sdp) == ["access", "access", "core", "core"], sdp
+	assert {call_id for _, _, call_id in messages(read(sngrep(path, tmp_path)))} == {access.dialog.call_id, core.dialog.call_id}
 
 
-def test_messages_by_tcp(topology, tmp_path):
+def test_messages_by_tcp(tmp_path):
 	path = tmp_path / "call.pcapng"
-	with Managed(topology, access="mixed", transport="tcp") as managed:
+	with Topology() as topology, Managed(topology, access="mixed", transport="tcp") as managed:
 		trace = begin(managed, next={"realm": "access", "callee": "100"})
 		with Leg(topology, "access", keying="sdes", transport="tcp") as access, Leg(topology, "core", transport="tcp") as core:
 			access.dial(headers=[PROOF])
@@ -105,13 +130,14 @@ def test_messages_by_tcp(topology, tmp_path):
 			core.taken_down()
 		assert ended(managed, trace)["ended"] == "its calls are over"
 		raw = download(managed, trace, path)
-	whole(path, access, core, topology)
-	assert not malformed(path)
+	frames = read(path)
+	whole(frames, access, core, topology)
+	assert not list(malformed(frames))
 	assert PASSWORD.encode() not in raw and b"n-is-seen" in raw
 	keys = re.findall(rb"a=crypto:\d+ \S+ inline:([^|\s]+)", raw)
 	assert len(keys) >= 2 and all(set(key) <= set(b"x=") for key in keys), keys
 	assert not [secret for secret in secrets_of(access) if secret in raw]
-	understood(path, access, core, tmp_path)
+	understood(path, frames, access, core, tmp_path)
 
 
 def ctl(topology, *arguments, token="operator", cwd=None):
@@ -138,7 +164,7 @@ def test_the_command_line(topology, managed, tmp_path):
 		access.hang_up()
 		core.taken_down()
 	assert "0 lost, in next.pcapng" in finished(waiting)
-	whole(tmp_path / "next.pcapng", access, core, topology)
+	whole(read(tmp_path / "next.pcapng"), access, core, topology)
 	assert (tmp_path / "next.pcapng").stat().st_mode & 0o777 == 0o600
 	assert [t["id"] for t in managed.get("/v1/traces", token="operator")["traces"]] == [other["id"]]
 	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core: # one that is up
@@ -150,16 +176,17 @@ def test_the_command_line(topology, managed, tmp_path):
 		core.taken_down()
 		finished(running)
 	path, = tmp_path.glob("trace-*.pcapng")
-	assert {what for _, what, _ in messages(path)} == {"BYE", "200"}
+	assert {what for _, what, _ in messages(read(path))} == {"BYE", "200"}
 	running = ctl(topology, "trace", "--next", "--callee", "nobody", "-o", "none.pcapng", cwd=tmp_path) # until ^C
 	managed.wait("/v1/traces", lambda t: len(t["traces"]) == 2, token="operator")
 	running.send_signal(signal.SIGINT)
 	assert "0 messages" in finished(running)
-	assert not messages(tmp_path / "none.pcapng")
+	assert not messages(read(tmp_path / "none.pcapng"))
 	assert "which call" in finished(ctl(topology, "trace"), 2) and "which call" in finished(ctl(topology, "trace", "x"), 2)
 
 
-def test_what_is_refused(topology, managed):
+def test_what_is_refused(managed):
+	before = len(managed.events("trace begun"))
 	for wrong in ({}, {"call": 1, "next": {}}, {"call": 0}, {"call": "1"}, {"next": {"calls": 101}}, {"next": {"realm": "nowhere"}},
 		      {"next": {"peer": "nobody"}}, {"next": {"caller": ""}}, {"next": {"caller": "x" * 128}}, {"next": {"x": 1}},
 		      {"next": {}, "media": "all"}, {"next": {}, "seconds": 3601}, {"next": {}, "octets": 1}, {"next": {}, "x": 1}):
@@ -176,7 +203,7 @@ def test_what_is_refused(topology, managed):
 	assert len({trace["id"] for trace in many}) == 16
 	begin(managed, 409, next={}, octets=65536)
 	managed.wait_event("trace begun", trace=many[-1]["id"])
-	lines = managed.events("trace begun")
+	lines = managed.events("trace begun")[before:]
 	assert len(lines) == 18 and all(line["token"] == "a-operator" and line["source"] for line in lines)
 
 
@@ -196,7 +223,7 @@ def test_bounds(topology, managed, tmp_path):
 		access.hang_up()
 		core.taken_down()
 	download(managed, full, tmp_path / "full.pcapng")
-	assert not malformed(tmp_path / "full.pcapng")
+	assert not list(malformed(read(tmp_path / "full.pcapng")))
 	since = managed.mark()
 	managed.kill_child("control")
 	managed.wait_event("child back", 20, since, child="control")
@@ -205,43 +232,45 @@ def test_bounds(topology, managed, tmp_path):
 
 
 @pytest.mark.parametrize("keying, media", [("sdes", "full"), ("dtls", "headers")])
-def test_media(topology, keying, media, tmp_path):
+def test_media(topology, managed, keying, media, tmp_path):
 	"""As received and as sent on both sides, every packet, whole or without content; by its own role, audited."""
 	path = tmp_path / "media.pcapng"
-	with Managed(topology, access="mixed") as managed:
-		trace = begin(managed, token="wiretap", next={"callee": "100"}, media=media, octets=16 << 20)
-		with Leg(topology, "access", keying=keying) as access, Leg(topology, "core") as core:
-			call(access, core)
-			both_hear(access, core, packets=50, seconds=0.5)
-			access.media.silence()
-			core.media.silence()
-			number = managed.get("/v1/calls")["calls"][0]["id"]
-			seen = managed.wait(f"/v1/calls/{number}", lambda c: all((l["traffic"]["not_heard_ms"] or 0) > 300 for leg in c["legs"] for l in leg["lines"]))
-			traffic = {line["realm"]: line["traffic"] for leg in seen["legs"] for line in leg["lines"]}
-			access.hang_up()
-			core.taken_down()
-		assert ended(managed, trace, "wiretap")["lost"] == 0
-		raw = download(managed, trace, path, "wiretap")
-		for event in ("trace begun", "trace read", "trace ended"):
-			line = managed.wait_event(event, trace=trace["id"])
-			assert line["tag"] == "audit" and line["media"] == media and line["token"] == "a-wiretap", line
-		assert managed.ask(f"/v1/traces/{trace['id']}/pcapng", token="operator").status == 403
-		assert managed.ask(f"/v1/traces/{trace['id']}", method="DELETE", token="operator").status == 403
+	trace = begin(managed, token="wiretap", next={"callee": "100"}, media=media, octets=16 << 20)
+	with Leg(topology, "access", keying=keying) as access, Leg(topology, "core") as core:
+		call(access, core)
+		both_hear(access, core, packets=50, seconds=0.5)
+		access.media.silence()
+		core.media.silence()
+		number = managed.get("/v1/calls")["calls"][0]["id"]
+		seen = managed.wait(f"/v1/calls/{number}", lambda c: all((l["traffic"]["not_heard_ms"] or 0) > 300 for leg in c["legs"] for l in leg["lines"]))
+		traffic = {line["realm"]: line["traffic"] for leg in seen["legs"] for line in leg["lines"]}
+		access.hang_up()
+		core.taken_down()
+	assert ended(managed, trace, "wiretap")["lost"] == 0
+	raw = download(managed, trace, path, "wiretap")
+	for event in ("trace begun", "trace read", "trace ended"):
+		line = managed.wait_event(event, trace=trace["id"])
+		assert line["tag"] == "audit" and line["media"] == media and line["token"] == "a-wiretap", line
+	assert managed.ask(f"/v1/traces/{trace['id']}/pcapng", token="operator").status == 403
+	assert managed.ask(f"/v1/traces/{trace['id']}", method="DELETE", token="operator").status == 403
+	frames = read(path)
 	for side, leg in (("access", access), ("core", core)):
-		came, went = packets(path, topology.phone(side)), packets(path, topology.gateway(side))
+		came, went = packets(frames, topology.phone(side)), packets(frames, topology.gateway(side))
 		assert 50 <= traffic[side]["rx_packets"] <= len(came) <= leg.media.sent # what came too early is there, and was dropped
 		assert len(went) == traffic[side]["tx_packets"] >= 50
-		for row in came + went:
-			assert row[0] == side and int(row[2]) - (14 + 20 + 8 + 12 + 160) in ((10, 16) if side == "access" else (0,)), row # the tag
-			assert row[1] == (row[2] if media == "full" else str(14 + 20 + 8 + 12)), row
+		for frame in came + went:
+			captured, length = int(frame["frame.cap_len"][0]), int(frame["frame.len"][0])
+			assert frame["frame.interface_name"] == [side] and length - (14 + 20 + 8 + 12 + 160) in ((10, 16) if side == "access" else (0,)), frame # the tag
+			assert captured == (length if media == "full" else 14 + 20 + 8 + 12), frame
 	if keying == "dtls":
-		assert packets(path, topology.phone("access"), "dtls") and packets(path, topology.gateway("access"), "dtls")
+		assert packets(frames, topology.phone("access"), "dtls") and packets(frames, topology.gateway("access"), "dtls")
 	spoken = audio.ulaw_tone(core.tone, 160 * 10) # in clear on the core's side
 	assert (spoken in raw) == (media == "full")
-	whole(path, access, core, topology)
+	whole(frames, access, core, topology)
 	# A neighbour on the same host leaves checksums unfinished, and so they are kept; RTP that is cut has no payload to be read.
-	bad = [" ".join(row) for row in malformed(path, sums="FALSE")]
-	bad += tshark.malformed(path, topology.gateway("access")) + tshark.malformed(path, topology.gateway("core"))
-	assert not [line for line in bad if media == "full" or ":rtp" not in line]
+	ours = [frame for frame in frames if frame["ip.src"] in ([topology.gateway("access")], [topology.gateway("core")])]
+	bad = [*malformed(frames, sums=False), *malformed(ours)]
+	assert not [line for line in bad if media == "full" or "rtp" not in line[0]["frame.protocols"][0].split(":")]
+	assert (media == "full") == (not bad)
 	assert not [secret for secret in secrets_of(access) if secret in raw]
-	understood(path, access, core, tmp_path)
+	understood(path, frames, access, core, tmp_path)

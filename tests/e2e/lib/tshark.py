@@ -21,6 +21,18 @@ def fields(path, expression, *names, options=READ):
 	return [line.split("|") for line in done.stdout.splitlines()]
 
 
+def frames(path, *names):
+	"""Every frame of a file by one reading, where several looks would read it as often: [{field: its values, each once said}]."""
+	command = [*READ, "-o", "tcp.check_checksum:TRUE", "-r", str(path), "-T", "fields", "-E", "separator=\x1f", "-E", "aggregator=\x1e"]
+	for name in names:
+		command += ["-e", name]
+	done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+	assert done.returncode == 0, done.stderr
+	rows = [[value.split("\x1e") if value else [] for value in line.split("\x1f")] for line in done.stdout.split("\n")[:-1]] # splitlines() would at \x1e, too
+	assert all(len(row) == len(names) for row in rows), done.stdout
+	return [dict(zip(names, row)) for row in rows]
+
+
 def malformed(path, source):
 	"""What is wrong with the packets of that address, a line each; the frame's protocols and what the reader says."""
 	family = "ipv6" if ":" in source else "ip"
