@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The package in a Debian that has nothing but what it depends on: installed, started by its systemd, called through, killed, purged."""
+"""The package in a Debian that has nothing but what it depends on: as the container that the container file makes of both; installed,
+started by its systemd, called through, killed, purged."""
+import http.client
 import os
 import re
+import shutil
 
+import container
 import machine
 import pytest
 from lib.admin import TOKENS, section
-from lib.gateway import configuration
+from lib.gateway import ROOT, configuration
 from lib.leg import Leg, both_hear, call
 from lib.netns import Topology
 
@@ -36,6 +40,71 @@ def bare(package, tmp_path_factory):
         unavailable(f"no Debian to install it in: {why}")
     yield made
     made.delete()
+
+
+@pytest.fixture(scope="module")
+def image(bare, package, tmp_path_factory):
+    """(store, the image's name): of the container file, as it is, but for its first stage. What that makes, the package, is here already;
+    to make it again takes minutes, and is made so with SALLYPORT_FULL=1."""
+    folder = tmp_path_factory.mktemp("container")
+    store = container.Store(folder, machine.archive()[1])
+    store.base(bare.folder)
+    try:
+        store.run("run", "--rm", "--network=none", *container.limits(), container.BASE, "true")
+    except AssertionError as why:
+        store.delete()
+        unavailable(f"podman runs no container here: {why}")
+    made = folder / "made/src/build/release"  # where the first stage leaves it
+    made.mkdir(parents=True)
+    shutil.copy(package, made)
+    store.build("sallyport", ROOT / "deploy/Containerfile", ROOT, *([] if container.FULL else [f"--build-context=build={folder / 'made'}"]))
+    yield store, "sallyport"
+    store.delete()
+
+
+@pytest.fixture
+def contained(image, tmp_path):
+    """(topology, the container's process, its store): as the compose file has it, in the gateway's namespace of a topology."""
+    store, name = image
+    (tmp_path / "sallyport.yaml").write_text(configuration(state_dir="/var/lib/sallyport") + section("127.0.0.1:8780"))
+    (tmp_path / "ctl.token").write_text(TOKENS["operator"])
+    service = container.services()["sallyport"]
+    with Topology() as topology:
+        process = store.start("gateway", name, f"--network=ns:/run/netns/{topology.gw.name}",
+                              *container.service_options(service, {"./sallyport": tmp_path, "state": "state", "records": "records"}))
+        try:
+            yield topology, process, store
+        finally:
+            store.run("rm", "--force", "--time=0", "gateway", check=False)
+            process.kill()
+
+
+def answer(topology, path):
+    """The status of what the container's door answers."""
+    connection = http.client.HTTPConnection("localhost", timeout=30)
+    connection.sock = topology.gw.tcp_connect("127.0.0.1", 8780, timeout=30)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_the_container(contained):
+    """Started, asked, called through, and ended with a call that is up, by the signal and within the time that image and compose file name."""
+    topology, process, store = contained
+    process.wait_until(lambda line: '"event":"gateway ready"' in line, 60, "ready")
+    assert answer(topology, "/healthz") == answer(topology, "/readyz") == 200
+    store.healthy("gateway")
+    with Leg(topology, "access", keying="dtls") as access, Leg(topology, "core") as core:
+        call(access, core)
+        both_hear(access, core)
+        stopping = store.stop("gateway")
+        access.taken_down(30)
+        core.taken_down(30)
+    assert process.wait(30) == stopping.wait(30) == 0, process.tail()
+    assert '"event":"gateway stopped"' in process.text()
+    assert store.run("ps", "--all", "--quiet").stdout == ""
 
 
 @pytest.fixture(scope="module")
