@@ -163,10 +163,7 @@ def test_the_command_line(topology, managed, tmp_path):
 		assert "traced already" in finished(ctl(topology, "trace", number), 1)
 		access.hang_up()
 		core.taken_down()
-	assert "0 lost, in next.pcapng" in finished(waiting)
-	whole(read(tmp_path / "next.pcapng"), access, core, topology)
-	assert (tmp_path / "next.pcapng").stat().st_mode & 0o777 == 0o600
-	assert [t["id"] for t in managed.get("/v1/traces", token="operator")["traces"]] == [other["id"]]
+	first = access, core
 	with Leg(topology, "access", keying="sdes") as access, Leg(topology, "core") as core: # one that is up
 		call(access, core)
 		number = str(managed.get("/v1/calls")["calls"][0]["id"])
@@ -174,7 +171,11 @@ def test_the_command_line(topology, managed, tmp_path):
 		managed.wait("/v1/traces", lambda t: [x for x in t["traces"] if x["call"] == int(number)], token="operator")
 		access.hang_up()
 		core.taken_down()
-		finished(running)
+	assert "0 lost, in next.pcapng" in finished(waiting)
+	whole(read(tmp_path / "next.pcapng"), *first, topology)
+	assert (tmp_path / "next.pcapng").stat().st_mode & 0o777 == 0o600
+	finished(running)
+	assert [t["id"] for t in managed.get("/v1/traces", token="operator")["traces"]] == [other["id"]]
 	path, = tmp_path.glob("trace-*.pcapng")
 	assert {what for _, what, _ in messages(read(path))} == {"BYE", "200"}
 	running = ctl(topology, "trace", "--next", "--callee", "nobody", "-o", "none.pcapng", cwd=tmp_path) # until ^C
@@ -231,10 +232,8 @@ def test_bounds(topology, managed, tmp_path):
 	assert reply.status == 404 and "control has begun anew" in reply.json()["detail"]
 
 
-@pytest.mark.parametrize("keying, media", [("sdes", "full"), ("dtls", "headers")])
-def test_media(topology, managed, keying, media, tmp_path):
-	"""As received and as sent on both sides, every packet, whole or without content; by its own role, audited."""
-	path = tmp_path / "media.pcapng"
+def traced_call(topology, managed, keying, media):
+	"""(trace, legs, traffic by realm) of a call that has spoken and is over."""
 	trace = begin(managed, token="wiretap", next={"callee": "100"}, media=media, octets=16 << 20)
 	with Leg(topology, "access", keying=keying) as access, Leg(topology, "core") as core:
 		call(access, core)
@@ -243,17 +242,30 @@ def test_media(topology, managed, keying, media, tmp_path):
 		core.media.silence()
 		number = managed.get("/v1/calls")["calls"][0]["id"]
 		seen = managed.wait(f"/v1/calls/{number}", lambda c: all((l["traffic"]["not_heard_ms"] or 0) > 300 for leg in c["legs"] for l in leg["lines"]))
-		traffic = {line["realm"]: line["traffic"] for leg in seen["legs"] for line in leg["lines"]}
 		access.hang_up()
 		core.taken_down()
-	assert ended(managed, trace, "wiretap")["lost"] == 0
-	raw = download(managed, trace, path, "wiretap")
-	for event in ("trace begun", "trace read", "trace ended"):
-		line = managed.wait_event(event, trace=trace["id"])
-		assert line["tag"] == "audit" and line["media"] == media and line["token"] == "a-wiretap", line
-	assert managed.ask(f"/v1/traces/{trace['id']}/pcapng", token="operator").status == 403
-	assert managed.ask(f"/v1/traces/{trace['id']}", method="DELETE", token="operator").status == 403
-	frames = read(path)
+	return trace, access, core, {line["realm"]: line["traffic"] for leg in seen["legs"] for line in leg["lines"]}
+
+
+def test_media(topology, managed, tmp_path):
+	"""By its own role, audited; keys and content as asked for. One call after the other; a trace ends two seconds after its call, both at once."""
+	made = [(keying, media, *traced_call(topology, managed, keying, media)) for keying, media in (("sdes", "full"), ("dtls", "headers"))]
+	for keying, media, trace, access, core, traffic in made:
+		path = tmp_path / f"{media}.pcapng"
+		assert ended(managed, trace, "wiretap")["lost"] == 0
+		raw = download(managed, trace, path, "wiretap")
+		for event in ("trace begun", "trace read", "trace ended"):
+			line = managed.wait_event(event, trace=trace["id"])
+			assert line["tag"] == "audit" and line["media"] == media and line["token"] == "a-wiretap", line
+		assert managed.ask(f"/v1/traces/{trace['id']}/pcapng", token="operator").status == 403
+		assert managed.ask(f"/v1/traces/{trace['id']}", method="DELETE", token="operator").status == 403
+		frames = read(path)
+		media_is_whole(topology, frames, raw, access, core, traffic, keying, media)
+		understood(path, frames, access, core, tmp_path)
+
+
+def media_is_whole(topology, frames, raw, access, core, traffic, keying, media):
+	"""As received and as sent on both sides, every packet, whole or without content."""
 	for side, leg in (("access", access), ("core", core)):
 		came, went = packets(frames, topology.phone(side)), packets(frames, topology.gateway(side))
 		assert 50 <= traffic[side]["rx_packets"] <= len(came) <= leg.media.sent # what came too early is there, and was dropped
@@ -273,4 +285,3 @@ def test_media(topology, managed, keying, media, tmp_path):
 	assert not [line for line in bad if media == "full" or "rtp" not in line[0]["frame.protocols"][0].split(":")]
 	assert (media == "full") == (not bad)
 	assert not [secret for secret in secrets_of(access) if secret in raw]
-	understood(path, frames, access, core, tmp_path)
