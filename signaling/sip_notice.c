@@ -61,14 +61,18 @@ void sip_notice_ended(const struct sip_call *call)
 	tell(call->sip, &n);
 }
 
-void sip_notice_ended_before(const struct sip *sip, uint32_t call, const struct sip_notice_side sides[2], mono_ns setup, int status,
-			     const char *cause)
+void sip_notice_ended_before(const struct sip *sip, const struct sip_ended *e)
 {
-	struct sip_notice n = { .kind = SIP_NOTICE_ENDED, .call = call, .sides = { sides[0], sides[1] }, .setup = setup, .status = status };
+	struct sip_notice n = { .kind = SIP_NOTICE_ENDED, .call = e->number, .setup = e->ended - e->started, .status = e->status };
 
 	if (sip->notice == NULL)
 		return;
-	snprintf(n.cause, sizeof(n.cause), "%s", cause);
+	for (int i = 0; i < 2; i++) {
+		snprintf(n.sides[i].realm, sizeof(n.sides[i].realm), "%s", e->legs[i].realm);
+		snprintf(n.sides[i].call_id, sizeof(n.sides[i].call_id), "%s", e->legs[i].call_id);
+		snprintf(n.sides[i].uri, sizeof(n.sides[i].uri), "%s", e->legs[i].uri);
+	}
+	snprintf(n.cause, sizeof(n.cause), "%s", e->cause);
 	snprintf(n.by, sizeof(n.by), "gateway");
 	tell(sip, &n);
 }

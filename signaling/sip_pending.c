@@ -3,6 +3,7 @@
 #include "signaling/sip_pending.h"
 #include "mediarelay/call_record.h"
 #include "signaling/sip_check.h"
+#include "signaling/sip_peer.h"
 #include "signaling/sip_priv.h"
 #include <errno.h>
 #include <stdio.h>
@@ -273,7 +274,7 @@ int sip_pending_read(const uint8_t *bytes, size_t len, struct sip_pending_head *
 
 struct ending {
 	struct sip *sip;
-	struct sip_notice_side sides[2]; // the caller's, the callee's
+	struct sip_ended what;
 };
 
 // nta repeats the response until its ACK is there, and takes the INVITE's repetitions and its CANCEL.
@@ -301,36 +302,58 @@ static void end_ours(struct sip *sip, const struct sip_pending_request *p, msg_t
 	nta_outgoing_destroy(sip_agent_send(sip->agent, msg, &p->hop, NULL, NULL, NULL)); // nta repeats it as long as need be
 }
 
-// Who it is that is told: by the listener, the Call-ID, and the URI of From in a request of theirs, of To in one of ours.
-static void read_side(struct sip_notice_side *side, const struct sip *sip, const struct sip_pending_request *p, const sip_t *request)
+// Whose it is: by where it came from or went to; and the URI of From in a request of theirs, of To in one of ours.
+static void read_leg(struct sip_leg_report *leg, const struct sip *sip, const struct sip_pending_request *p, const sip_t *request)
 {
+	const struct sip_config *config = sip->config;
+	const sip_addr_t *who = p->outgoing ? request->sip_to : request->sip_from;
 	uint16_t realm = sip_agent_realm(p->hop.listener);
+	int peer = sip_peer_by_source(config, realm, &p->hop.address.addr);
 
-	snprintf(side->realm, sizeof(side->realm), "%s", realm < sip->config->n_realms ? sip->config->realms[realm].name : "");
-	snprintf(side->call_id, sizeof(side->call_id), "%s", request->sip_call_id->i_id);
-	url_e(side->uri, sizeof(side->uri), p->outgoing ? request->sip_to->a_url : request->sip_from->a_url);
-	side->uri[sizeof(side->uri) - 1] = '\0';
+	*leg = (struct sip_leg_report){ .side = p->outgoing ? SIP_SIDE_CALLEE : SIP_SIDE_CALLER };
+	snprintf(leg->realm, sizeof(leg->realm), "%s", realm < config->n_realms ? config->realms[realm].name : "");
+	snprintf(leg->peer, sizeof(leg->peer), "%s", peer >= 0 ? config->peers[peer].name : "");
+	snprintf(leg->profile, sizeof(leg->profile), "%s", peer >= 0 ? config->profiles[config->peers[peer].profile].name : "");
+	snprintf(leg->call_id, sizeof(leg->call_id), "%s", request->sip_call_id->i_id);
+	snprintf(leg->local_tag, sizeof(leg->local_tag), "%s", p->tag);
+	snprintf(leg->remote_tag, sizeof(leg->remote_tag), "%s", who->a_tag != NULL ? who->a_tag : "");
+	url_e(leg->uri, sizeof(leg->uri), who->a_url);
+	leg->uri[sizeof(leg->uri) - 1] = '\0';
+	if (!p->outgoing)
+		leg->address = p->hop.address;
 }
 
 static void end_request(void *ctx, const struct sip_pending_request *p, msg_t *msg)
 {
 	struct ending *e = ctx;
+	const sip_t *request = sip_object(msg);
 
-	read_side(&e->sides[p->outgoing], e->sip, p, sip_object(msg));
+	read_leg(&e->what.legs[p->outgoing], e->sip, p, request);
+	if (!p->outgoing) {
+		url_e(e->what.called, sizeof(e->what.called), request->sip_to->a_url);
+		e->what.called[sizeof(e->what.called) - 1] = '\0';
+	}
 	(p->outgoing ? end_ours : refuse)(e->sip, p, msg);
 }
 
-static void tell_ended(const struct ending *e, const struct sip_pending_head *head, uint32_t session)
+static void tell_ended(struct ending *e, const struct sip_pending_head *head, uint32_t session)
 {
-	mono_ns now = env_now(e->sip->env), setup = head->started < now ? now - head->started : 0;
+	struct sip_ended *what = &e->what;
 	char name[12];
 
+	what->number = head->number;
+	what->session = session;
+	what->ended = env_now(e->sip->env);
+	what->started = head->started < what->ended ? head->started : what->ended;
+	what->status = STATUS;
+	what->cause = CAUSE;
 	snprintf(name, sizeof(name), "%u", head->number);
-	log_info("sip", "call ended", LOG_STR("call", name), LOG_STR("call_id_a", e->sides[0].call_id),
-		 LOG_STR("call_id_b", e->sides[1].call_id), LOG_STR("cause", CAUSE), LOG_INT("status", STATUS),
-		 LOG_UINT("duration_ms", 0), LOG_UINT("setup_ms", setup / MONO_MS(1)), LOG_STR("by", "gateway"),
+	log_info("sip", "call ended", LOG_STR("call", name), LOG_STR("call_id_a", what->legs[0].call_id),
+		 LOG_STR("call_id_b", what->legs[1].call_id), LOG_STR("cause", CAUSE), LOG_INT("status", STATUS),
+		 LOG_UINT("duration_ms", 0), LOG_UINT("setup_ms", (what->ended - what->started) / MONO_MS(1)), LOG_STR("by", "gateway"),
 		 LOG_UINT("session", session));
-	sip_notice_ended_before(e->sip, head->number, e->sides, setup, STATUS, CAUSE);
+	sip_notice_ended_before(e->sip, what);
+	sip_report_ended_before(e->sip, what);
 }
 
 bool sip_pending_end(struct sip *sip, uint32_t session, struct sip_call *call)

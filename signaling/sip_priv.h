@@ -248,17 +248,26 @@ void call_route(struct sip_dialog *d, bool behind_nat); // where its requests go
 int sip_route_take(struct sip *sip, uint16_t realm, int peer, const char *user); // the peer to call, counted; -ENOENT
 int sip_routed_follow(struct sip *sip, const struct sip_config *next); // the counts, before next is in force; -ENOMEM
 
+// A call that was not up when the life of this process before this one ended, as far as its record tells (sip_pending.c).
+struct sip_ended {
+	uint32_t number, session;
+	mono_ns started, ended;
+	int status;
+	const char *cause;
+	char called[SIP_REPORT_TEXT];
+	struct sip_leg_report legs[2]; // the caller's, the callee's; Call-ID empty: there was none
+};
+
 // sip_report.c - for the call records: the last word on a call, and on an INVITE that never became one.
 void sip_report_ended(const struct sip_call *call);
+void sip_report_ended_before(const struct sip *sip, const struct sip_ended *e);
 void sip_report_refused(struct sip *sip, const sip_t *request, const struct sip_hop *from, int peer, int status, const char *cause);
 
 // sip_notice.c - for whoever watches.
 void sip_notice_started(const struct sip_call *call);
 void sip_notice_answered(const struct sip_call *call);
 void sip_notice_ended(const struct sip_call *call);
-// The same of one that was not up when the life of this process before this one ended: there is no call any more.
-void sip_notice_ended_before(const struct sip *sip, uint32_t call, const struct sip_notice_side sides[2], mono_ns setup, int status,
-			     const char *cause);
+void sip_notice_ended_before(const struct sip *sip, const struct sip_ended *e);
 void sip_notice_restored(const struct sip *sip, unsigned restored, unsigned lost);
 void sip_notice_stranger(struct sip *sip, const struct inet_endpoint *source);
 void sip_report_left(struct sip_dialog *d); // a transfer is through: another has its place

@@ -99,6 +99,27 @@ void sip_report_ended(const struct sip_call *call)
 	call->sip->report(call->sip->report_ctx, r);
 }
 
+void sip_report_ended_before(const struct sip *sip, const struct sip_ended *e)
+{
+	struct sip_call_report *r = report_new(sip, 2);
+
+	if (r == NULL)
+		return;
+	r->number = e->number;
+	r->session = e->session;
+	r->started = e->started;
+	r->ended = e->ended;
+	r->status = e->status;
+	COPY(r->cause, e->cause);
+	COPY(r->called, e->called);
+	r->routed = e->legs[1].call_id[0] != '\0';
+	for (int i = 0; i < 2; i++) {
+		if (e->legs[i].call_id[0] != '\0')
+			r->legs[r->n_legs++] = e->legs[i];
+	}
+	sip->report(sip->report_ctx, r);
+}
+
 void sip_report_refused(struct sip *sip, const sip_t *request, const struct sip_hop *from, int peer, int status, const char *cause)
 {
 	const struct sip_peer *who = &sip->config->peers[peer];

@@ -126,6 +126,27 @@ def test_call_that_outlived_a_process(topology, recording, kind):
 	assert line["keying"]["dtls"]["version"] in ("1.2", "1.3") and line["keying"]["suite"]
 
 
+def test_call_that_rang_when_control_died(topology, recording):
+	"""The next life ends it, and records it as far as it knows it."""
+	gateway = recording(access="secure", core="plain")
+	with Leg(topology, "access", keying="dtls", mux=True) as access, Leg(topology, "core") as core:
+		access.dial()
+		invite = core.phone.wait_request("INVITE")
+		core.phone.answer(invite, 180, "Ringing")
+		access.phone.wait(lambda m: m.status == 180, what="180")
+		gateway.kill_child("control")
+		final = access.phone.wait_response(1, timeout=20)
+		access.phone.ack_failure(access.dialog, final)
+		record, = records.wait(gateway.records, 1, 30)
+	assert (record["result"], record["restored"], record["ended"]["by"]) == ("failed", False, "gateway")
+	assert (record["ended"]["status"], record["ended"]["cause"]) == (final.status, "control restarted") == (500, "control restarted")
+	near, far = leg_of(record, "caller"), leg_of(record, "callee")
+	assert (near["call_id"], far["call_id"]) == (access.dialog.call_id, invite.get("call-id"))
+	assert (near["realm"], near["peer"], far["realm"], far["peer"]) == ("access", "phones", "core", "pbx")
+	assert near["uri"] in access.dialog.local and f"<{far['uri']}>" in invite.get("to") and f"<{record['called']}>" == access.dialog.remote
+	assert near["address"] and not record["times"]["answer"] and record["times"]["setup_ms"] > 0
+
+
 def short_calls(access, core, n):
 	for _ in range(n):
 		access.dial(access.offer())
