@@ -94,6 +94,6 @@ class Store:
         cleanup.done(self._handle)
         self.run("rm", "--all", "--force", "--time=0", check=False)
         machine.run("umount", "--recursive", "--lazy", self.folder, check=False)
-        for group in Path("/sys/fs/cgroup").glob("*/libpod_parent"):
+        for group in sorted(Path("/sys/fs/cgroup").glob("*/libpod_parent/**"), reverse=True):
             with contextlib.suppress(OSError):  # another's containers are in it
                 group.rmdir()
