@@ -89,17 +89,6 @@ class Events:
 			if event.name == name and all(event.data.get(key) == value for key, value in fields.items()):
 				return event
 
-	def each(self, *names, timeout=20):
-		"""{name: event}, the first of each, in whatever order they come; of an attack its kind is the name."""
-		end, found = time.monotonic() + timeout, {}
-		while missing := set(names) - set(found):
-			try:
-				event = self.next(max(0.01, end - time.monotonic()))
-			except queue.Empty:
-				raise AssertionError(f"no {missing} in {timeout} s, but {self.seen}") from None
-			found.setdefault(event.data["kind"] if event.name == "attack" else event.name, event)
-		return found
-
 	def ended(self, timeout=20):
 		"""All that still came before the gateway closed the stream."""
 		rest = []
