@@ -107,26 +107,31 @@ class ReliableEnds(Ends):
 
     HEADERS = ["Supported: 100rel", ALLOW]
 
-    again = None  # when the 183 is due once more: it is repeated until its PRACK
+    repeated, again = None, None  # what is repeated until its PRACK, or its ACK, comes; and when it is due
 
     def pump(self):
         if self.again and time.monotonic() > self.again:
             self.again = time.monotonic() + 0.3
-            self.callee.reply(183, body=sdp(self.callee.peer.address, 50000), headers=["Require: 100rel", "RSeq: 7", ALLOW])
+            self.repeated()
         return super().pump()
+
+    def ring(self):
+        self.callee.reply(183, body=sdp(self.callee.peer.address, 50000), headers=["Require: 100rel", "RSeq: 7", ALLOW])
+
+    def pick_up(self):
+        self.callee.peer.reply(self.callee.invite, 200, tag=self.callee.local_tag, headers=[ALLOW])
 
     def request(self, peer, message):
         if message.method == "INVITE" and peer is self.net.core and "100rel" in tags(message, "Supported"):
             if self.callee is None or self.callee.call_id != message.get("Call-ID"):
                 self.callee = Dialog(peer, invite=message)
-                self.again = 1
-        elif message.method in ("PRACK", "CANCEL", "BYE"):
-            self.again = None
-            if message.method != "PRACK":
-                super().request(peer, message)
-                return
+                self.repeated, self.again = self.ring, 1
+        elif message.method == "PRACK":
             peer.reply(message, 200, tag=self.callee.local_tag)
-            peer.reply(self.callee.invite, 200, tag=self.callee.local_tag, headers=[ALLOW])
+            self.repeated, self.again = self.pick_up, 1
+        elif message.method in ("ACK", "CANCEL", "BYE"):
+            self.again = None if not self.others(message) else self.again
+            super().request(peer, message)
         elif message.method == "UPDATE":
             peer.reply(message, 200, body=sdp(peer.address, 50000, "recvonly"), tag=self.callee.local_tag)
         else:
