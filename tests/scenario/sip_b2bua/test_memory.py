@@ -107,7 +107,8 @@ class ReliableEnds(Ends):
 
     HEADERS = ["Supported: 100rel", ALLOW]
 
-    repeated, again = None, None  # what is repeated until its PRACK, or its ACK, comes; and when it is due
+    RINGS = 8
+    repeated, again, rung = None, None, 0  # what is repeated until its PRACK, or its ACK, comes; and when it is due
 
     def pump(self):
         if self.again and time.monotonic() > self.again:
@@ -116,7 +117,13 @@ class ReliableEnds(Ends):
         return super().pump()
 
     def ring(self):
+        self.rung += 1
+        if self.rung > self.RINGS: # RFC 3262 3: whom no PRACK reaches, refuses
+            self.repeated = self.give_up
         self.callee.reply(183, body=sdp(self.callee.peer.address, 50000), headers=["Require: 100rel", "RSeq: 7", ALLOW])
+
+    def give_up(self):
+        self.callee.peer.reply(self.callee.invite, 504, tag=self.callee.local_tag)
 
     def pick_up(self):
         self.callee.peer.reply(self.callee.invite, 200, tag=self.callee.local_tag, headers=[ALLOW])
