@@ -17,9 +17,12 @@ def complete_checksums(topology):
 		topology.gw.run("ethtool", "-K", device, "tx", "off")
 
 
+SUITE = "AES_CM_128_HMAC_SHA1_80" # of AEAD's SRTCP Wireshark takes the tag's end for the E-bit, and reads cipher text every other time
+
+
 def some_calls(topology, family):
 	for keying in ("dtls", "sdes"):
-		with Leg(topology, "access", keying=keying, mux=keying == "dtls", rtcp=True, family=family) as access, \
+		with Leg(topology, "access", keying=keying, suite=SUITE, mux=keying == "dtls", rtcp=True, family=family) as access, \
 		     Leg(topology, "core", rtcp=True, family=family) as core:
 			call(access, core)
 			both_hear(access, core, packets=20, seconds=0.2)

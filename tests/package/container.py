@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Images and containers by podman, in a store of the test's own, in memory: nothing of the host's is seen or left behind.
 
-    Store(folder, environment)  base(folder), build(...), start(...), healthy(name), stop(name), run(...)
+    Store(environment)          base(folder), build(...), start(...), healthy(name), stop(name), run(...)
     services()                  the compose file's
     service_options(service)    podman's options for a service of the compose file
 """
 import contextlib
 import os
 import resource
+import tempfile
 import time
 from pathlib import Path
 
@@ -52,8 +53,9 @@ def service_options(service, volumes):
 
 
 class Store:
-    def __init__(self, folder, environment):
-        self.folder, self.environment = Path(folder), environment
+    def __init__(self, environment):
+        self.folder, self.environment = Path(tempfile.mkdtemp(prefix="spc-")), environment
+        folder = self.folder  # podman takes a path of 50 octets at most
         self.podman = ["podman", f"--root={folder}/store", f"--runroot={folder}/run", f"--tmpdir={folder}/tmp", "--storage-driver=overlay",
                        "--cgroup-manager=cgroupfs", "--runtime=runc", "--events-backend=none"]  # crun refuses cgroups of both versions at once
         machine.run("mount", "-t", "tmpfs", "-o", f"size={8000 if FULL else 1500}M,mode=755", "tmpfs", folder)
@@ -97,3 +99,4 @@ class Store:
         for group in sorted(Path("/sys/fs/cgroup").glob("*/libpod_parent/**"), reverse=True):
             with contextlib.suppress(OSError):  # another's containers are in it
                 group.rmdir()
+        self.folder.rmdir()

@@ -43,21 +43,20 @@ def bare(package, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def image(bare, package, tmp_path_factory):
+def image(bare, package):
     """(store, the image's name): of the container file, as it is, but for its first stage. What that makes, the package, is here already;
     to make it again takes minutes, and is made so with SALLYPORT_FULL=1."""
-    folder = tmp_path_factory.mktemp("container")
-    store = container.Store(folder, machine.archive()[1])
+    store = container.Store(machine.archive()[1])
     store.base(bare.folder)
     try:
         store.run("run", "--rm", "--network=none", *container.limits(), container.BASE, "true")
     except AssertionError as why:
         store.delete()
         unavailable(f"podman runs no container here: {why}")
-    made = folder / "made/src/build/release"  # where the first stage leaves it
+    made = store.folder / "made/src/build/release"  # where the first stage leaves it
     made.mkdir(parents=True)
     shutil.copy(package, made)
-    store.build("sallyport", ROOT / "deploy/Containerfile", ROOT, *([] if container.FULL else [f"--build-context=build={folder / 'made'}"]))
+    store.build("sallyport", ROOT / "deploy/Containerfile", ROOT, *([] if container.FULL else [f"--build-context=build={store.folder / 'made'}"]))
     yield store, "sallyport"
     store.delete()
 
