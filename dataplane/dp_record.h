@@ -84,7 +84,6 @@ struct dp_restart {
 #define DP_WORK_EPOCH 8 // DP_EVENT_EPOCH is owed for the newest receive key
 #define DP_WORK_TRACE 16 // copies go to the trace ring
 #define DP_WORK_TRACE_ALL 32 // whole, not the header of RTP alone
-#define DP_WORK_LONGER_KEY 64 // more than 128 bits: its round keys end in a line more. A hint, for the lines to ask for
 
 // A receive key and the SSRC that it was heard of first.
 struct dp_rx {

@@ -255,15 +255,11 @@ static inline void packet_keep(struct packet *pkts, uint16_t to, uint16_t from)
 		pkts[to] = pkts[from];
 }
 
-// AES-CM needs the first four lines of what packets need of a key, a longer key five. GCM of a short packet needs four
-// lines more, which are the record's last. `work`: DP_WORK_* of the transport.
 // Always inline: a call of what only prefetches has no effect that the compiler knows of, and may be left out.
-static inline __attribute__((always_inline)) void key_prefetch(const struct srtp_key *key, bool cm, uint8_t work)
+static inline __attribute__((always_inline)) void key_prefetch(const struct srtp_key *key)
 {
-	for (unsigned line = 0; line < 4u + !!(work & DP_WORK_LONGER_KEY); line++)
-		__builtin_prefetch((const uint8_t *)key + offsetof(struct srtp_key, salt) + line * DP_LINE);
-	for (unsigned line = 0; line < 4 && !cm; line++)
-		__builtin_prefetch((const uint8_t *)key + SRTP_KEY_GCM_POWERS + line * DP_LINE);
+	for (unsigned line = 0; line < SRTP_KEY_ASKED; line++)
+		__builtin_prefetch((const uint8_t *)key + SRTP_KEY_HOT + line * DP_LINE);
 }
 
 static inline __attribute__((always_inline)) void lines_prefetch(const void *at, unsigned n)

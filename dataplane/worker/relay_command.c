@@ -33,7 +33,7 @@ static void on_extensions(struct relay_worker *w, struct dp_transport *tp, const
 
 	transport_write_begin(tp);
 	rare_of(w->relay, tp)->extensions = *extensions;
-	tp->work = (uint8_t)((tp->work & (DP_WORK_EPOCH | DP_WORK_TRACE | DP_WORK_TRACE_ALL | DP_WORK_LONGER_KEY)) |
+	tp->work = (uint8_t)((tp->work & (DP_WORK_EPOCH | DP_WORK_TRACE | DP_WORK_TRACE_ALL)) |
 			     (extensions->mode != DP_EXTENSION_PASS ? DP_WORK_CHOOSE : 0) |
 			     (encrypted ? DP_WORK_ENCRYPT : 0) | (extensions->cryptex ? DP_WORK_CRYPTEX : 0));
 	transport_write_end(tp);

@@ -134,7 +134,7 @@ void unprotect_add(struct relay_worker *w, struct packet *p, uint16_t at)
 	if (p->tp->security != DP_SRTP || !op_in(w, op, p, rx_newest(p->tp)))
 		return;
 	w->who[w->n_ops++] = at;
-	key_prefetch(op->key, rx->key < w->relay->map.n_keys_cm, p->tp->work);
+	key_prefetch(op->key);
 	lines_prefetch((const uint8_t *)op->stream - offsetof(struct dp_stream, srtp), 2);
 }
 
@@ -296,7 +296,7 @@ static inline __attribute__((always_inline)) void warm_out(struct relay_worker *
 	if (out->security != DP_SRTP)
 		return;
 	if (out->key < map->n_keys)
-		key_prefetch(dp_key_at(map, out->key), out->key < map->n_keys_cm, out->work);
+		key_prefetch(dp_key_at(map, out->key));
 	if (out->first.stream < map->n_streams)
 		lines_prefetch(&dp_stream_at(map, out->first.stream)->srtp, 1);
 }

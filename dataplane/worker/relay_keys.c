@@ -158,13 +158,6 @@ static void refuse(struct relay_worker *w, struct dp_ref ref, const struct dp_ke
 	relay_event(w, &event);
 }
 
-static void work_key(struct dp_transport *tp, enum srtp_suite suite)
-{
-	tp->work &= (uint8_t)~DP_WORK_LONGER_KEY;
-	if (srtp_suite_info(suite)->key_len > 16)
-		tp->work |= DP_WORK_LONGER_KEY;
-}
-
 void keys_install(struct relay_worker *w, struct dp_transport *tp, struct dp_ref ref, const struct dp_keys *k)
 {
 	bool rx = k->direction == DP_RX;
@@ -186,7 +179,6 @@ void keys_install(struct relay_worker *w, struct dp_transport *tp, struct dp_ref
 		return;
 	}
 	transport_write_begin(tp);
-	work_key(tp, k->master.suite);
 	if (rx)
 		keys_rx(w, tp, k, fresh);
 	else

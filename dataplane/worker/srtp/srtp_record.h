@@ -18,7 +18,7 @@
 // Session keys of one (transport, direction, epoch), expanded as the crypto library wants them. What packets do not need
 // comes first, what they need last, and its length is the suite's: a record that can hold AES-CM alone is cut behind
 // `cm` (srtp_key_size()). Laid out for cold caches: of what begins with `salt`, AES-CM of 128 bits needs four lines,
-// AES-GCM four, and for short packets the last four, where the low powers of its hash key are.
+// AES-GCM four, and for short packets the last three, where the low powers of its hash key are.
 struct srtp_key {
 	alignas(64) uint8_t cipher_key[SRTP_KEY_MAX]; // what the expansion is made of
 	uint8_t extension_key[SRTP_KEY_MAX];
@@ -50,7 +50,8 @@ struct srtp_key {
 
 #define SRTP_KEY_HOT offsetof(struct srtp_key, salt)                                      // where packets look
 #define SRTP_KEY_CM_SIZE (offsetof(struct srtp_key, cm) + sizeof(((struct srtp_key *)0)->cm)) // of AES-CM and NULL
-#define SRTP_KEY_GCM_POWERS (sizeof(struct srtp_key) - 256)                               // of the hash key, 16 to 1
+#define SRTP_KEY_GCM_POWERS (sizeof(struct srtp_key) - 192)                               // of the hash key, 12 to 1
+#define SRTP_KEY_ASKED 2 // lines from SRTP_KEY_HOT on that whoever makes a burst asks for before; the engine asks for the rest
 
 static_assert(sizeof(struct srtp_key) == 23 * 64 && SRTP_KEY_CM_SIZE == 11 * 64,
 	      "shared layout; odd numbers of lines, so that arrays use all of a cache");
