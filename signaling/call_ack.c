@@ -38,9 +38,9 @@ int call_ack_out(struct sip_dialog *d, const struct call_body *answer)
 	return err;
 }
 
-int call_ack_late(struct sip_dialog *d, uint32_t number, const char *branch)
+int call_ack_late(struct sip_dialog *d, uint32_t number, const char *branch, const struct call_body *answer)
 {
-	return send_ack(d, number, branch, NULL);
+	return send_ack(d, number, branch, answer);
 }
 
 // Our 2xx had an offer: the answer is in this ACK. What the far side made goes on in ours; else it is for us alone.

@@ -90,6 +90,21 @@ static int answer_here(struct sip_dialog *d, struct call_body *answer, struct ca
 	return CALL_CARRIED_HERE;
 }
 
+int call_carry_offer_here(struct sip_dialog *d, enum oa_carrier by, const struct call_body *in, struct call_body *answer,
+			  struct call_refusal *why)
+{
+	struct call_offer offer;
+	int err = call_media_offer(d, in->text, in->len, &offer, why);
+
+	if (err < 0)
+		return err;
+	oa_open(&d->oa, OA_EV_RECV_OFFER, by, now_of(d));
+	err = answer_here(d, answer, why);
+	if (err == CALL_CARRIED_HERE && offer.concerns)
+		d->joined->stale = true;
+	return err;
+}
+
 int call_carry_offer(struct sip_dialog *d, enum oa_carrier by, nta_incoming_t *irq, const struct call_body *in,
 		     struct call_body *answer, struct call_refusal *why)
 {

@@ -12,6 +12,9 @@ enum call_carried {
 // `d` has offered in `by`, with irq. -EPROTO: refused, *why says how.
 int call_carry_offer(struct sip_dialog *d, enum oa_carrier by, nta_incoming_t *irq, const struct call_body *in,
 		     struct call_body *answer, struct call_refusal *why);
+// The same, but it is answered here whatever it says: CALL_CARRIED_HERE. d->joined->stale: the other side should be told, by call_carry_again().
+int call_carry_offer_here(struct sip_dialog *d, enum oa_carrier by, const struct call_body *in, struct call_body *answer,
+			  struct call_refusal *why);
 // The final response of `d` to a request of ours that carried an offer; 2xx: `carrier` is it. Tells who waits.
 void call_carry_response(struct sip_dialog *d, enum oa_carrier carrier, int status, const sip_t *response);
 // The answer to what `d` offered last, in what its offer asks for.

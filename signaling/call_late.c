@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_late.c - a 2xx to an INVITE or UPDATE of no transaction: the control that sent it is dead. A call that was being set up then
 // is ended where it was answered (call_stray.c), or acknowledged where it was refused. One that was being changed is acknowledged, and its peer told what is in force:
-// the change was rolled back with the process that carried it.
+// the change was rolled back with the process that carried it. What it offers, if the INVITE asked for that, is answered by what the other side said last.
 #include "signaling/call_carry.h"
 #include "signaling/call_stray.h"
+#include "signaling/sdp/sdp_doc.h"
 #include "signaling/sip_peer.h"
 #include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
@@ -16,22 +17,52 @@ static struct sip_dialog *dialog_of(struct sip *sip, const sip_t *response)
 	return leg != NULL ? nta_leg_magic(leg, call_request_in) : NULL;
 }
 
+// The ACK of a 2xx that offers must answer it (RFC 3261 section 13.2.2.4). true: what it offers is in force.
+static bool acknowledge_offer(struct sip_dialog *d, const sip_t *response, bool fresh)
+{
+	struct call_body offer = sip_body_of(response), answer = { NULL, 0 };
+	struct call_refusal why;
+	bool taken = fresh && call_carry_offer_here(d, OA_BY_OK, &offer, &answer, &why) == CALL_CARRIED_HERE;
+	char *declined = NULL;
+
+	if (taken)
+		sip_record_write(d->call); // first: a next life must know what the peer may have been told
+	else if (fresh || call_media_current(d, &answer) < 0)
+		answer.text = declined = sip_body_decline(d, &offer, &answer.len);
+	call_ack_late(d, response->sip_cseq->cs_seq, response->sip_via->v_branch, answer.text != NULL ? &answer : NULL);
+	sdp_body_free(declined, answer.len);
+	return taken;
+}
+
+static bool acknowledge(struct sip_dialog *d, const sip_t *response, bool fresh)
+{
+	if (response->sip_cseq->cs_method != sip_method_invite)
+		return false;
+	if (sip_agent_asked(response))
+		return acknowledge_offer(d, response, fresh);
+	call_ack_late(d, response->sip_cseq->cs_seq, response->sip_via->v_branch, NULL);
+	return false;
+}
+
 static void changed(struct sip_dialog *d, const sip_t *response)
 {
 	struct sip_call *call = d->call;
 	uint32_t number = response->sip_cseq->cs_seq;
-	bool again = d->late == number; // our ACK was lost
+	// Not fresh: our ACK was lost.
+	bool fresh = d->late != number && call->restored && !call->closing && d->joined != NULL && d->fsm.state == DIALOG_CONFIRMED;
+	bool taken = acknowledge(d, response, fresh);
 
-	if (response->sip_cseq->cs_method == sip_method_invite)
-		call_ack_late(d, number, response->sip_via->v_branch);
-	if (again || !call->restored || call->closing || d->joined == NULL || d->fsm.state != DIALOG_CONFIRMED)
+	if (!fresh)
 		return;
 	d->late = number;
-	log_info("sip", "change rolled back", LOG_CALL_IDS(&call->ids), LOG_STR("call", call->name), LOG_UINT("dialog", d->number));
+	log_info("sip", taken ? "late offer answered" : "change rolled back", LOG_CALL_IDS(&call->ids), LOG_STR("call", call->name),
+		 LOG_UINT("dialog", d->number));
 	if (call->frozen)
 		call_end(call, "gateway", 500, "restarted while it was changed");
-	else
+	else if (!taken)
 		call_carry_again(d);
+	else if (d->joined->stale)
+		call_carry_again(d->joined);
 }
 
 // The identifiers of a dialog are no password: the source must be its peer's as well.

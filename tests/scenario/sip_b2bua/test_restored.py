@@ -6,7 +6,7 @@ import exchange
 import pytest
 import test_downgrade as keyed
 from conftest import options
-from exchange import ALLOW, OLD, direction_of, finish, formats_of, ports_of, ring, sdp
+from exchange import ALLOW, OLD, direction_of, finish, formats_of, lines, ports_of, ring, sdp
 from peer import Peer
 from test_session_timer import ended, quiet
 from test_update import WAYS, offer
@@ -382,6 +382,81 @@ def test_a_change_was_open(net, method, far, by_caller):
     ok = final(first, method)
     if method == "INVITE":
         first.ack(ok)
+    finish(net, caller, callee)
+
+
+def asked_when_it_died(net, by_caller):
+    """The first side's INVITE without a description has been carried to the second when control dies: it hears 500."""
+    first, second, caller, callee = sides(net, by_caller, far=OLD, near=OLD)
+    first.send_invite(None)
+    asked = second.peer.expect("INVITE")
+    assert asked.body == ""
+    restart(net)
+    first.ack(first.peer.expect("500 INVITE"))
+    return first, second, caller, callee, asked
+
+
+def ack_of(second, asked, body):
+    second.peer.reply(asked, 200, "OK", body, tag=second.local_tag)
+    ack = second.peer.expect("ACK")
+    assert cseq(ack) == cseq(asked)
+    return ack.body
+
+
+@either
+def test_an_offer_was_asked_for(net, by_caller):
+    """RFC 3261 section 13.2.2.4: what the second side offers to the new process is answered in the ACK, by what the first one said last."""
+    first, second, caller, callee, asked = asked_when_it_died(net, by_caller)
+    before = told(net)
+    body = sdp(second.peer)
+    answer = ack_of(second, asked, body)
+    assert formats_of(answer) == [(0, 8)] and direction_of(answer) == "sendrecv"
+    assert before[by_caller][1].endswith(f":{ports_of(answer)[0]}"), before
+    assert ack_of(second, asked, body) == answer, "the ACK was lost"
+    assert told(net) == before and len(net.gateway.events("late offer answered")) == 1
+    for dialog in (caller, callee):
+        dialog.peer.nothing("INVITE", 0.1)
+    finish(net, caller, callee)
+
+
+@either
+def test_an_offer_that_changes_was_asked_for(net, by_caller):
+    """It holds the call: that is in force at once, and the first side is told by an offer of ours."""
+    first, second, caller, callee, asked = asked_when_it_died(net, by_caller)
+    assert direction_of(ack_of(second, asked, sdp(second.peer, "sendonly", formats=(8,)))) == "recvonly"
+    onward = first.peer.expect("INVITE")
+    assert direction_of(onward.body) == "sendonly" and formats_of(onward.body) == [(8,)]
+    first.peer.reply(onward, 200, "OK", sdp(first.peer, "recvonly", formats=(8,)), tag=first.local_tag)
+    while cseq(first.peer.expect("ACK")) != cseq(onward):
+        pass
+    net.gateway.wait_event("state", tag="offer_answer", **{"from": "offer sent", "on": "receive answer"})
+    held = [(x["send"], x["receive"]) for x in lines(net)]
+    assert held == ([(True, False), (False, True)] if by_caller else [(False, True), (True, False)])
+    restart_and_resume(net, second, first)
+    finish(net, caller, callee)
+
+
+def restart_and_resume(net, first, second):
+    """What was settled is in the record."""
+    assert net.gateway.ask("restart") == "restarted"
+    offer(first, "INVITE", sdp(first.peer))
+    _, ok = accept(first, second, "INVITE", "INVITE", sdp(second.peer))
+    assert direction_of(ok.body) == "sendrecv"
+
+
+@either
+def test_an_offer_that_cannot_be_taken_was_asked_for(net, by_caller):
+    """It is declined, which is an answer too; then the peer hears what is in force, and the call goes on."""
+    first, second, caller, callee, asked = asked_when_it_died(net, by_caller)
+    before = told(net)
+    declined = ack_of(second, asked, sdp(second.peer).replace("m=audio", "m=image").replace("RTP/AVP", "udptl"))
+    assert ports_of(declined) == [0]
+    back = second.peer.expect("INVITE")
+    assert direction_of(back.body) == "sendrecv" and formats_of(back.body) == [(0, 8)]
+    second.peer.reply(back, 200, "OK", sdp(second.peer), tag=second.local_tag)
+    while cseq(second.peer.expect("ACK")) != cseq(back):
+        pass
+    assert told(net) == before
     finish(net, caller, callee)
 
 
