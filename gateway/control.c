@@ -237,6 +237,7 @@ static int media_start(struct control *ct)
 static void media_stop(struct control *ct)
 {
 	media_close(ct->media);
+	sip_close(ct->sip); // whom media has told of sessions until now
 }
 
 // On the sip thread.
@@ -273,10 +274,7 @@ static int sip_start_part(struct control *ct)
 
 static void sip_stop(struct control *ct)
 {
-	struct sip *sip = ct->sip;
-
-	sip_close(sip);
-	ct->sip = NULL;
+	sip_end(ct->sip);
 }
 
 static int pass_order(void *ctx, const char *text, int attached)

@@ -103,7 +103,6 @@ static void stay(struct control *ct, unsigned setting_up)
 // The calls are in their records: nobody is told anything, and media goes on. Records of calls that have ended are written.
 static void leave(struct control *ct)
 {
-	struct sip *sip = ct->sip;
 	mono_ns until = clock_now() + LAST_RECORDS;
 
 	log_info(TAG, "leaving", LOG_UINT("sessions", media_session_count(ct->media)));
@@ -112,8 +111,7 @@ static void leave(struct control *ct)
 	ct->draining = true; // a SIGTERM changes nothing any more
 	admin_close(ct->admin); // it asks sip
 	ct->admin = NULL;
-	ct->sip = NULL;
-	sip_close(sip);
+	sip_end(ct->sip);
 	do {
 		event_base_loop(ct->base, EVLOOP_NONBLOCK);
 	} while (!cdr_is_idle(ct->cdr) && clock_now() < until && usleep(1000) == 0);

@@ -553,13 +553,19 @@ int sip_configure(struct sip *sip, const struct sip_config *config)
 	return change.err;
 }
 
-void sip_close(struct sip *sip)
+void sip_end(struct sip *sip)
 {
 	if (sip == NULL)
 		return;
 	post_surely(sip, &(struct mail){ .kind = MAIL_STOP });
 	pthread_join(sip->thread, NULL);
 	answer_the_rest(sip);
+}
+
+void sip_close(struct sip *sip)
+{
+	if (sip == NULL)
+		return;
 	mailbox_close(sip->mailbox);
 	free(sip->stats);
 	free(sip);

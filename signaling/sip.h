@@ -40,8 +40,9 @@ void sip_drain(struct sip *sip);
 int sip_configure(struct sip *sip, const struct sip_config *config);
 // From any thread: new calls get 503 from now on, OPTIONS as well, and calls go on; or no more.
 void sip_close_door(struct sip *sip, bool closed);
-// Ends the thread without a word to the peers: what is still up goes on in the records. NULL is fine.
-void sip_close(struct sip *sip);
+// Ends the thread without a word to the peers: what is still up goes on in the records. Media may still tell it of sessions. NULL is fine.
+void sip_end(struct sip *sip);
+void sip_close(struct sip *sip); // it has ended, and nobody tells it anything any more; NULL is fine
 
 // From the media thread: pass this to media_start.event with the struct sip as ctx.
 void sip_media_event(void *sip, const struct media_event *event);

@@ -430,6 +430,7 @@ static bool command(char *line)
 				 a, cause);
 		say("ok");
 	} else if (strcmp(word, "restart") == 0) { // as a death of control: no BYE, a new thread takes up the records
+		sip_end(sip);
 		sip_close(sip);
 		open_sip();
 		say("restarted");
@@ -458,6 +459,7 @@ int main(int argc, char **argv)
 	say("ready");
 	while (fgets(line, sizeof(line), stdin) != NULL && command(line))
 		continue;
+	sip_end(sip);
 	sip_close(sip);
 	call_records_close(records);
 	media_close(media);
