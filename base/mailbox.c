@@ -13,7 +13,7 @@ struct mailbox {
 	pthread_mutex_t lock;
 	size_t slots, message_size;
 	size_t first, used;
-	bool rung; // the eventfd has been written and not yet read
+	bool rung; // the eventfd has been written, or is about to be, and is not yet read
 	int fd;
 	uint8_t data[];
 };
@@ -59,34 +59,31 @@ static uint8_t *slot_at(struct mailbox *mb, size_t i)
 	return mb->data + (i % mb->slots) * mb->message_size;
 }
 
-static void ring_bell(struct mailbox *mb)
-{
-	if (!mb->rung)
-		eventfd_write(mb->fd, 1);
-	mb->rung = true;
-}
-
+// Its write may still be on the way: then the bell stays rung, and that write wakes the reader once more.
 static void silence_bell(struct mailbox *mb)
 {
 	eventfd_t value;
 
-	if (mb->rung)
-		eventfd_read(mb->fd, &value);
-	mb->rung = false;
+	if (mb->rung && eventfd_read(mb->fd, &value) == 0)
+		mb->rung = false;
 }
 
 int mailbox_push(struct mailbox *mb, const void *message)
 {
 	int err = -ENOSPC;
+	bool ring = false;
 
 	pthread_mutex_lock(&mb->lock);
 	if (mb->used < mb->slots) {
 		memcpy(slot_at(mb, mb->first + mb->used), message, mb->message_size);
 		mb->used++;
-		ring_bell(mb);
+		ring = !mb->rung;
+		mb->rung = true;
 		err = 0;
 	}
 	pthread_mutex_unlock(&mb->lock);
+	if (ring) // without the lock: whom it wakes on our core would come for that at once, and wait
+		eventfd_write(mb->fd, 1);
 	return err;
 }
 

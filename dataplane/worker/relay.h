@@ -137,7 +137,7 @@ struct relay_worker {
 	struct relay_waiting waiting[RELAY_WAITING];
 	unsigned n_waiting;
 	mono_ns waiting_next; // when to try them again
-	mono_ns idle_since;
+	mono_ns packets_seen; // the last round that had any
 	uint32_t *owed; // transports that have to be removed, or of which DP_EVENT_MOVED is owed: a ring
 	uint32_t owed_head, owed_tail;
 };

@@ -292,10 +292,12 @@ static void *worker_run(void *arg)
 	if (rte_thread_register() < 0)
 		return NULL; // the heartbeat stops: the supervisor sees it
 	while (!atomic_load_explicit(&w->relay->stop, memory_order_relaxed)) {
-		if (relay_worker_round(w) > 0)
-			w->idle_since = w->now;
-		else if (!busy)
-			rest(w, w->now - w->idle_since < LULL);
+		unsigned done = relay_worker_round(w);
+
+		if (w->had_packets)
+			w->packets_seen = w->now;
+		if (done == 0 && !busy)
+			rest(w, w->now - w->packets_seen < LULL); // a command is no sign of packets
 	}
 	rte_thread_unregister();
 	return NULL;
