@@ -2,6 +2,7 @@
 // version.c - our version and those of the libraries, as they are at run time. The relay says its own.
 #include "gateway/version.h"
 #include "dtls/dtls_identity.h"
+#include "gateway/allocator.h"
 #include "mediarelay/media.h"
 #include "signaling/sip.h"
 #include <event2/event.h>
@@ -32,6 +33,7 @@ int version_print(FILE *to, const char *relay)
 	fprintf(to, "libevent %s\n", event_get_version());
 	fprintf(to, "jansson %s\n", jansson_version_str());
 	fprintf(to, "libyaml %s\n", yaml_get_version_string());
+	fprintf(to, "jemalloc %s\n", allocator_version());
 	if (fflush(to) != 0)
 		return 1;
 	return relay != NULL ? relay_print(relay) : 0;

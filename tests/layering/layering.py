@@ -34,6 +34,7 @@ LIBRARIES = [
     ("libsrtp2", r"srtp2/.*", {"mediarelay"}),
     ("libevent", r"event2/.*|event\.h|evhttp\.h", {"mediarelay", "gateway"}),
     ("jansson", r"jansson.*\.h", {"gateway"}),
+    ("jemalloc", r"jemalloc/.*", {"gateway"}),
     ("libcyaml", r"cyaml/.*|yaml\.h", {"gateway"}),
     ("libsystemd", r"systemd/.*", {"gateway"}),
     ("DPDK", r"rte_.*\.h|ethdev_.*\.h|bus_.*driver\.h", {"dataplane/worker", "!dataplane/worker/srtp"}),
