@@ -62,7 +62,6 @@ static const struct {
 	{ "Priority", SIP_HEADER_END },
 	{ "Organization", SIP_HEADER_END },
 	{ "Accept-Language", SIP_HEADER_END },
-	{ "In-Reply-To", SIP_HEADER_END },
 	{ "User-to-User", SIP_HEADER_END },
 	{ "Recv-Info", SIP_HEADER_END },
 	{ "Answer-Mode", SIP_HEADER_END },
@@ -112,6 +111,7 @@ static const struct {
 	{ "Security-Server", SIP_HEADER_DROP },
 	{ "Security-Verify", SIP_HEADER_DROP },
 	{ "P-Media-Authorization", SIP_HEADER_DROP },
+	{ "In-Reply-To", SIP_HEADER_DROP }, // Call-IDs of that side
 	{ "RSeq", SIP_HEADER_DROP },
 	{ "RAck", SIP_HEADER_DROP },
 	{ "Encryption", SIP_HEADER_DROP },
@@ -170,7 +170,7 @@ static bool is_one_of(const char *name, const char *const list[], size_t n)
 // RFC 3323 section 5.3: what a user says of himself, which goes when he asks for it.
 static bool tells_of_user(const char *name)
 {
-	static const char *const names[] = { "Subject", "Organization", "In-Reply-To", "Call-Info", "Geolocation",
+	static const char *const names[] = { "Subject", "Organization", "Call-Info", "Geolocation",
 					     "User-to-User" };
 
 	return is_one_of(name, names, sizeof(names) / sizeof(names[0]));

@@ -18,7 +18,8 @@
 struct writer {
 	uint8_t *bytes;
 	size_t len, room;
-	bool full;
+	bool full;         // the request that is being put has no room
+	unsigned left_out; // requests for which there was none
 };
 
 static void put_bytes(struct writer *w, const void *bytes, size_t len)
@@ -94,14 +95,15 @@ static void put_ours(struct writer *w, const sip_t *request)
 	put_text(w, "\r\n");
 }
 
-static void put_request(struct writer *w, const struct sip_dialog *d, msg_t *msg, bool outgoing)
+// Requests put: 0 if there was no room for it, or no memory.
+static unsigned put_request(struct writer *w, const struct sip_dialog *d, msg_t *msg, bool outgoing)
 {
 	struct sip_pending_request request;
 	size_t at = w->len;
 
 	memset(&request, 0, sizeof(request));
+	w->full = msg == NULL;
 	put_bytes(w, &request, sizeof(request));
-	w->full |= msg == NULL;
 	if (!w->full && !outgoing)
 		put_theirs(w, sip_object(msg));
 	else if (!w->full && sip_object(msg)->sip_request->rq_method == sip_method_invite)
@@ -110,13 +112,17 @@ static void put_request(struct writer *w, const struct sip_dialog *d, msg_t *msg
 		put_ours(w, sip_object(msg));
 	if (msg != NULL)
 		msg_destroy(msg);
-	if (w->full)
-		return;
+	if (w->full) {
+		w->len = at;
+		w->left_out++;
+		return 0;
+	}
 	request.outgoing = outgoing;
 	request.hop = d->hop;
 	memcpy(request.tag, d->local_tag, sizeof(request.tag));
 	request.len = (uint16_t)(w->len - at - sizeof(request));
 	memcpy(w->bytes + at, &request, sizeof(request));
+	return 1;
 }
 
 // What is asked within a dialog that is up is not cancelled: whatever comes of it is undone (call_late.c).
@@ -142,23 +148,22 @@ static msg_t *bye_for(struct sip_dialog *d)
 	return NULL;
 }
 
-static unsigned put_dialog(struct writer *w, struct sip_dialog *d)
+static unsigned put_ours_of(struct writer *w, struct sip_dialog *d)
 {
 	unsigned n = 0;
 
-	if (d->invite_in != NULL && nta_incoming_status(d->invite_in) < 200) {
-		put_request(w, d, nta_incoming_getrequest(d->invite_in), false);
-		n++;
-	}
-	if (may_ring(d) && d->invite_out != NULL && nta_outgoing_status(d->invite_out) < 200) {
-		put_request(w, d, nta_outgoing_getrequest(d->invite_out), true);
-		n++;
-	}
-	if (is_ahead(d)) {
-		put_request(w, d, bye_for(d), true);
-		n++;
-	}
+	if (may_ring(d) && d->invite_out != NULL && nta_outgoing_status(d->invite_out) < 200)
+		n += put_request(w, d, nta_outgoing_getrequest(d->invite_out), true);
+	if (is_ahead(d))
+		n += put_request(w, d, bye_for(d), true);
 	return n;
+}
+
+static unsigned put_theirs_of(struct writer *w, struct sip_dialog *d)
+{
+	if (d->invite_in == NULL || nta_incoming_status(d->invite_in) >= 200)
+		return 0;
+	return put_request(w, d, nta_incoming_getrequest(d->invite_in), false);
 }
 
 static void store(struct sip_call *call, const void *bytes, size_t len)
@@ -184,16 +189,17 @@ static void write_with(struct sip_call *call, const struct sip_dialog *going, ms
 	head.started = call->started;
 	head.told = call->closing;
 	w.len = sizeof(head);
+	// Ours first: they are short, and a phone that rings for ever is worse than a caller who hears nothing.
 	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
-		head.n += put_dialog(&w, d);
-	if (going != NULL) {
-		put_request(&w, going, msg_ref_create(invite), true);
-		head.n++;
-	}
+		head.n += put_ours_of(&w, d);
+	if (going != NULL)
+		head.n += put_request(&w, going, msg_ref_create(invite), true);
+	for (struct sip_dialog *d = call->dialogs; d != NULL; d = d->next)
+		head.n += put_theirs_of(&w, d);
 	memcpy(bytes, &head, sizeof(head));
-	if (w.full)
+	if (w.left_out > 0)
 		log_warning("sip", "pending requests too large for the record", LOG_STR("call", call->name), LOG_CALL_IDS(&call->ids));
-	if (head.n > 0 && !w.full)
+	if (head.n > 0)
 		store(call, bytes, w.len);
 	else if (call->pending)
 		store(call, NULL, 0);
@@ -356,7 +362,7 @@ static void tell_ended(struct ending *e, const struct sip_pending_head *head, ui
 	sip_report_ended_before(e->sip, what);
 }
 
-bool sip_pending_end(struct sip *sip, uint32_t session, struct sip_call *call)
+bool sip_pending_end(struct sip *sip, uint32_t session, bool told)
 {
 	static uint8_t bytes[CALL_RECORD_PENDING_SIZE];
 	struct ending e = { .sip = sip };
@@ -370,7 +376,7 @@ bool sip_pending_end(struct sip *sip, uint32_t session, struct sip_call *call)
 	call_record_write(sip->records, session, CALL_RECORD_PENDING, NULL, 0);
 	if (err < 0)
 		log_warning("sip", "pending requests dropped", LOG_UINT("session", session), LOG_ERRNO(err));
-	if (call != NULL)
+	if (told)
 		return false;
 	if (head.number > sip->last_call)
 		sip->last_call = head.number;

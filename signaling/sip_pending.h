@@ -29,9 +29,9 @@ struct sip_pending_request {
 void sip_pending_write(struct sip_call *call);
 // The same, before this complete INVITE of ours goes: what has been sent is in the record already.
 void sip_pending_goes(struct sip_dialog *d, msg_t *invite);
-// At start: ends what that session's record holds. call: the one that was restored from the same record; NULL: none was.
-// Whether there was anything.
-bool sip_pending_end(struct sip *sip, uint32_t session, struct sip_call *call);
+// At start: ends what that session's record holds. told: the call is there again, or its end has been told.
+// Whether a call was ended here.
+bool sip_pending_end(struct sip *sip, uint32_t session, bool told);
 
 // One after the other, each sound: a request with all that nta takes for granted. Takes msg over.
 typedef void sip_pending_fn(void *ctx, const struct sip_pending_request *request, msg_t *msg);

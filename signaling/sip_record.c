@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_VERSION 3u
-#define ROUTE_MAX 512
+#define RECORD_VERSION 4u
+#define ROUTE_MAX 4096 // octets of a Route header's value
 // Requests that were sent after the record was written have used numbers; gaps are allowed (RFC 3261 section 12.2.1.1).
 #define CSEQ_RESERVE 1000u
 
@@ -21,7 +21,6 @@ struct dialog_record {
 	char call_id[SIP_ID_MAX], local_tag[SIP_TOKEN_LEN], remote_tag[SIP_ID_MAX];
 	char local_uri[SIP_URI_MAX], remote_uri[SIP_URI_MAX];
 	char contact[SIP_URI_MAX], target[SIP_URI_MAX]; // ours, theirs
-	char route[ROUTE_MAX];                          // a Route header's value; empty: none
 	char peer[32];                                  // by name: the configuration may have changed
 	uint32_t number, cseq_out, cseq_in;
 	struct sip_hop hop;
@@ -30,12 +29,13 @@ struct dialog_record {
 	mono_ns session_since;
 	bool outgoing, update, by_flow;
 	bool ack_due; // the ACK for our 2xx had not come
+	uint16_t route_len;
 };
 
 enum record_media { RECORD_NOTHING_AGREED, RECORD_TOO_LARGE, RECORD_WHOLE };
 
 struct sip_call_record {
-	uint32_t version, size; // of this, without what media has
+	uint32_t version, size; // of this, without what follows it
 	uint32_t number, media_len;
 	enum record_media media;
 	mono_ns started, rung, answered; // rung 0: never
@@ -45,16 +45,16 @@ struct sip_call_record {
 
 struct sip_record { // as it stands in shared memory, as much of it as is used
 	struct sip_call_record call;
-	uint8_t media[CALL_RECORD_SIP_SIZE - sizeof(struct sip_call_record)]; // call_media_save()
+	uint8_t rest[CALL_RECORD_SIP_SIZE - sizeof(struct sip_call_record)]; // Route headers' values, the caller's first; call_media_save()
 };
 
+_Static_assert(sizeof(((struct sip_record *)0)->rest) > 3 * ROUTE_MAX, "no room for descriptions");
 _Static_assert(sizeof(struct sip_record) <= CALL_RECORD_SIP_SIZE, "the record's sip part is too small");
 
 static int route_print(char dst[ROUTE_MAX], const sip_route_t *route)
 {
 	size_t used = 0;
 
-	dst[0] = '\0';
 	for (; route != NULL; route = route->r_next) {
 		char url[SIP_URI_MAX];
 
@@ -66,10 +66,15 @@ static int route_print(char dst[ROUTE_MAX], const sip_route_t *route)
 			return -ENAMETOOLONG;
 		used += (size_t)n;
 	}
-	return 0;
+	return (int)used;
 }
 
-static int dialog_to_record(struct dialog_record *rec, const struct sip_dialog *d)
+static size_t routes_len(const struct sip_call_record *rec)
+{
+	return rec->dialog[0].route_len + rec->dialog[1].route_len;
+}
+
+static int dialog_to_record(struct dialog_record *rec, char route_text[ROUTE_MAX], const struct sip_dialog *d)
 {
 	const sip_route_t *route = NULL;
 	const sip_contact_t *target = NULL;
@@ -95,13 +100,17 @@ static int dialog_to_record(struct dialog_record *rec, const struct sip_dialog *
 	rec->ack_due = d->ack_due || (!d->outgoing && d->fsm.state == DIALOG_ANSWERED);
 	rec->session = d->session;
 	rec->session_since = d->session_since;
-	return route_print(rec->route, route);
+	int len = route_print(route_text, route);
+
+	rec->route_len = len < 0 ? 0 : (uint16_t)len;
+	return len < 0 ? len : 0;
 }
 
 // What does not fit costs the call its changes, not its life.
 static int media_to_record(struct sip_record *rec, struct sip_call *call)
 {
-	int len = call->frozen ? -EMSGSIZE : call_media_save(call, rec->media, sizeof(rec->media));
+	size_t used = routes_len(&rec->call);
+	int len = call->frozen ? -EMSGSIZE : call_media_save(call, rec->rest + used, sizeof(rec->rest) - used);
 
 	if (len == -ENOMEM)
 		return len;
@@ -129,15 +138,15 @@ void sip_record_write(struct sip_call *call)
 	rec.call.rung = call->rung;
 	rec.call.answered = call->answered;
 	rec.call.transfers = call->transfers;
-	err = dialog_to_record(&rec.call.dialog[0], a);
+	err = dialog_to_record(&rec.call.dialog[0], (char *)rec.rest, a);
 	if (err == 0)
-		err = dialog_to_record(&rec.call.dialog[1], b);
+		err = dialog_to_record(&rec.call.dialog[1], (char *)rec.rest + rec.call.dialog[0].route_len, b);
 	if (err == 0)
 		err = media_to_record(&rec, call);
 	if (err == 0)
 		err = call_record_write(call->sip->records, call->session, CALL_RECORD_SIP, &rec,
-					sizeof(rec.call) + rec.call.media_len);
-	secret_wipe(rec.media, rec.call.media_len);
+					sizeof(rec.call) + routes_len(&rec.call) + rec.call.media_len);
+	secret_wipe(rec.rest + routes_len(&rec.call), rec.call.media_len);
 	call->recorded = err == 0;
 	if (err == 0)
 		return;
@@ -197,11 +206,10 @@ static bool is_sound(const struct dialog_record *rec)
 	       memchr(rec->local_uri, 0, sizeof(rec->local_uri)) != NULL &&
 	       memchr(rec->remote_uri, 0, sizeof(rec->remote_uri)) != NULL &&
 	       memchr(rec->contact, 0, sizeof(rec->contact)) != NULL &&
-	       memchr(rec->target, 0, sizeof(rec->target)) != NULL && memchr(rec->route, 0, sizeof(rec->route)) != NULL &&
-	       memchr(rec->peer, 0, sizeof(rec->peer)) != NULL;
+	       memchr(rec->target, 0, sizeof(rec->target)) != NULL && memchr(rec->peer, 0, sizeof(rec->peer)) != NULL;
 }
 
-static int leg_from_record(struct sip_dialog *d, const struct dialog_record *rec)
+static int leg_from_record(struct sip_dialog *d, const struct dialog_record *rec, const char *route_text)
 {
 	struct sip *sip = d->call->sip;
 	su_home_t home[1] = { SU_HOME_INIT(home) };
@@ -212,9 +220,10 @@ static int leg_from_record(struct sip_dialog *d, const struct dialog_record *rec
 	sip_to_t *to = sip_to_format(home, "<%s>;tag=%s", rec->remote_uri, rec->remote_tag);
 	sip_contact_t *target = sip_contact_format(home, "<%s>", rec->target);
 	sip_cseq_t *cseq = sip_cseq_create(home, rec->cseq_out + CSEQ_RESERVE, SIP_METHOD_INVITE);
-	sip_record_route_t *route = rec->route[0] != '\0' ? sip_record_route_make(home, rec->route) : NULL;
+	const char *text = su_strndup(home, route_text, rec->route_len);
+	sip_record_route_t *route = text != NULL && text[0] != '\0' ? sip_record_route_make(home, text) : NULL;
 
-	if (from == NULL || to == NULL || target == NULL || cseq == NULL || (rec->route[0] != '\0' && route == NULL))
+	if (from == NULL || to == NULL || target == NULL || cseq == NULL || (rec->route_len > 0 && route == NULL))
 		goto out;
 	d->leg = nta_leg_tcreate(sip_agent_nta(sip->agent), call_request_in, d, SIPTAG_CALL_ID_STR(rec->call_id),
 				 SIPTAG_FROM(from), SIPTAG_TO(to), SIPTAG_CSEQ(cseq), NTATAG_REMOTE_CSEQ(rec->cseq_in),
@@ -229,7 +238,7 @@ out:
 	return err;
 }
 
-static int dialog_from_record(struct sip_call *call, const struct dialog_record *rec)
+static int dialog_from_record(struct sip_call *call, const struct dialog_record *rec, const char *route)
 {
 	int peer = is_sound(rec) ? peer_of_record(call->sip->config, rec) : -EBADMSG;
 
@@ -262,7 +271,7 @@ static int dialog_from_record(struct sip_call *call, const struct dialog_record 
 		return -ENOENT;
 	dialog_step(&d->fsm, DIALOG_EV_ANSWER, call_now(call));
 	dialog_step(&d->fsm, DIALOG_EV_ACK, call_now(call));
-	return leg_from_record(d, rec);
+	return leg_from_record(d, rec, route);
 }
 
 static void number_from_record(struct sip_call *call, uint32_t number)
@@ -273,14 +282,23 @@ static void number_from_record(struct sip_call *call, uint32_t number)
 		call->sip->last_call = number;
 }
 
-static int call_from_record(struct sip_call *call, const struct sip_call_record *rec, size_t len)
+static bool is_whole(const struct sip_call_record *rec, size_t len)
 {
-	mono_ns now = call_now(call);
-	int err = rec->version == RECORD_VERSION && rec->size == sizeof(*rec) && len == sizeof(*rec) + rec->media_len &&
-		  (unsigned)rec->media <= RECORD_WHOLE ? 0 : -EBADMSG;
+	return rec->version == RECORD_VERSION && rec->size == sizeof(*rec) && (unsigned)rec->media <= RECORD_WHOLE &&
+	       len == sizeof(*rec) + routes_len(rec) + rec->media_len;
+}
 
-	for (int i = 0; i < 2 && err == 0; i++)
-		err = dialog_from_record(call, &rec->dialog[i]);
+static int call_from_record(struct sip_call *call, const struct sip_record *whole, size_t len)
+{
+	const struct sip_call_record *rec = &whole->call;
+	const char *route = (const char *)whole->rest;
+	mono_ns now = call_now(call);
+	int err = is_whole(rec, len) ? 0 : -EBADMSG;
+
+	for (int i = 0; i < 2 && err == 0; i++) {
+		err = dialog_from_record(call, &rec->dialog[i], route);
+		route += rec->dialog[i].route_len;
+	}
 	if (err < 0)
 		return err;
 	call->restored = true;
@@ -300,7 +318,7 @@ static int call_from_record(struct sip_call *call, const struct sip_call_record 
 
 static void media_from_record(struct sip_call *call, const struct sip_record *rec)
 {
-	int err = rec->call.media == RECORD_WHOLE ? call_media_load(call, rec->media, rec->call.media_len) : -EMSGSIZE;
+	int err = rec->call.media == RECORD_WHOLE ? call_media_load(call, rec->rest + routes_len(&rec->call), rec->call.media_len) : -EMSGSIZE;
 
 	if (err == 0) {
 		call_media_resume(call);
@@ -334,18 +352,20 @@ static void go_on(struct sip_call *call, const struct sip_record *rec)
 	call_log(LOG_LEVEL_INFO, call, "call restored");
 }
 
-static int restore(struct sip *sip, uint32_t session, const struct sip_record *rec, size_t len)
+// told: the end of the call, if it could not be kept, is in the log and in its record.
+static int restore(struct sip *sip, uint32_t session, const struct sip_record *rec, size_t len, bool *told)
 {
 	struct sip_call *call;
 	int err = call_create(sip, &call);
 
 	if (err < 0)
 		return err;
-	err = call_from_record(call, &rec->call, len);
+	err = call_from_record(call, rec, len);
 	if (err < 0) {
 		call_free(call);
 		return err;
 	}
+	*told = true;
 	err = media_session_adopt(sip->media, session);
 	if (err == 0) {
 		call_restore_session(call, session);
@@ -366,17 +386,18 @@ void sip_record_restore(struct sip *sip)
 		return;
 	for (uint32_t session = 1; session <= call_records_count(sip->records); session++) {
 		int len = call_record_read(sip->records, session, CALL_RECORD_SIP, &rec, sizeof(rec));
-		int err = len < 0 ? 0 : (size_t)len >= sizeof(rec.call) ? restore(sip, session, &rec, (size_t)len) : -EBADMSG;
+		bool told = false;
+		int err = len < 0 ? 0 : (size_t)len >= sizeof(rec.call) ? restore(sip, session, &rec, (size_t)len, &told) : -EBADMSG;
 
 		if (len >= 0)
-			secret_wipe(rec.media, sizeof(rec.media));
+			secret_wipe(rec.rest, sizeof(rec.rest));
 		restored += len >= 0 && err == 0;
 		if (err < 0) {
 			dropped++;
 			log_warning("sip", "call record dropped", LOG_UINT("session", session), LOG_ERRNO(err));
 			call_record_write(sip->records, session, CALL_RECORD_SIP, NULL, 0);
 		}
-		ended += sip_pending_end(sip, session, call_by_session(sip, session));
+		ended += sip_pending_end(sip, session, told);
 	}
 	media_adopted(sip->media);
 	if (restored + dropped + ended > 0) {

@@ -46,8 +46,9 @@ def test_two_thousand_calls(topology, start):
 	third = thousand(topology, gateway, 2 * CALLS)
 	print(f"(KiB, descriptors) after 1000: {first}, 2000: {second}, 3000: {third}")
 	assert descriptors(third) == descriptors(second) == descriptors(first)
-	if max(grown(second, third).values()) > MOST: # on a busy machine more calls stood at once than ever before: not for ever
-		time.sleep(TRANSACTIONS_END)
-		second, third = third, thousand(topology, gateway, 3 * CALLS)
-		print(f"after 4000: {third}")
+	for more in (3, 4): # more calls stood at once than ever before, or less of what was freed had gone back: not for ever
+		if max(grown(second, third).values()) > MOST:
+			time.sleep(TRANSACTIONS_END)
+			second, third = third, thousand(topology, gateway, more * CALLS)
+			print(f"after {more + 1}000: {third}")
 	assert max(grown(second, third).values()) <= MOST, f"bytes a call: {grown(second, third)}"

@@ -304,6 +304,26 @@ def test_descriptions_that_do_not_fit(net):
     finish(net, caller, callee)
 
 
+def test_a_long_route_set(net):
+    """Twelve proxies that record their routes, as networks of carriers have them: BYE takes all of them, in order."""
+    routes = [f"<sip:{net.access.host}:{net.access.port};lr>"]
+    routes += [f"<sip:proxy-{i}.{'carrier' * 9}.example:5060;transport=udp;lr;ftag=0123456789abcdef;did={i:x}>" for i in range(11)]
+    assert sum(map(len, routes)) > 1000
+    caller, callee = ring(net, [f"Record-Route: {route}" for route in routes])
+    callee.reply(200, "OK", sdp(callee.peer), [ALLOW])
+    ok = caller.peer.expect("200 INVITE")
+    callee.peer.expect("ACK")
+    caller.ack(ok)
+    net.gateway.wait_event("state", tag="call", to="up")
+    restart(net)
+    callee.bye()
+    bye = caller.peer.expect("BYE")
+    assert ", ".join(bye.all("Route")).replace(" ", "") == ",".join(routes)
+    caller.peer.reply(bye, 200)
+    callee.peer.expect("200 BYE")
+    net.gateway.wait_idle()
+
+
 def test_before_the_ack(net):
     """Our 2xx may have been lost with the process, which repeats it no more: an ACK, or whatever else comes, says that it was not."""
     caller, callee = ring(net)

@@ -157,6 +157,19 @@ def test_a_caller_behind_proxies(net):
     gone(net, caller, callee)
 
 
+def test_more_than_the_record_holds(net):
+    """A caller behind so many proxies that its INVITE has no room: the callee stops ringing all the same."""
+    caller, callee = ring(net, [f"Via: SIP/2.0/UDP 192.0.2.{i};branch=z9hG4bK-{i:0>400}" for i in range(1, 11)])
+    callee.reply(180)
+    caller.peer.expect("180")
+    net.gateway.wait_event("pending requests too large for the record")
+    restart(net)
+    cancelled(callee)
+    terminated(callee)
+    caller.peer.nothing("500 INVITE", 0.1)
+    gone(net)
+
+
 def test_the_refusal_is_repeated_until_its_ack(net):
     caller, callee = ring(net)
     caller.peer.expect("100")
