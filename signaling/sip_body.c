@@ -136,11 +136,15 @@ static bool says_what_it_is(const char *line, size_t len)
 
 static void print_headers(FILE *to, const struct sip_part *part)
 {
+	bool goes = false;
+
 	for (size_t at = 0, len; at < part->headers_len; at += len) {
 		const char *line = part->headers + at, *end = memchr(line, '\n', part->headers_len - at);
 
 		len = end != NULL ? (size_t)(end - line) + 1 : part->headers_len - at;
-		if (says_what_it_is(line, len))
+		if (*line != ' ' && *line != '\t') // else the one before goes on
+			goes = says_what_it_is(line, len);
+		if (goes)
 			fwrite(line, 1, len, to);
 	}
 }

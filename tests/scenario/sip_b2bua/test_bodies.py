@@ -89,6 +89,14 @@ def test_parts_pass_both_ways(net, order):
     net.gateway.wait_idle()
 
 
+def test_folded_headers_of_a_part(net):
+    """RFC 822 section 3.1.1: a line that begins with a space goes on with the one before, and passes or stays as that does."""
+    folded = ("Content-Type: application/isup;\r\n version=itu-t92+\r\nX-Inner: a;\r\n\tb=10.0.0.1", "Content-Disposition: signal;\r\n\thandling=optional", "\x01")
+    _, callee = invited(net, description(sdp(net.access.address, 40000)), folded)
+    kept = "Content-Type: application/isup;\r\n version=itu-t92+\r\nContent-Disposition: signal;\r\n\thandling=optional"
+    assert parts_of(callee.invite)[1] == (kept, "\x01")
+
+
 @pytest.mark.parametrize("net", [{"access_policy": "body_parts=drop"}, {"core_policy": "body_parts=drop"}], indirect=True,
                          ids=["near", "far"])
 def test_parts_are_dropped(net):
