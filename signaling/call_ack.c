@@ -2,6 +2,7 @@
 // call_ack.c - ACK: theirs confirms our 2xx (or fails to come), ours confirms a 2xx of theirs. nta brings ACK and CANCEL of
 // an INVITE to one callback.
 #include "signaling/call_carry.h"
+#include "signaling/sdp/sdp_doc.h"
 #include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
 #include <sofia-sip/sip_tag.h>
@@ -35,6 +36,16 @@ int call_ack_out(struct sip_dialog *d, const struct call_body *answer)
 	int err = send_ack(d, nta_outgoing_cseq(d->invite_out), NULL, answer);
 
 	sip_drop_outgoing(d->sip, &d->invite_out);
+	return err;
+}
+
+int call_ack_decline(struct sip_dialog *d, const struct call_body *in)
+{
+	size_t len = 0;
+	char *text = oa_read(&d->oa, OA_BY_OK, in->text != NULL) == OA_IS_OFFER ? sip_body_decline(d, in, &len) : NULL;
+	int err = call_ack_out(d, text != NULL ? &(struct call_body){ text, len } : NULL);
+
+	sdp_body_free(text, len);
 	return err;
 }
 

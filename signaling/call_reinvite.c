@@ -115,7 +115,7 @@ static void offered(struct sip_dialog *to, const sip_t *response)
 	if (from->invite_in == NULL || call_media_offer(to, in.text, in.len, &offer, &why) < 0) {
 		int status = from->invite_in == NULL || why.status == 400 ? 488 : why.status;
 
-		call_ack_out(to, NULL);
+		call_ack_decline(to, &in);
 		if (from->invite_in != NULL) {
 			sip_respond(from->invite_in, status, sip_response_new(call->sip, from->invite_in, from));
 			sip_drop_incoming(call->sip, &from->invite_in);
@@ -143,13 +143,15 @@ int call_reinvite_response(struct sip_dialog *to, const sip_t *response)
 		sip_drop_outgoing(to->sip, &to->invite_out);
 		call_timer_refusal(to, status);
 	} else {
+		struct call_body in = sip_body_of(response);
+
 		call_refresh(to, response);
 		call_timer_learn(to, response);
 		if (!to->call->closing && to->oa.state == OA_ASKED) {
 			offered(to, response);
 			return 0;
 		}
-		if (call_ack_out(to, NULL) < 0) {
+		if (call_ack_decline(to, &in) < 0) {
 			call_end(to->call, "gateway", 500, "no memory");
 			return 0;
 		}

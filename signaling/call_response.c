@@ -3,7 +3,6 @@
 // side are told apart by their To tags (call_fork.c).
 #include "signaling/call_media.h"
 #include "signaling/call_timer.h"
-#include "signaling/sdp/sdp_doc.h"
 #include "signaling/sip_option.h"
 #include "signaling/sip_count.h"
 #include "signaling/sip_priv.h"
@@ -277,17 +276,6 @@ void call_answered(struct sip_dialog *a)
 	sip_pending_write(call);
 }
 
-// What the 2xx offers is not read, or cannot be taken: the ACK must have a valid answer all the same (RFC 3261 section 13.2.2.4).
-static int ack_declined(struct sip_dialog *b, const struct call_body *in)
-{
-	size_t len = 0;
-	char *text = oa_read(&b->oa, OA_BY_OK, in->text != NULL) == OA_IS_OFFER ? sip_body_decline(b, in, &len) : NULL;
-	int err = call_ack_out(b, text != NULL ? &(struct call_body){ text, len } : NULL);
-
-	sdp_body_free(text, len);
-	return err;
-}
-
 static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *response)
 {
 	struct sip_call *call = b->call;
@@ -301,7 +289,7 @@ static int answered(struct sip_dialog *b, nta_outgoing_t *orq, const sip_t *resp
 		err = read_answer(b, &in, &out, &ack, &why);
 	// An answer needs its ACK even when nobody wants it any more.
 	if (call->closing || err < 0 || b->oa.state != OA_OFFER_RECEIVED) {
-		acked = (ack.text != NULL ? call_ack_out(b, &ack) : ack_declined(b, &in)) == 0;
+		acked = (ack.text != NULL ? call_ack_out(b, &ack) : call_ack_decline(b, &in)) == 0;
 		dialog_step(&b->fsm, DIALOG_EV_ACK, call_now(call));
 	}
 	if (err < 0) { // a 400 would blame the caller for what the far side wrote

@@ -299,6 +299,12 @@ static void ack_declined(struct sip_dialog *d)
 	call_ack_out(d, d->oa.state == OA_OFFER_RECEIVED && call_media_decline(d, &answer) == 0 ? &answer : NULL);
 }
 
+// A re-INVITE asked it for an offer, and the ACK of its 2xx still waits for the answer.
+static bool owes_ack(const struct sip_dialog *d)
+{
+	return d->invite_out != NULL && d->oa.state == OA_OFFER_RECEIVED && d->oa.by == OA_BY_OK;
+}
+
 // What the end of the call means for one dialog depends on where it stands.
 static void dialog_end(struct sip_dialog *d, int status, const char *cause)
 {
@@ -336,6 +342,8 @@ static void dialog_end(struct sip_dialog *d, int status, const char *cause)
 		call_bye_out(d, status, cause);
 		break;
 	case DIALOG_CONFIRMED:
+		if (owes_ack(d))
+			ack_declined(d);
 		call_bye_out(d, status, cause);
 		break;
 	default:

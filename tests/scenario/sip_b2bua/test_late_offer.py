@@ -132,3 +132,63 @@ def test_reinvite_refused(net):
     net.core.expect("ACK")
     assert net.gateway.counts()["plans"] == before
     finish(net, caller, callee)
+
+
+def asked_again(net, by_caller):
+    """A re-INVITE without an offer has one in its 2xx: who asked, who offered, and what who asked was told."""
+    caller, callee = net.call_up()
+    first, second = (caller, callee) if by_caller else (callee, caller)
+    first.send_invite()
+    invite = second.peer.expect("INVITE")
+    second.peer.reply(invite, 200, body=sdp(second.peer.address, 41000, version=2), tag=second.local_tag)
+    return first, second, first.peer.expect("200 INVITE")
+
+
+def declined(net, dialog):
+    """An answer that takes nothing, and only then the end."""
+    assert "m=audio 0 " in dialog.peer.expect("ACK", timeout=10).body
+    dialog.peer.reply(dialog.peer.expect("BYE"), 200)
+
+
+@pytest.mark.parametrize("by_caller", [True, False])
+@pytest.mark.parametrize("answer", [None, "nonsense"])
+def test_reinvite_answer_that_is_none(net, answer, by_caller):
+    first, second, ok = asked_again(net, by_caller)
+    first.ack(ok, answer)
+    declined(net, second)
+    first.peer.reply(first.peer.expect("BYE"), 200)
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("by_caller", [True, False])
+def test_reinvite_no_ack(net, by_caller):
+    first, second, _ = asked_again(net, by_caller)
+    declined(net, second)  # after 64 * T1
+    first.peer.reply(first.peer.expect("BYE"), 200)
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("by_caller", [True, False])
+def test_reinvite_bye_instead(net, by_caller):
+    first, second, _ = asked_again(net, by_caller)
+    first.bye()
+    first.peer.expect("200 BYE")
+    declined(net, second)
+    net.gateway.wait_idle()
+
+
+@pytest.mark.parametrize("by_caller", [True, False])
+@pytest.mark.parametrize("offer", ["m=audio 41000 RTP/SAVP 0\r\n", "m=application 41000 udp wb\r\n"],
+                         ids=["secured without a key", "not for a relay"])
+def test_reinvite_offer_that_cannot_be_taken(net, offer, by_caller):
+    caller, callee = net.call_up()
+    first, second = (caller, callee) if by_caller else (callee, caller)
+    first.send_invite()
+    body = sdp(second.peer.address, 41000, version=2).partition("m=")[0] + offer
+    second.peer.reply(second.peer.expect("INVITE"), 200, body=body, tag=second.local_tag)
+    words = offer.split()
+    assert f"{words[0]} 0 {' '.join(words[2:])}\r\n" in second.peer.expect("ACK").body
+    first.ack(first.peer.expect("488 INVITE"))
+    for dialog in (caller, callee):
+        dialog.peer.reply(dialog.peer.expect("BYE"), 200)
+    net.gateway.wait_idle()
