@@ -306,7 +306,8 @@ void call_carry_again(struct sip_dialog *d)
 	if (call->closing)
 		return;
 	d->stale = true;
-	if (way.carrier == OA_BY_NONE || !may_offer(d, way.carrier)) {
+	// It transfers the call: there is nothing to offer it, unless it must take its place again.
+	if (d->joined == NULL || way.carrier == OA_BY_NONE || !may_offer(d, way.carrier)) {
 		try_later(d);
 		return;
 	}

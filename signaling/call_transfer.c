@@ -147,6 +147,15 @@ static void end_replaced(struct call_transfer *t)
 		call_end(d->call, "gateway", 200, "transferred");
 }
 
+// Whether its peer lives, or knows what was said last, is nobody's concern any more.
+static void retire(struct sip_dialog *by)
+{
+	call_timer_drop(by);
+	if (by->patience != NULL)
+		su_timer_reset(by->patience);
+	by->stale = false;
+}
+
 // It is decided. done: the target has taken the place of who asked for it.
 static void finish(struct call_transfer *t, bool done, int status)
 {
@@ -164,6 +173,8 @@ static void finish(struct call_transfer *t, bool done, int status)
 	t->target = NULL;
 	su_timer_reset(t->timer);
 	t->by->leaving = done;
+	if (done)
+		retire(t->by);
 	tell(t, status);
 	bool gone = dialog_is_over(&t->by->fsm);
 

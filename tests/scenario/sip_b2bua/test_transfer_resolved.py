@@ -6,7 +6,7 @@ from urllib.parse import quote
 import exchange
 import pytest
 from conftest import options
-from exchange import ALLOW, Far, direction_of, finish, formats_of, lines, ports_of, ring, sdp, state
+from exchange import ALLOW, OLD, Far, direction_of, finish, formats_of, lines, ports_of, ring, sdp, state
 
 RESOLVE = dict(access_policy="transfer=resolve", core_policy="transfer=resolve")
 WITH_REFER = ALLOW + ", REFER, NOTIFY"
@@ -585,3 +585,79 @@ def test_attended_with_what_is_not_his(net):
         far.peer.reply(far.peer.expect("BYE"), 200)
         near.peer.expect("200 BYE")
     net.gateway.wait_idle()
+
+
+# What the one that transfers has left behind
+
+
+def taken_over(net, stays, target, meanwhile=lambda: None):
+    """The target answers, and is the other end of who stays."""
+    answered(net, None, target, sdp(target.peer, formats=(8,), port=52000))
+    again = stays.peer.expect("INVITE")
+    meanwhile()
+    stays.peer.reply(again, 200, body=sdp(stays.peer, formats=(8,)), tag=stays.local_tag)
+    acks = [stays.peer.expect("ACK"), target.peer.expect("ACK")]
+    assert [formats_of(a.body) for a in acks if a.body] == [[(8,)]]
+
+
+def advance(net, seconds):
+    """Once the gateway has taken what both have said so far: it answers what comes behind that."""
+    for side, peer in (("access", net.access), ("core", net.core)):
+        net.caller(side).send("OPTIONS")
+        peer.expect("200 OPTIONS")
+    net.gateway.advance(seconds)
+
+
+def timed(net, near, far=(WITH_REFER,)):
+    """A call whose caller says this of its session."""
+    caller, callee = ring(net, list(near))
+    callee.reply(200, "OK", sdp(callee.peer), list(far))
+    ok = caller.peer.expect("200 INVITE")
+    callee.peer.expect("ACK")
+    caller.ack(ok)
+    net.gateway.wait_event("state", tag="call", to="up")
+    return caller, callee
+
+
+TIMED = dict(access_policy="transfer=resolve", core_policy="transfer=resolve,expires=0", t1=500)  # no transaction ends meanwhile
+
+
+@options(**TIMED)
+@pytest.mark.parametrize("when", ["meeting", "over"])
+def test_refresh_is_due_for_who_has_gone(net, when):
+    """It does not say that it has UPDATE, so that would be a re-INVITE with what the other side said last: it has no other side."""
+    caller, callee = timed(net, [OLD + ", REFER, NOTIFY"])
+    advance(net, 885)  # of 900
+    target = begin(net, caller)
+    taken_over(net, callee, target, (lambda: advance(net, 18)) if when == "meeting" else lambda: None)
+    final = net.access.expect("NOTIFY")
+    if when == "over":
+        advance(net, 18)
+    net.access.nothing("INVITE", 0.1)
+    net.access.reply(final, 200)
+    net.access.reply(net.access.expect("BYE"), 200)
+    bye(net, callee, target)
+
+
+@options(**TIMED)
+@pytest.mark.parametrize("how", ["expires", 408, 481])
+def test_session_of_who_has_gone_expires(net, how):
+    """The call is the others'."""
+    refresher = "uac" if how == "expires" else "uas"
+    caller, callee = timed(net, [WITH_REFER, f"Session-Expires: 600;refresher={refresher}", "Supported: timer"])
+    advance(net, 555 if how == "expires" else 285)  # of 600 - 32, or of 600 / 2
+    target = begin(net, caller)
+    if how != "expires":
+        advance(net, 18)
+        update = net.access.expect("UPDATE")
+    taken_over(net, callee, target)
+    final = net.access.expect("NOTIFY")
+    if how == "expires":
+        advance(net, 18)
+    else:
+        net.access.reply(update, how, tag=caller.local_tag)
+        advance(net, 1)
+    assert not net.gateway.events("session expired") and not net.gateway.events("call ended")
+    net.access.reply(final, 200)
+    net.access.reply(net.access.expect("BYE"), 200)
+    bye(net, callee, target)
