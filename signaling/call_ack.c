@@ -49,6 +49,17 @@ int call_ack_decline(struct sip_dialog *d, const struct call_body *in)
 	return err;
 }
 
+int call_ack_decline_kept(struct sip_dialog *d)
+{
+	msg_t *msg = nta_outgoing_getresponse(d->invite_out);
+	struct call_body in = msg != NULL ? sip_body_of(sip_object(msg)) : (struct call_body){ NULL, 0 };
+	int err = call_ack_decline(d, &in);
+
+	if (msg != NULL)
+		msg_destroy(msg);
+	return err;
+}
+
 int call_ack_late(struct sip_dialog *d, uint32_t number, const char *branch, const struct call_body *answer)
 {
 	return send_ack(d, number, branch, answer);

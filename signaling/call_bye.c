@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_bye.c - BYE: of a side, which ends the call for both, and ours (RFC 3261 section 15).
-#include "signaling/call_media.h"
+#include "signaling/call_carry.h"
 #include "signaling/call_transfer.h"
 #include "signaling/sip_header.h"
 #include "signaling/sip_count.h"
@@ -62,11 +62,14 @@ int call_bye_in(struct sip_dialog *d, nta_incoming_t *irq, const sip_t *request)
 		dialog_step(&d->fsm, DIALOG_EV_BYE_IN, call_now(call));
 		return 0;
 	}
+	bool leaves = call_transfer_leaves(d);
+
 	answer_open_requests(d);
+	if (leaves)
+		call_carry_gone(d);
 	call_dialog_over(d, DIALOG_EV_BYE_IN);
-	if (call_transfer_leaves(d))
-		return 0;
-	call_end_by(d, 200, "BYE");
+	if (!leaves)
+		call_end_by(d, 200, "BYE");
 	return 0;
 }
 

@@ -260,6 +260,48 @@ static void refused(struct sip_dialog *d, int status, const sip_t *response)
 	}
 }
 
+// The 2xx of `d` has offered, and its ACK waits for an answer that will not come.
+static void answer_alone(struct sip_dialog *d)
+{
+	struct call_body answer;
+	struct call_refusal why;
+
+	oa_step(&d->joined->oa, OA_EV_RECV_ANSWER, now_of(d));
+	if (answer_here(d, &answer, &why) == CALL_CARRIED_HERE) {
+		call_ack_out(d, &answer);
+	} else {
+		oa_open(&d->oa, OA_EV_ASK, OA_BY_INVITE, now_of(d));
+		call_ack_decline_kept(d);
+		oa_step(&d->oa, OA_EV_REFUSED, now_of(d));
+	}
+	settled(d->call);
+}
+
+void call_carry_gone(struct sip_dialog *d)
+{
+	if (d->oa.state == OA_OFFER_SENT && d->oa.by == OA_BY_OK)
+		answer_alone(d->joined);
+	else if (d->oa.state == OA_OFFER_SENT || d->oa.state == OA_ASKED)
+		refused(d, 491, NULL);
+	else if (oa_allows(&d->oa, OA_EV_REFUSE)) // the other side's answer is still taken, and goes nowhere
+		oa_step(&d->oa, OA_EV_REFUSE, now_of(d));
+}
+
+void call_carry_offer_alone(struct sip_dialog *d, const struct call_body *in)
+{
+	struct call_body answer;
+	struct call_refusal why;
+
+	if (call_carry_offer_here(d, OA_BY_OK, in, &answer, &why) == CALL_CARRIED_HERE) {
+		call_ack_out(d, &answer);
+	} else {
+		call_ack_decline(d, in);
+		if (oa_allows(&d->oa, OA_EV_REFUSED))
+			oa_step(&d->oa, OA_EV_REFUSED, now_of(d));
+	}
+	settled(d->call);
+}
+
 void call_carry_response(struct sip_dialog *d, enum oa_carrier carrier, int status, const sip_t *response)
 {
 	struct sip_call *call = d->call;

@@ -21,5 +21,9 @@ void call_carry_response(struct sip_dialog *d, enum oa_carrier carrier, int stat
 int call_carry_answer(struct sip_dialog *d, const struct call_body *answer);
 // The 1xx, 2xx, ACK or PRACK of `d` has the answer for the other side. -EPROTO: it cannot be taken, and nobody was told.
 int call_carry_take(struct sip_dialog *d, const struct call_body *in, struct call_refusal *why);
+// `d` has said BYE, and the call goes on (call_transfer.h): who waits for it is told 491, and nothing that it began waits any more.
+void call_carry_gone(struct sip_dialog *d);
+// The 2xx of `d` offers what such a one had asked for: acknowledged, with what that had said last for an answer.
+void call_carry_offer_alone(struct sip_dialog *d, const struct call_body *in);
 // Offers `d` what the other side said last, by UPDATE or re-INVITE.
 void call_carry_again(struct sip_dialog *d);

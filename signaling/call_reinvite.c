@@ -39,7 +39,8 @@ int call_reinvite_out(struct sip_dialog *to, nta_incoming_t *irq, const struct c
 // Without a description: the other side is asked for an offer.
 static int ask_on(struct sip_dialog *d, nta_incoming_t *irq, struct call_refusal *why)
 {
-	if (call_media_offered(d->call) || !oa_allows(&d->joined->oa, OA_EV_ASK))
+	// It may have transferred the call and gone: its dialog is over, but its leg stays for NOTIFYs.
+	if (d->joined->fsm.state != DIALOG_CONFIRMED || call_media_offered(d->call) || !oa_allows(&d->joined->oa, OA_EV_ASK))
 		return call_refuse(why, 491, 0, NULL);
 	if (call_reinvite_out(d->joined, irq, &(struct call_body){ NULL, 0 }) < 0)
 		return call_refuse(why, 500, 0, NULL);
@@ -112,6 +113,10 @@ static void offered(struct sip_dialog *to, const sip_t *response)
 	struct call_offer offer;
 	struct call_refusal why;
 
+	if (call_transfer_leaves(from) && dialog_is_over(&from->fsm)) {
+		call_carry_offer_alone(to, &in);
+		return;
+	}
 	if (from->invite_in == NULL || call_media_offer(to, in.text, in.len, &offer, &why) < 0) {
 		int status = from->invite_in == NULL || why.status == 400 ? 488 : why.status;
 

@@ -230,7 +230,7 @@ static int read_offer(struct call_transfer *t, struct call_offer *offer, struct 
 	return err;
 }
 
-// Everything is as it was before the target's offer was read.
+// Everything is as it was before the target's offer was read: its 2xx waits for our ACK.
 static void undo_offer(struct call_transfer *t)
 {
 	struct sip_call *call = t->call;
@@ -240,20 +240,17 @@ static void undo_offer(struct call_transfer *t)
 		call_step(&call->fsm, CALL_EV_SETTLED, call_now(call));
 	take_place(t->by, t->target);
 	call_media_relieve_undo(call);
+	oa_open(&t->target->oa, OA_EV_ASK, OA_BY_INVITE, call_now(call));
 }
 
 // It has accepted, and is not wanted: an answer that takes nothing, and BYE.
 static void send_off(struct call_transfer *t, int status, const char *cause)
 {
 	struct sip_dialog *target = t->target;
-	struct call_body answer;
-	struct call_offer offer;
-	struct call_refusal why;
-	bool read = t->state == TRANSFER_MEETING || (!call_media_offered(t->call) && read_offer(t, &offer, &why) == 0);
 
-	call_ack_out(target, read && call_media_decline(target, &answer) == 0 ? &answer : NULL);
-	if (read)
+	if (t->state == TRANSFER_MEETING)
 		undo_offer(t);
+	call_ack_decline_kept(target);
 	dialog_step(&target->fsm, DIALOG_EV_ACK, call_now(t->call));
 	call_bye_out(target, status, cause);
 }
@@ -353,7 +350,6 @@ bool call_transfer_refused(struct sip_dialog *stays, int status)
 		return false;
 	if (status == 491) {
 		undo_offer(t);
-		oa_open(&t->target->oa, OA_EV_ASK, OA_BY_INVITE, call_now(stays->call)); // its 2xx waits for our ACK
 		meet_later(t);
 		return true;
 	}
@@ -395,7 +391,7 @@ static void unwanted(struct sip_dialog *target, int status)
 		call_dialog_over(target, DIALOG_EV_FAIL);
 		return;
 	}
-	call_ack_out(target, NULL);
+	call_ack_decline_kept(target);
 	dialog_step(&target->fsm, DIALOG_EV_ACK, call_now(call));
 	call_bye_out(target, call->status, call->cause);
 }
@@ -410,14 +406,14 @@ static int take_tag(struct sip_dialog *target, const sip_t *response)
 	return 0;
 }
 
-// The dialog as the 2xx shows it.
-static void learn(struct sip_dialog *target, nta_outgoing_t *orq, const sip_t *response)
+// The dialog as the 2xx shows it. -1: it shows none.
+static int learn(struct sip_dialog *target, nta_outgoing_t *orq, const sip_t *response)
 {
 	msg_t *msg = nta_outgoing_getresponse(orq);
 	struct inet_endpoint source;
 
 	if (take_tag(target, response) < 0 || sip_dialog_remote_tag(target) < 0)
-		return;
+		return -1;
 	call_abilities(target, response);
 	nta_leg_client_reroute(target->leg, response->sip_record_route, response->sip_contact, 1);
 	if (msg != NULL && sip_agent_source_of(target->sip->agent, msg, &source) == 0)
@@ -427,6 +423,7 @@ static void learn(struct sip_dialog *target, nta_outgoing_t *orq, const sip_t *r
 	call_route(target, false);
 	call_timer_learn(target, response);
 	dialog_step(&target->fsm, DIALOG_EV_ANSWER, call_now(target->call));
+	return 0;
 }
 
 static int target_response(void *dialog, nta_outgoing_t *orq, const sip_t *response)
@@ -453,8 +450,8 @@ static int target_response(void *dialog, nta_outgoing_t *orq, const sip_t *respo
 	}
 	if (status == 422 && call_timer_again(target, &target->invite_out, sip_method_invite, response, target_response))
 		return 0;
-	if (status < 300)
-		learn(target, orq, response);
+	if (status < 300 && learn(target, orq, response) < 0)
+		status = 500; // there is nobody to acknowledge it to, nor to say BYE to
 	if (call->closing || t == NULL) {
 		unwanted(target, status);
 		return 0;

@@ -296,6 +296,10 @@ static void ack_declined(struct sip_dialog *d)
 {
 	struct call_body answer;
 
+	if (d->oa.state == OA_ASKED) { // nobody has read it (call_transfer.c)
+		call_ack_decline_kept(d);
+		return;
+	}
 	call_ack_out(d, d->oa.state == OA_OFFER_RECEIVED && call_media_decline(d, &answer) == 0 ? &answer : NULL);
 }
 

@@ -349,6 +349,7 @@ int call_ack_or_cancel_in(void *dialog, nta_incoming_t *irq, const sip_t *reques
 int call_ack_out(struct sip_dialog *d, const struct call_body *answer); // for the 2xx to d->invite_out, which is done then
 // The same, when what the 2xx offers is not read, or cannot be taken: a valid answer all the same (RFC 3261 section 13.2.2.4).
 int call_ack_decline(struct sip_dialog *d, const struct call_body *in);
+int call_ack_decline_kept(struct sip_dialog *d); // of the 2xx that d->invite_out had last
 int call_ack_late(struct sip_dialog *d, uint32_t number, const char *branch,
 		  const struct call_body *answer); // for a 2xx to an INVITE of a life before; NULL: it offers nothing
 void call_ack_arrived(struct sip_dialog *d); // of a restored one: no longer due

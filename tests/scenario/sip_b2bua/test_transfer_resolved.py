@@ -284,13 +284,18 @@ def test_transferor_hangs_up_at_once(net, succeeds):
 
 
 @options(**RESOLVE)
-@pytest.mark.parametrize("when", ["ringing", "meeting", "200 crosses"])
+@pytest.mark.parametrize("when", ["ringing", "answered", "meeting", "200 crosses"])
 def test_the_other_side_hangs_up(net, when):
-    """The target is given up, and the transferor told."""
+    """The target is given up, and the transferor told. What the target has offered is answered with nothing."""
     caller, callee = up(net)
     target = begin(net, caller)
     target.reply(180)
     told(caller, 180, False)
+    if when == "answered":  # it cannot be asked yet
+        callee.send_invite(sdp(net.core, "sendonly"))
+        net.access.expect("INVITE")
+        answered(net, caller, target)
+        net.gateway.wait_event("state", tag="dialog", to="answered", dialog=3)
     if when == "meeting":
         answered(net, caller, target, sdp(net.core, formats=(8,), port=52000))
         net.core.expect("INVITE")
@@ -306,7 +311,8 @@ def test_the_other_side_hangs_up(net, when):
         net.core.expect("CANCEL")
         answered(net, caller, target)
     if when != "ringing":
-        net.core.expect("ACK")
+        ack = net.core.expect("ACK")
+        assert ack.get("Call-ID") == target.call_id and ports_of(ack.body) == [0]
         net.core.reply(net.core.expect("BYE"), 200)
     net.gateway.wait_idle()
 
@@ -661,3 +667,90 @@ def test_session_of_who_has_gone_expires(net, how):
     net.access.reply(final, 200)
     net.access.reply(net.access.expect("BYE"), 200)
     bye(net, callee, target)
+
+
+@options(**RESOLVE)
+@pytest.mark.parametrize("what", ["INVITE", "UPDATE", "INVITE that asks"])
+@pytest.mark.parametrize("taken", [True, False])
+def test_transferor_hangs_up_with_a_request_open(net, what, taken):
+    """It has its 487. What the other side answers goes nowhere, and the transfer goes on."""
+    caller, callee = up(net)
+    target = begin(net, caller)
+    number = caller.cseq
+    method = what.split()[0]
+    if method == "UPDATE":
+        caller.send("UPDATE", sdp(net.access, "sendonly"))
+    else:
+        caller.send_invite(None if "asks" in what else sdp(net.access, "sendonly"))
+    carried = net.core.expect(method)
+    caller.bye()
+    net.access.expect(f"487 {method}")
+    net.access.expect("200 BYE")
+    body = sdp(net.core) if "asks" in what else sdp(net.core, "recvonly")
+    net.core.reply(carried, 200 if taken else 488, body=body if taken else None, tag=callee.local_tag)
+    if method == "INVITE":
+        ack = net.core.expect("ACK")
+        assert ports_of(ack.body) == (ports_of(callee.invite.body) if taken and "asks" in what else [])
+    target.reply(180)
+    net.access.reply(net.access.expect("NOTIFY"), 200)
+    taken_over(net, callee, target)
+    told(caller, 200, True, number)
+    bye(net, callee, target)
+
+
+@options(**RESOLVE)
+def test_transferor_hangs_up_for_an_ack(net):
+    """It has asked for an offer, and does not answer it: what it said before is the answer."""
+    caller, callee = up(net)
+    target = begin(net, caller)
+    number = caller.cseq
+    caller.send_invite()
+    net.core.reply(net.core.expect("INVITE"), 200, body=sdp(net.core), tag=callee.local_tag)
+    net.access.expect("200 INVITE")
+    caller.bye()
+    net.access.expect("200 BYE")
+    assert ports_of(net.core.expect("ACK").body) == ports_of(callee.invite.body)
+    taken_over(net, callee, target)
+    told(caller, 200, True, number)
+    bye(net, callee, target)
+
+
+@options(**RESOLVE)
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("first", ["BYE", "INVITE"])
+def test_who_stays_asks_one_that_has_gone(net, asks, first):
+    """It is told to try again: the target takes that place."""
+    caller, callee = up(net)
+    target = begin(net, caller)
+    number = caller.cseq
+    if first == "BYE":
+        caller.bye()
+        net.access.expect("200 BYE")
+        callee.send_invite(None if asks else sdp(net.core, "sendonly"))
+    else:
+        callee.send_invite(None if asks else sdp(net.core, "sendonly"))
+        net.access.expect("INVITE")
+        caller.bye()
+        net.access.expect("200 BYE")
+    callee.ack(net.core.expect("491 INVITE"))
+    net.access.nothing("INVITE", 0.05)
+    taken_over(net, callee, target)
+    told(caller, 200, True, number)
+    bye(net, callee, target)
+
+
+@options(**RESOLVE)
+@pytest.mark.parametrize("tag", ["none", "too long"])
+def test_target_answers_without_a_dialog(net, tag):
+    """There is nobody to acknowledge it to: the old call goes on."""
+    caller, callee = up(net)
+    target = begin(net, caller)
+    to = target.invite.get("To") + (f";tag={'t' * 300}" if tag == "too long" else "")
+    lines = ["SIP/2.0 200 OK", *(f"Via: {v}" for v in target.invite.all("Via")), f"From: {target.invite.get('From')}",
+             f"To: {to}", f"Call-ID: {target.call_id}", f"CSeq: {target.invite.get('CSeq')}", f"Contact: {net.core.contact()}",
+             "Content-Type: application/sdp"]
+    body = sdp(net.core, port=52000)
+    net.core.send_text("\r\n".join([*lines, f"Content-Length: {len(body)}"]) + "\r\n\r\n" + body, target.invite.source)
+    told(caller, 500, True)
+    net.core.nothing("INVITE", 0.05)
+    finish(net, caller, callee)
