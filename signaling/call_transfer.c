@@ -409,11 +409,12 @@ static int take_tag(struct sip_dialog *target, const sip_t *response)
 // The dialog as the 2xx shows it. -1: it shows none.
 static int learn(struct sip_dialog *target, nta_outgoing_t *orq, const sip_t *response)
 {
-	msg_t *msg = nta_outgoing_getresponse(orq);
 	struct inet_endpoint source;
 
 	if (take_tag(target, response) < 0 || sip_dialog_remote_tag(target) < 0)
 		return -1;
+	msg_t *msg = nta_outgoing_getresponse(orq);
+
 	call_abilities(target, response);
 	nta_leg_client_reroute(target->leg, response->sip_record_route, response->sip_contact, 1);
 	if (msg != NULL && sip_agent_source_of(target->sip->agent, msg, &source) == 0)
