@@ -125,6 +125,8 @@ static void confirmed(struct sip_dialog *d, const sip_t *request)
 	default:
 		if (d->stale)
 			call_carry_again(d);
+		else if (initial && d->joined->stale)
+			call_carry_again(d->joined);
 		break;
 	}
 	if (!call->closing)

@@ -189,6 +189,7 @@ int call_carry_answer(struct sip_dialog *d, const struct call_body *answer)
 		return -EINVAL;
 	}
 	oa_step(&d->oa, OA_EV_SEND_ANSWER, now_of(d));
+	call_reliable_go_on(d); // it may have been a PRACK
 	return err;
 }
 
@@ -249,6 +250,7 @@ static void refused(struct sip_dialog *d, int status, const sip_t *response)
 		if (oa_allows(&from->oa, OA_EV_REFUSE))
 			oa_step(&from->oa, OA_EV_REFUSE, now_of(from));
 		finish(from, by, told, NULL);
+		call_reliable_go_on(from);
 	}
 	settled(call);
 	// Section 12.2.1.2: these say that the other end has no such dialog any more.
@@ -302,6 +304,18 @@ void call_carry_offer_alone(struct sip_dialog *d, const struct call_body *in)
 	settled(d->call);
 }
 
+// `d` has answered an offer of ours: with what the other side has not heard yet, maybe.
+static void pass_on(struct sip_dialog *d)
+{
+	struct sip_dialog *to = d->joined;
+
+	if (to == NULL || !to->stale)
+		return;
+	to->stale = !call_media_settles(d);
+	if (to->stale)
+		call_carry_again(to);
+}
+
 void call_carry_response(struct sip_dialog *d, enum oa_carrier carrier, int status, const sip_t *response)
 {
 	struct sip_call *call = d->call;
@@ -329,12 +343,30 @@ void call_carry_response(struct sip_dialog *d, enum oa_carrier carrier, int stat
 	if (call_carry_take(d, &in, &why) == 0) {
 		settled(call);
 		call_transfer_met(call);
+		if (!waits)
+			pass_on(d);
 		return;
 	}
 	// It has moved to a session that we cannot join: there is no way back for it.
 	if (waits && from->oa.state == OA_OFFER_RECEIVED)
 		finish(from, by, why.status == 400 ? 488 : why.status, NULL);
 	call_end(call, "gateway", why.status, why.text);
+}
+
+void call_carry_lost(struct sip_call *call)
+{
+	struct sip_dialog *a = call_caller(call), *from = a->oa.state == OA_OFFER_RECEIVED ? a : a->joined, *to = from->joined;
+	enum oa_carrier by = from->oa.by;
+
+	if (from->oa.state != OA_OFFER_RECEIVED || (by != OA_BY_UPDATE && by != OA_BY_PRACK))
+		return;
+	log_info("sip", "offer given up", LOG_CALL_IDS(&call->ids), LOG_STR("call", call->name),
+		 LOG_UINT("dialog", to->number), LOG_STR("from", oa_carrier_text(by)));
+	sip_drop_outgoing(to->sip, &to->update_out); // one in a PRACK goes on: it acknowledges
+	to->stale = true; // it may have taken it
+	call_media_rollback(call);
+	finish(from, by, 504, NULL);
+	call_reliable_go_on(from);
 }
 
 void call_carry_again(struct sip_dialog *d)

@@ -25,5 +25,7 @@ int call_carry_take(struct sip_dialog *d, const struct call_body *in, struct cal
 void call_carry_gone(struct sip_dialog *d);
 // The 2xx of `d` offers what such a one had asked for: acknowledged, with what that had said last for an answer.
 void call_carry_offer_alone(struct sip_dialog *d, const struct call_body *in);
+// Another fork is followed: what was carried to this one, or from it, is refused (504), and was never said.
+void call_carry_lost(struct sip_call *call);
 // Offers `d` what the other side said last, by UPDATE or re-INVITE.
 void call_carry_again(struct sip_dialog *d);

@@ -2,7 +2,7 @@
 // call_fork.c - the dialogs that share one INVITE of ours because somebody behind it forked (RFC 3261 section 12.1.2): one for
 // each To tag, with descriptions and offer/answer state of its own. One of them is followed: the call's media is its media,
 // and the caller's dialog is joined with it. Whoever has described itself last is; in the end the one that answers.
-#include "signaling/call_media.h"
+#include "signaling/call_carry.h"
 #include "signaling/sip_priv.h"
 #include <string.h>
 
@@ -147,6 +147,8 @@ void call_fork_follow(struct sip_dialog *b)
 
 	if (was == b)
 		return;
+	if (b->joined == call_caller(call))
+		call_carry_lost(call);
 	was->left |= call_media_described(call);
 	was->media = call->media;
 	call->media = b->media;

@@ -263,6 +263,12 @@ static void keep_doc(struct sdp_doc **docp, struct sdp_doc **fresh)
 	*fresh = NULL;
 }
 
+static void keep_said(struct side_media *side, struct sdp_doc **fresh)
+{
+	side->renewed += side->theirs != NULL && *fresh != NULL;
+	keep_doc(&side->theirs, fresh);
+}
+
 int call_media_relieve(const struct sip_dialog *left, const struct sip_dialog *fresh)
 {
 	struct call_media *m = left->call->media;
@@ -321,8 +327,8 @@ void call_media_settle(struct sip_call *call)
 		s->map = s->map_pending;
 		keep_doc(&s->ours, &s->ours_pending);
 	}
-	keep_doc(&m->side[m->offerer].theirs, &m->offer);
-	keep_doc(&m->side[!m->offerer].theirs, &m->answer);
+	keep_said(&m->side[m->offerer], &m->offer);
+	keep_said(&m->side[!m->offerer], &m->answer);
 	relieved(m);
 	call_media_drop_pending(call);
 }

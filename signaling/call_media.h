@@ -57,6 +57,7 @@ struct call_media *call_media_fork(struct sip_call *call); // as our INVITE left
 struct call_media *call_media_fork_offering(struct sip_call *call);
 int call_media_keep_asked(struct sip_call *call); // before an answer is final: other forks' may follow
 // call->media is the followed fork's from now on. What the caller has been told holds, by whichever fork it was.
+// So does what the caller has said since of its own half.
 void call_media_follow(struct sip_call *call, const struct call_media *before);
 // The other dialog of the caller's that the followed fork has (parallel) takes its offer, with ports and keys of its own.
 int call_media_accept_again(struct sip_dialog *a);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // call_media_fork.c - the descriptions of several forks of one INVITE; see call_media.h.
 #include "signaling/call_media_priv.h"
+#include "signaling/sdp/sdp_same.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@ static int copy_side(struct side_media *to, const struct side_media *from)
 	to->map = from->map;
 	to->map_pending = from->map_pending;
 	to->id = from->id;
+	to->renewed = from->renewed;
 	err = copy_doc(&to->ours, from->ours);
 	if (err == 0)
 		err = copy_doc(&to->theirs, from->theirs);
@@ -100,6 +102,35 @@ bool call_media_described(const struct sip_call *call)
 	return call->media->answer != NULL || call->media->side[SIDE_CALLEE].theirs != NULL;
 }
 
+static void take_streams(struct streams *to, const struct streams *from)
+{
+	for (unsigned i = 0; i < to->n && i < from->n; i++) {
+		if (from->list[i].wanted)
+			to->list[i].side[SIDE_CALLER] = from->list[i].side[SIDE_CALLER];
+	}
+}
+
+// Where the caller has been heard, and with which keys, by UPDATE or PRACK since the INVITE, holds for whoever answers. Formats
+// that this one was not asked for do not: its answer is to the first offer, and the caller is told by one of ours.
+static void take_said(struct call_media *m, const struct call_media *before)
+{
+	const struct sdp_doc *last = before->offered ? before->offer : before->side[SIDE_CALLER].theirs;
+	const struct streams *streams = before->offered ? &before->asked : &before->stable;
+	struct side_media *side = &m->side[SIDE_CALLER];
+	struct sdp_doc **said = m->offered ? &m->offer : &side->theirs, *copy;
+
+	if (side->renewed == before->side[SIDE_CALLER].renewed || last == NULL || *said == NULL)
+		return;
+	take_streams(&m->stable, streams);
+	take_streams(&m->pending, streams);
+	take_streams(&m->asked, streams);
+	side->renewed = before->side[SIDE_CALLER].renewed;
+	if (!sdp_same(*said, last) || sdp_doc_copy(&copy, last) < 0)
+		return;
+	sdp_doc_free(*said);
+	*said = copy;
+}
+
 void call_media_follow(struct sip_call *call, const struct call_media *before)
 {
 	struct call_media *m = call->media;
@@ -107,6 +138,7 @@ void call_media_follow(struct sip_call *call, const struct call_media *before)
 	const struct sdp_doc *doc = told->ours_pending != NULL ? told->ours_pending : told->ours;
 	struct side_media *side = &m->side[SIDE_CALLER];
 
+	take_said(m, before);
 	side->id = told->id;
 	m->confirm[SIDE_CALLER] = before->confirm[SIDE_CALLER];
 	if (!m->offered || m->kept || doc == NULL)

@@ -10,6 +10,7 @@ struct side_media { // one dialog's descriptions
 	struct sdp_session_id id;        // of our o= lines; never goes back
 	struct sdp_doc *ours;            // our last stable description
 	struct sdp_doc *theirs;          // the peer's
+	unsigned renewed;                // how often it has said something else than at first
 	struct sdp_doc *ours_pending;    // our open offer, or the answer that a preview carried
 };
 

@@ -231,7 +231,8 @@ static int read_answer(struct sip_dialog *b, const struct call_body *in, struct 
 	call_media_versions(call, a, &id, &version);
 	// A caller that had its answer in a reliable 1xx, from one that was not, may have been told something else.
 	// So may one that had it from another fork.
-	a->stale = (a->oa.state == OA_STABLE && version != told) || call_media_differs(call);
+	a->stale |= (a->oa.state == OA_STABLE && version != told) || call_media_differs(call);
+	b->stale |= call_media_differs(call); // it may have to hear in turn what the caller makes of it
 	if (a->oa.state == OA_OWED && out->text == NULL) // it was us who offered to the far side
 		err = call_media_offer_again(a, out, why);
 	else if (a->oa.state == OA_OFFER_RECEIVED && out->text == NULL && call_media_current(a, out) < 0)
