@@ -36,6 +36,7 @@ int call_ack_out(struct sip_dialog *d, const struct call_body *answer)
 	int err = send_ack(d, nta_outgoing_cseq(d->invite_out), NULL, answer);
 
 	sip_drop_outgoing(d->sip, &d->invite_out);
+	d->reliable.prack_due = false; // it is not repeated any more, and a PRACK names its INVITE
 	return err;
 }
 

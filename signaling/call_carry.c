@@ -63,18 +63,15 @@ static void patience_over(void *ctx, su_timer_t *timer, void *arg)
 {
 	struct sip_dialog *d = arg;
 
-	if (d->invite_out != NULL) // for an UPDATE that cannot wait as long as an INVITE may take
-		call_cancel_out(d);
-	else if (d->stale)
-		call_carry_again(d);
+	call_cancel_out(d);
 }
 
-static void set_patience(struct sip_dialog *d, unsigned ms)
+static void set_timer(struct sip_dialog *d, su_timer_t **timerp, su_timer_f fired, unsigned ms)
 {
-	if (d->patience == NULL)
-		d->patience = su_timer_create(su_root_task(d->sip->root), 0);
-	if (d->patience != NULL)
-		su_timer_set_interval(d->patience, patience_over, d, (su_duration_t)ms);
+	if (*timerp == NULL)
+		*timerp = su_timer_create(su_root_task(d->sip->root), 0);
+	if (*timerp != NULL)
+		su_timer_set_interval(*timerp, fired, d, (su_duration_t)ms);
 }
 
 static int answer_here(struct sip_dialog *d, struct call_body *answer, struct call_refusal *why)
@@ -134,7 +131,7 @@ int call_carry_offer(struct sip_dialog *d, enum oa_carrier by, nta_incoming_t *i
 	}
 	oa_open(&to->oa, OA_EV_SEND_OFFER, way.carrier, now_of(to));
 	if (way.carrier == OA_BY_INVITE && by != OA_BY_INVITE)
-		set_patience(to, 40 * sip_t1(d->sip)); // of 64 * T1 that their transaction has
+		set_timer(to, &to->patience, patience_over, 40 * sip_t1(d->sip)); // of 64 * T1 that their transaction has
 	log_debug("sip", "offer carried", LOG_CALL_IDS(&d->call->ids), LOG_STR("call", d->call->name),
 		  LOG_STR("from", oa_carrier_text(by)), LOG_STR("to", oa_carrier_text(way.carrier)));
 	return CALL_CARRIED;
@@ -146,7 +143,7 @@ static int respond(struct sip_dialog *d, nta_incoming_t *irq, int status, const 
 
 	if (body != NULL)
 		msg = sip_message_body(msg, "application/sdp", body->text, body->len);
-	if (status < 300 && nta_incoming_method(irq) != sip_method_prack)
+	if (status < 300 && call_timer_by(d, nta_incoming_method(irq)))
 		call_timer_serve(d, msg);
 	return sip_respond(irq, status, msg);
 }
@@ -215,18 +212,39 @@ static void settled(struct sip_call *call)
 	}
 }
 
-// An offer of ours met one of theirs: again, after the time that section 14.1 gives each end.
-static void try_later(struct sip_dialog *d)
+static void back_off(struct sip_dialog *d);
+
+static void back_off_over(void *ctx, su_timer_t *timer, void *arg)
+{
+	struct sip_dialog *d = arg;
+
+	if (!d->stale) // it has heard since
+		return;
+	if (d->oa.state == OA_OFFER_SENT || d->oa.state == OA_ASKED) // what the other side says has come between: no attempt
+		back_off(d);
+	else
+		call_carry_again(d);
+}
+
+// The time that section 14.1 gives each end.
+static void back_off(struct sip_dialog *d)
 {
 	uint32_t random = 0;
 
-	if (++d->attempts > ATTEMPTS_MAX || env_random(d->sip->env, &random, sizeof(random)) < 0)
+	if (env_random(d->sip->env, &random, sizeof(random)) < 0)
 		return;
 	unsigned ms = oa_back_off_ms(d->outgoing, random);
 
 	log_debug("sip", "offer again later", LOG_CALL_IDS(&d->call->ids), LOG_STR("call", d->call->name),
 		  LOG_UINT("in_ms", ms));
-	set_patience(d, ms * sip_t1(d->sip) / NTA_SIP_T1);
+	set_timer(d, &d->back_off, back_off_over, ms * sip_t1(d->sip) / NTA_SIP_T1);
+}
+
+// An offer of ours met one of theirs.
+static void try_later(struct sip_dialog *d)
+{
+	if (++d->attempts <= ATTEMPTS_MAX)
+		back_off(d);
 }
 
 static void refused(struct sip_dialog *d, int status, const sip_t *response)

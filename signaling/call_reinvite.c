@@ -144,6 +144,8 @@ int call_reinvite_response(struct sip_dialog *to, const sip_t *response)
 
 	if (status < 200)
 		return 0; // the side that waits has its 100
+	if (status == 422 && to->cancelled) // it crossed our CANCEL, and is not sent again
+		status = 487;
 	if (status >= 300) {
 		sip_drop_outgoing(to->sip, &to->invite_out);
 		call_timer_refusal(to, status);

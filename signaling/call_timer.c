@@ -51,6 +51,11 @@ static void write_expires(msg_t *msg, const struct session_words *words)
 		sip_message_header(msg, "Session-Expires", "%u%s", words->expires_s, refresher[words->refresher]);
 }
 
+bool call_timer_by(const struct sip_dialog *d, sip_method_t method)
+{
+	return method == sip_method_invite || (method == sip_method_update && d->fsm.state != DIALOG_EARLY);
+}
+
 bool call_timer_refused(struct sip *sip, uint16_t profile, nta_incoming_t *irq, const sip_t *request)
 {
 	struct session_policy policy = policy_of(sip, profile);
@@ -254,7 +259,8 @@ bool call_timer_again(struct sip_dialog *d, nta_outgoing_t **orqp, sip_method_t 
 {
 	struct session_words said = response != NULL ? words_of(response) : (struct session_words){ 0 };
 
-	if (d->call->closing || d->fsm.state == DIALOG_EARLY || !session_timer_raise(&d->session, &said))
+	if (d->call->closing || d->fsm.state == DIALOG_EARLY || (method == sip_method_invite && d->cancelled) ||
+	    !session_timer_raise(&d->session, &said))
 		return false;
 	msg_t *msg = copy_of(*orqp);
 	nta_outgoing_t *again = msg != NULL ? sip_dialog_send(d, msg, method, callback) : NULL;

@@ -4,6 +4,8 @@
 #pragma once
 #include "signaling/sip_priv.h"
 
+// Whether these speak of session timers: INVITE, and UPDATE once there is a session. What rings is timer C's to end.
+bool call_timer_by(const struct sip_dialog *d, sip_method_t method);
 // A request of theirs, before its method is looked at: refused with 422, or noted for the 2xx to it.
 bool call_timer_refused(struct sip *sip, uint16_t profile, nta_incoming_t *irq, const sip_t *request);
 void call_timer_asked(struct sip_dialog *d, const sip_t *request);

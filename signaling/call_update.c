@@ -67,7 +67,8 @@ static int update_response(void *dialog, nta_outgoing_t *orq, const sip_t *respo
 		return 0;
 	if (status < 300) {
 		call_refresh(d, response);
-		call_timer_learn(d, response);
+		if (call_timer_by(d, sip_method_update))
+			call_timer_learn(d, response);
 	}
 	call_carry_response(d, OA_BY_UPDATE_OK, status, response);
 	sip_drop_outgoing(d->sip, &d->update_out);

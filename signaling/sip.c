@@ -174,9 +174,10 @@ int call_request_in(void *dialog, nta_leg_t *leg, nta_incoming_t *irq, const sip
 		return call_refer_late(d, irq, request);
 	if (sip_check_refused(sip, irq, request, d->profile))
 		return 0;
-	if (request->sip_request->rq_method == sip_method_invite || request->sip_request->rq_method == sip_method_update) {
-		if (request->sip_max_forwards != NULL && request->sip_max_forwards->mf_count == 0)
-			return sip_refuse(sip, irq, 483, 0, NULL);
+	if ((request->sip_request->rq_method == sip_method_invite || request->sip_request->rq_method == sip_method_update) &&
+	    request->sip_max_forwards != NULL && request->sip_max_forwards->mf_count == 0)
+		return sip_refuse(sip, irq, 483, 0, NULL);
+	if (call_timer_by(d, request->sip_request->rq_method)) {
 		if (call_timer_refused(sip, d->profile, irq, request))
 			return 0;
 		call_timer_asked(d, request);

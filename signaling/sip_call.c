@@ -130,7 +130,9 @@ static void dialog_drop(struct sip_dialog *d)
 	sip_drop_outgoing(sip, &d->prack_out);
 	if (d->patience != NULL)
 		su_timer_destroy(d->patience);
-	d->patience = NULL;
+	if (d->back_off != NULL)
+		su_timer_destroy(d->back_off);
+	d->patience = d->back_off = NULL;
 	if (!kept)
 		sip_dialog_drop_leg(d);
 }

@@ -216,7 +216,7 @@ nta_outgoing_t *sip_dialog_send_for(struct sip_dialog *d, msg_t *msg, sip_method
 {
 	struct sip *sip = d->sip;
 
-	if (msg != NULL && d->call != NULL && (method == sip_method_invite || method == sip_method_update))
+	if (msg != NULL && d->call != NULL && call_timer_by(d, method))
 		call_timer_ask(d, msg);
 	if (msg != NULL && method != sip_method_ack)
 		sip_options_cross(msg, NULL, method, false); // of a request that carries nothing over
@@ -304,7 +304,7 @@ int sip_answer_ok(struct sip_dialog *d, nta_incoming_t *irq, const struct call_b
 
 	if (answer != NULL)
 		msg = sip_message_body(msg, "application/sdp", answer->text, answer->len);
-	if (nta_incoming_method(irq) == sip_method_update)
+	if (call_timer_by(d, nta_incoming_method(irq)))
 		call_timer_serve(d, msg);
 	sip_respond(irq, 200, msg);
 	nta_incoming_destroy(irq);

@@ -85,7 +85,8 @@ struct sip_dialog {
 	nta_incoming_t *prack_in;      // the same for PRACK
 	nta_outgoing_t *prack_out;
 	struct sip_reliable reliable;  // provisional responses to its INVITE, either way
-	su_timer_t *patience;          // call_carry.c
+	su_timer_t *patience;          // call_carry.c: with a re-INVITE of ours that was their UPDATE
+	su_timer_t *back_off;          // the same: until an offer of ours goes again
 	bool stale;                    // it has not heard what the other side said last: an offer of ours is due
 	uint8_t attempts;              // of that offer, when it meets one of theirs
 	bool update;                   // its peer allows UPDATE

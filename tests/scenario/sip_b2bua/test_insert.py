@@ -7,6 +7,7 @@ from conftest import options
 from exchange import ALLOW, OLD, RELIABLE, direction_of, finish, formats_of, lines, prack, ring, sdp
 from test_downgrade import DTLS, SHA256, SUITE, crypto
 from test_downgrade import sdp as secured
+from test_session_timer import advance
 
 CODECS = "codec=PCMA,codec=PCMU,codec=opus,codec=telephone-event"
 INSERT = dict(core_policy="delayed_offer=insert," + CODECS)
@@ -161,3 +162,61 @@ def test_the_same_without_it(net):
     assert "a=crypto:1 " in ack.body and "fingerprint" not in ack.body
     net.gateway.wait_event("state", tag="call", to="up")
     finish(net, caller, callee)
+
+
+def waiting(net):
+    """Our offer to the far side has met 491, and goes again in 8.4 to 16 s (a T1 of 2 s)."""
+    caller, callee, ok = answered(net, (0, 8))
+    caller.ack(ok, sdp(caller.peer, formats=(8,)))
+    callee.answer_to(callee.peer.expect("INVITE"), 491)
+    callee.peer.expect("ACK")
+    net.gateway.wait_event("offer again later")
+    return caller, callee
+
+
+def again(net, caller, callee):
+    """It does."""
+    advance(net, 17)
+    asked = callee.peer.expect("INVITE")
+    assert formats_of(asked.body) == [(8,)] and direction_of(asked.body) == "sendrecv"
+    callee.answer_to(asked, 200, sdp(callee.peer, formats=(8,)))
+    callee.peer.expect("ACK")
+    finish(net, caller, callee)
+
+
+@options(t1=2000, **INSERT)
+@pytest.mark.parametrize("status", [200, 488])
+def test_an_offer_of_ours_waits_while_theirs_is_open(net, status):
+    caller, callee = waiting(net)
+    caller.send_invite(sdp(caller.peer, "sendonly", formats=(8,)))
+    asked = callee.peer.expect("INVITE")
+    callee.answer_to(asked, 180)
+    for _ in range(3):  # the user thinks; nothing of ours takes his time
+        advance(net, 17)
+    callee.peer.nothing("CANCEL", 0.1)
+    callee.answer_to(asked, status, sdp(callee.peer, "recvonly", formats=(8,)) if status == 200 else None)
+    callee.peer.expect("ACK")
+    caller.ack(caller.peer.expect(f"{status} INVITE"))
+    if status == 488:
+        again(net, caller, callee)
+        return
+    advance(net, 17)
+    callee.peer.nothing("INVITE", 0.1)  # it has heard all
+    finish(net, caller, callee)
+
+
+@options(t1=2000, **INSERT)
+def test_an_offer_of_ours_waits_while_an_update_is_open(net):
+    """Which has gone on as a re-INVITE, and is given up after 40 * T1: not before, since ours is due; and ours goes then."""
+    caller, callee = waiting(net)
+    caller.send("UPDATE", sdp(caller.peer, "sendonly", formats=(8,)))
+    asked = callee.peer.expect("INVITE")
+    callee.answer_to(asked, 180)
+    advance(net, 60)
+    callee.peer.nothing("CANCEL", 0.1)
+    advance(net, 21)
+    callee.answer_to(callee.peer.expect("CANCEL"))
+    callee.answer_to(asked, 487)
+    callee.peer.expect("ACK")
+    caller.peer.expect("504 UPDATE")
+    again(net, caller, callee)

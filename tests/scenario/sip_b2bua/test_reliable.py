@@ -218,6 +218,21 @@ def test_an_answer_in_a_reliable_response_that_cannot_be_taken(net):
     net.gateway.wait_idle()
 
 
+def test_far_answers_before_its_response_is_acknowledged(net):
+    """Ours to the caller waits for a PRACK, and so does the far 180 for ours: with the 200 nobody needs it any more."""
+    caller, callee = ring(net, NEAR["required"])
+    callee.reply(183, "Session Progress", sdp(callee.peer))
+    session = caller.peer.expect("183")
+    callee.reliable(180)
+    callee.reply(200, "OK", sdp(callee.peer), [ALLOW])
+    callee.peer.expect("ACK")
+    prack(caller, session)
+    caller.peer.expect("200 PRACK")
+    caller.ack(caller.peer.expect("200 INVITE"))
+    finish(net, caller, callee)
+    assert not any(text.startswith("PRACK") for text in callee.peer.received)
+
+
 # Offers in the early dialog.
 
 def test_offer_in_prack_crosses(net):

@@ -2,7 +2,7 @@
 """Session timers (RFC 4028), each leg for itself; the sip thread's clock is set forward. And timer C."""
 import pytest
 from conftest import options
-from exchange import finish
+from exchange import finish, prack, ring
 from peer import Dialog, sdp
 
 UPDATE = "Allow: INVITE, ACK, BYE, CANCEL, UPDATE"
@@ -284,6 +284,59 @@ def test_refresh_waits_for_a_reinvite(net):
     assert len(net.gateway.events("session refresh")) == 1
     advance(net, 10)
     net.gateway.wait_event("session refresh", by="re-invite")
+
+
+@pytest.mark.parametrize("by_caller", [True, False])
+def test_too_short_for_a_reinvite_that_is_cancelled(net, by_caller):
+    """The 422 crosses our CANCEL: it is not sent again, since that one nobody could cancel."""
+    caller, callee, _ = call_up(net)
+    first, second = (caller, callee) if by_caller else (callee, caller)
+    first.send_invite(sdp(first.peer.address, 40000 if by_caller else 50000, "sendonly", version=2))
+    invite = second.peer.expect("INVITE")
+    second.peer.reply(invite, 180, tag=second.local_tag)
+    first.cancel()
+    first.peer.expect("200 CANCEL")
+    second.peer.reply(second.peer.expect("CANCEL"), 200, tag=second.local_tag)
+    second.peer.reply(invite, 422, headers=["Min-SE: 2000"], tag=second.local_tag)
+    second.peer.expect("ACK")
+    first.ack(first.peer.expect("487 INVITE"))
+    second.peer.nothing("INVITE", 0.1)
+    finish(net, caller, callee)
+
+
+SHORT = ["Session-Expires: 90;refresher=uac", "Supported: timer"]
+
+
+@options(timer_c=2000)
+@pytest.mark.parametrize("by_caller", [True, False])
+@pytest.mark.parametrize("offers", [True, False])
+def test_what_rings_does_not_expire(net, by_caller, offers):
+    """What an early UPDATE says of session timers counts for nothing: what the INVITE and its 2xx say does."""
+    caller, callee = ring(net, [UPDATE, "Supported: 100rel"])
+    callee.reliable(183, sdp(callee.peer.address, 50000))
+    prack(caller, caller.peer.expect("183"))
+    callee.answer_to(callee.pracked())
+    caller.peer.expect("200 PRACK")
+    first, second = (caller, callee) if by_caller else (callee, caller)
+    ports = (40000, 50000) if by_caller else (50000, 40000)
+    first.send("UPDATE", sdp(first.peer.address, ports[0], "sendonly", version=2) if offers else None, SHORT)
+    if offers:
+        asked = second.peer.expect("UPDATE")
+        assert not asked.get("Session-Expires")
+        second.peer.reply(asked, 200, "OK", sdp(second.peer.address, ports[1], "recvonly", version=2), second.local_tag, SHORT)
+    assert not first.peer.expect("200 UPDATE").get("Session-Expires")
+    for _ in range(4):
+        advance(net, 50)
+    quiet(net)
+    callee.reply(200, "OK", None, [UPDATE, "Session-Expires: 600;refresher=uas", "Require: timer"])
+    ok = caller.peer.expect("200 INVITE")
+    assert ok.get("Session-Expires") == "1800;refresher=uas"  # the caller's INVITE knew nothing of it
+    callee.peer.expect("ACK")
+    caller.ack(ok)
+    net.gateway.wait_event("state", tag="call", to="up")
+    advance(net, 500)
+    quiet(net)
+    finish(net, caller, callee)
 
 
 @options(timer_c=200)
