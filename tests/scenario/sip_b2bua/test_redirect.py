@@ -2,7 +2,7 @@
 """3xx of the far side: told to the caller with our address, or followed here (RFC 3261 section 8.1.3.4)."""
 import pytest
 from conftest import options
-from exchange import OLD, Far, finish, formats_of, lines, ports_of, sdp
+from exchange import ALLOW, OLD, RELIABLE, Far, finish, formats_of, lines, ports_of, prack, sdp
 from peer import Peer
 
 
@@ -32,8 +32,18 @@ def other(net):
     peer.close()
 
 
-def test_passed(net):
-    caller, callee = call(net)
+@pytest.mark.parametrize("said", ["nothing", "early", "reliable"])
+def test_passed(net, said):
+    """What the same one has said before makes no difference."""
+    caller, callee = call(net, [ALLOW, RELIABLE])
+    if said == "early":
+        callee.reply(183, "Progress", sdp(callee.peer))
+        net.access.expect("183")
+    elif said == "reliable":
+        callee.reliable(183, sdp(callee.peer))
+        prack(caller, net.access.expect("183"))
+        callee.answer_to(callee.pracked())
+        net.access.expect("200 PRACK")
     redirect(callee, "<sip:200@10.9.9.9:5070>;q=0.5", "<sip:300@inner.example.com;x=y?Subject=z>")
     told = net.access.expect("302")
     host = f"{net.access_gw[0]}:{net.access_gw[1]}"
