@@ -274,10 +274,10 @@ def test_wrong_certificate_ends_the_call(topology, talking):
 def test_silence_ends_the_call_or_not(topology, talking):
 	"""A re-offer with a new fingerprint and no handshake: the certificate behind the old keys is signalled no more. With
 	another role alone it still is: a phone that did not mean it keeps its call."""
-	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"}, gateway={"keying_timeout": 1})
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"}, gateway={"keying_timeout": 3})
 	access.role = "passive"
 	access.reoffer(core, access.offer())
-	kept = gateway.wait_event("line keeps its keys", 5, leg="access")
+	kept = gateway.wait_event("line keeps its keys", 8, leg="access")
 	assert kept["cause"] == "role"
 	more(access, core)
 	change_fingerprint(access, True)
@@ -449,12 +449,12 @@ def test_control_killed_in_a_handshake(topology, talking):
 def test_control_killed_and_no_handshake_after(topology, talking):
 	"""The phone was in the middle of its handshake and cannot begin again: it goes on with the old keys, and so does the
 	call, until a BYE ends it on both sides."""
-	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"}, gateway={"keying_timeout": 1})
+	gateway, access, core, *wires = talking({"keying": "dtls", "role": "active"}, gateway={"keying_timeout": 3})
 	change_fingerprint(access, True)
 	access.reoffer(core, access.offer())
 	since = gateway.mark()
 	gateway.kill_child("control")
-	assert gateway.wait_event("line keeps its keys", 8, since, leg="access")["cause"] == "fingerprint"
+	assert gateway.wait_event("line keeps its keys", 10, since, leg="access")["cause"] == "fingerprint"
 	more(access, core)
 	core.hang_up()
 	access.taken_down()
