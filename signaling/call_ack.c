@@ -126,7 +126,7 @@ static void confirmed(struct sip_dialog *d, const sip_t *request)
 	default:
 		if (d->stale)
 			call_carry_again(d);
-		else if (initial && d->joined != NULL && d->joined->stale) // NULL: it has transferred the call meanwhile
+		else if (initial && d->joined->stale)
 			call_carry_again(d->joined);
 		break;
 	}
